@@ -1,0 +1,1 @@
+"""Comity: the hub between loyalty programmes and the systems that know the customers."""
