@@ -1,0 +1,68 @@
+"""The pool and the transaction. One transaction at the edge; no room commits by itself."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg.types.json import set_json_dumps, set_json_loads
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from comity.kernel.errors import Unavailable
+
+Tx = psycopg.Connection[tuple[Any, ...]]
+
+set_json_dumps(msgspec.json.encode)
+set_json_loads(msgspec.json.decode)
+
+SESSION_OPTIONS = "-c timezone=UTC -c lock_timeout=20s -c idle_in_transaction_session_timeout=120s"
+"""What every session of ours relies on, sent at connect so that no session state is set later."""
+
+CONNECT_SECONDS_MAX = 20.0
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database does not answer; Comity goes on as soon as it does."""
+
+
+class Database:
+    """A pool of connections to one PostgreSQL database."""
+
+    def __init__(self, *, dsn: str, pool_size_max: int = 8, application_name: str = "comity") -> None:
+        """Open lazily; connections are made as they are needed."""
+        self.dsn = dsn
+        self._pool: ConnectionPool[Tx] = ConnectionPool(
+            dsn,
+            kwargs={"autocommit": True, "options": SESSION_OPTIONS, "application_name": application_name},
+            min_size=0,
+            max_size=pool_size_max,
+            timeout=CONNECT_SECONDS_MAX,
+            max_idle=120,
+            open=True,
+        )
+
+    @contextmanager
+    def transaction(self) -> Generator[Tx]:
+        """Yield a transaction (READ COMMITTED); commit when the block ends well, roll back when it raises.
+
+        Raises DatabaseUnavailable when no connection can be had or it breaks on the way.
+        """
+        try:
+            with self._pool.connection() as connection, connection.transaction():
+                yield connection
+        except (PoolTimeout, psycopg.OperationalError) as error:
+            if isinstance(error, psycopg.errors.LockNotAvailable | psycopg.errors.DiskFull):
+                raise
+            raise DatabaseUnavailable(details={"cause": str(error).strip()[:500]}) from error
+
+    def connect(self) -> Tx:
+        """Open a connection of the caller's own, outside the pool, in autocommit mode (for LISTEN and for bulk)."""
+        try:
+            return psycopg.connect(self.dsn, autocommit=True, options=SESSION_OPTIONS, application_name="comity")
+        except psycopg.OperationalError as error:
+            raise DatabaseUnavailable(details={"cause": str(error).strip()[:500]}) from error
+
+    def close(self) -> None:
+        """Give all connections back to the server."""
+        self._pool.close()

@@ -1,0 +1,50 @@
+"""The event log: what happened, for rooms downstream to react to. `wiring` holds the table of who listens."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from comity.kernel.database import Tx
+from comity.kernel.readers import Position, get_horizon
+from comity.kernel.sql import Jsonb, SqlFolder
+from comity.kernel.wakeups import notify
+
+_sql = SqlFolder(__package__)
+
+EVENTS_CHANNEL = "comity_events"
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happened."""
+
+    event_id: int
+    xid: int
+    kind: str
+    payload: dict[str, Any]
+    occurred_at: datetime
+
+
+class EventBatch(msgspec.Struct, frozen=True, kw_only=True):
+    """Events read and the place the reader may move to once their effects are in the same transaction."""
+
+    events: list[Event]
+    position: Position
+
+
+def publish(tx: Tx, *, kind: str, payloads: Sequence[Mapping[str, Any]], now: datetime) -> None:
+    """Append events of one kind; they are seen when the transaction commits."""
+    if not payloads:
+        return
+    _sql.publish_events.execute(tx, kind=kind, payloads=[Jsonb(payload) for payload in payloads], occurred_at=now)
+    notify(tx, channel=EVENTS_CHANNEL)
+
+
+def read_events(tx: Tx, *, position: Position, kinds: Sequence[str], count_max: int) -> EventBatch:
+    """Return the next events of some kinds after a place."""
+    horizon = get_horizon(tx)
+    events = _sql.read_events.fetch(tx, Event, kinds=list(kinds), xid=position.xid, id=position.id, count_max=count_max)
+    if len(events) == count_max:
+        return EventBatch(events=events, position=Position(xid=events[-1].xid, id=events[-1].event_id))
+    return EventBatch(events=events, position=max(horizon, position))

@@ -1,0 +1,53 @@
+"""Identifiers and randomness are passed in: the only place that draws them."""
+
+import random
+import secrets
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+
+class Ids(Protocol):
+    """Draws identifiers."""
+
+    def uuid7(self, now: datetime) -> UUID:
+        """Return a UUID version 7 (RFC 9562): milliseconds of `now`, then random bits."""
+        ...
+
+    def token(self, bytes_count: int) -> str:
+        """Return an unguessable token, URL-safe."""
+        ...
+
+
+class RandomIds:
+    """Identifiers from the operating system's randomness."""
+
+    def uuid7(self, now: datetime) -> UUID:
+        """Return a UUID version 7 of this millisecond."""
+        return _uuid7(now, secrets.randbits(74))
+
+    def token(self, bytes_count: int) -> str:
+        """Return an unguessable token, URL-safe."""
+        return secrets.token_urlsafe(bytes_count)
+
+
+class SeededIds:
+    """The same identifiers for the same seed, for tests and simulations. Not for secrets."""
+
+    def __init__(self, seed: int) -> None:
+        """Start the sequence of `seed`."""
+        self._random = random.Random(seed)  # noqa: S311 - repeatable on purpose, never used for secrets.
+
+    def uuid7(self, now: datetime) -> UUID:
+        """Return the next UUID of the sequence, stamped with `now`."""
+        return _uuid7(now, self._random.getrandbits(74))
+
+    def token(self, bytes_count: int) -> str:
+        """Return the next token of the sequence."""
+        return self._random.randbytes(bytes_count).hex()
+
+
+def _uuid7(now: datetime, random_bits: int) -> UUID:
+    milliseconds = int(now.timestamp() * 1000) & ((1 << 48) - 1)
+    high, low = random_bits >> 62, random_bits & ((1 << 62) - 1)
+    return UUID(int=(milliseconds << 80) | (0x7 << 76) | (high << 64) | (0b10 << 62) | low)

@@ -1,0 +1,40 @@
+"""Leases: work that one worker does at a time, with a fence against a slow former holder."""
+
+from uuid import UUID
+
+import msgspec
+
+from comity.kernel.database import Tx
+from comity.kernel.errors import Conflict
+from comity.kernel.sql import SqlFolder
+
+_sql = SqlFolder(__package__)
+
+
+class LeaseLost(Conflict):
+    """Another worker has taken this work over."""
+
+
+class Lease(msgspec.Struct, frozen=True, kw_only=True):
+    """The right to do some work until it is taken over."""
+
+    name: str
+    holder: UUID
+    fence: int
+
+
+def acquire(tx: Tx, *, name: str, holder: UUID, seconds: float) -> Lease | None:
+    """Take or renew a lease for some seconds; None when somebody else holds it."""
+    rows = _sql.acquire_lease.rows(tx, name=name, holder=holder, seconds=seconds)
+    return Lease(name=name, holder=holder, fence=rows[0][0]) if rows else None
+
+
+def check(tx: Tx, *, lease: Lease) -> None:
+    """Make sure the lease is ours until this transaction commits. Raises LeaseLost."""
+    if not _sql.check_lease.rows(tx, name=lease.name, holder=lease.holder, fence=lease.fence):
+        raise LeaseLost(details={"lease": lease.name})
+
+
+def release(tx: Tx, *, lease: Lease) -> None:
+    """Let the lease go so that another worker need not wait for its end."""
+    _sql.release_lease.execute(tx, name=lease.name, holder=lease.holder)

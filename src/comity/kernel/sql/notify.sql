@@ -1,0 +1,3 @@
+-- Wake whoever listens, when the transaction commits.
+-- Takes channel, payload.
+select pg_notify(%(channel)s, %(payload)s)

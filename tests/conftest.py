@@ -1,0 +1,104 @@
+"""Real PostgreSQL for every test that wants one: the embedded server, or the one COMITY_TEST_DSN names."""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from comity.kernel.clock import ManualClock
+from comity.kernel.database import Database, Tx
+from comity.kernel.embedded import ensure
+from comity.kernel.ids import SeededIds
+from comity.wiring import migrate
+
+NOW = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def server_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server: the one of COMITY_TEST_DSN, or an embedded one shared by all test processes of this run."""
+    given = os.environ.get("COMITY_TEST_DSN")
+    if given:
+        yield given
+        return
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    with ensure(data_dir=Path(shared) / "postgres") as server:
+        yield server.dsn
+
+
+def _create_database(server_dsn: str, name: str, template: str) -> str:
+    with psycopg.connect(server_dsn, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("create database {} template {} {}").format(
+                sql.Identifier(name),
+                sql.Identifier(template),
+                sql.SQL("" if template != "template0" else "encoding 'UTF8'"),
+            )
+        )
+    return psycopg.conninfo.make_conninfo(server_dsn, dbname=name)
+
+
+def _drop_database(server_dsn: str, name: str) -> None:
+    with psycopg.connect(server_dsn, autocommit=True) as connection:
+        connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def template_database(server_dsn: str) -> Iterator[str]:
+    """The name of a migrated database that others are copied from."""
+    name = f"template_{uuid4().hex[:12]}"
+    dsn = _create_database(server_dsn, name, "template0")
+    database = Database(dsn=dsn)
+    migrate(database)
+    database.close()
+    yield name
+    _drop_database(server_dsn, name)
+
+
+@pytest.fixture
+def database(server_dsn: str, template_database: str) -> Iterator[Database]:
+    """A migrated database of the test's own, for tests with several connections."""
+    name = f"test_{uuid4().hex[:12]}"
+    dsn = _create_database(server_dsn, name, template_database)
+    database = Database(dsn=dsn)
+    yield database
+    database.close()
+    _drop_database(server_dsn, name)
+
+
+@pytest.fixture(scope="session")
+def shared_database(server_dsn: str, template_database: str) -> Iterator[Database]:
+    """One migrated database for the `tx` fixture; nothing is ever committed in it."""
+    name = f"shared_{uuid4().hex[:12]}"
+    dsn = _create_database(server_dsn, name, template_database)
+    database = Database(dsn=dsn)
+    yield database
+    database.close()
+    _drop_database(server_dsn, name)
+
+
+@pytest.fixture
+def tx(shared_database: Database) -> Iterator[Tx]:
+    """A transaction on the migrated schema that is rolled back at the end."""
+    with shared_database.connect() as connection:
+        connection.execute("begin")
+        yield connection
+        connection.execute("rollback")
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that stands at a fixed time until it is moved."""
+    return ManualClock(NOW)
+
+
+@pytest.fixture
+def ids() -> SeededIds:
+    """The same identifiers in every run."""
+    return SeededIds(20260303)
