@@ -1,0 +1,142 @@
+"""Specification of kind `mapping`: how records of one stream become canonical values, and back."""
+
+import enum
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+WRITE_ONLY_NAMES = ("global_id", "loyalty.points", "loyalty.tier", "loyalty.programme", "loyalty.enrolled_at")
+
+Path = Annotated[str, Meta(min_length=1, max_length=500, description="Path of the field in the payload, dotted.")]
+Lens = Annotated[
+    str | dict[str, dict[str, Any]],
+    Meta(description="How the value is read and written: a lens by name, or {name: {option: value}}."),
+]
+
+
+class Direction(enum.StrEnum):
+    """Which way a field travels: from the system, to the system, or both."""
+
+    READ = "read"
+    WRITE = "write"
+    BOTH = "both"
+
+    @property
+    def is_read(self) -> bool:
+        """True when the hub takes the value over from the system."""
+        return self is not Direction.WRITE
+
+    @property
+    def is_written(self) -> bool:
+        """True when the hub writes the golden value into the system."""
+        return self is not Direction.READ
+
+
+class MappingKind(enum.StrEnum):
+    """What a record of the stream is."""
+
+    PERSON = "person"
+    PURCHASE = "purchase"
+
+
+def lens_name(lens: str | dict[str, dict[str, Any]]) -> str:
+    """Name the lens that a field asks for."""
+    return lens if isinstance(lens, str) else next(iter(lens), "")
+
+
+def lens_options(lens: str | dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Give the options a field passes to its lens."""
+    if isinstance(lens, str):
+        return {}
+    return next((dict(options) for options in lens.values()), {})
+
+
+class FieldSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One field of the system and the golden attribute it corresponds to.
+
+    `attribute` names a golden attribute, or one of the write-only names (`global_id`, `loyalty.points`, ...).
+    """
+
+    attribute: Annotated[str, Meta(min_length=1, description="Golden attribute, global_id, or loyalty.<name>.")]
+    field: Path
+    lens: Lens
+    direction: Direction = Direction.READ
+    clears: Annotated[
+        bool,
+        Meta(description="True: an empty value says that there is none. False: an empty value says nothing."),
+    ] = False
+
+    @property
+    def lens_name(self) -> str:
+        """Name of the lens."""
+        return lens_name(self.lens)
+
+    @property
+    def lens_options(self) -> dict[str, Any]:
+        """Options of the lens."""
+        return lens_options(self.lens)
+
+
+class SourceField(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Where a value of a purchase comes from: a field with a lens, or a constant."""
+
+    field: Path | None = None
+    lens: Lens | None = None
+    constant: Annotated[str, Meta(min_length=1)] | None = None
+
+
+def _source(value: str | SourceField, lens: Lens) -> SourceField:
+    if isinstance(value, str):
+        return SourceField(field=value, lens=lens)
+    if value.field is not None and value.lens is None:
+        return SourceField(field=value.field, lens=lens)
+    return value
+
+
+class PurchaseFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Fields of a purchase. A bare path stands for {field: path} with the usual lens.
+
+    `business_key` is the same in every system that reports the same fact; `person` is the external id of the
+    person's record in `person_system` (this system when left out) and `person_stream`.
+    """
+
+    business_key: str | SourceField
+    occurred_at: str | SourceField
+    amount: str | SourceField
+    currency: str | SourceField
+    person: str | SourceField
+    person_stream: Annotated[str, Meta(min_length=1, description="Stream the person's record belongs to.")]
+    person_system: Annotated[str, Meta(min_length=1, description="System of the person's record.")] | None = None
+
+    @property
+    def sources(self) -> dict[str, SourceField]:
+        """Each value's source with its lens filled in."""
+        return {
+            "business_key": _source(self.business_key, "text"),
+            "occurred_at": _source(self.occurred_at, "timestamp"),
+            "amount": _source(self.amount, "money"),
+            "currency": _source(self.currency, "text"),
+            "person": _source(self.person, "text"),
+        }
+
+
+class MappingSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Correspondence of one stream of one system; at most one mapping a stream."""
+
+    system: Annotated[str, Meta(min_length=1)]
+    stream: Annotated[str, Meta(min_length=1)]
+    kind: MappingKind
+    external_id: Path
+    fields: tuple[FieldSpec, ...] | PurchaseFields
+    changed_at: Path | None = None
+
+    @property
+    def person_fields(self) -> tuple[FieldSpec, ...]:
+        """Field rows of a person mapping; empty for purchases."""
+        return self.fields if isinstance(self.fields, tuple) else ()
+
+    @property
+    def purchase_fields(self) -> PurchaseFields | None:
+        """Fields of a purchase mapping; None for people."""
+        return self.fields if isinstance(self.fields, PurchaseFields) else None
