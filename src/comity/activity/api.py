@@ -1,0 +1,78 @@
+"""The door of the room `activity`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from comity.activity import rules, store
+from comity.activity.types import (
+    PURCHASE_DIFFERS,
+    PURCHASE_RECORDED,
+    AcceptedPurchase,
+    LinkedRecord,
+    ProfileMove,
+    Purchase,
+    PurchaseFact,
+    RecordReference,
+)
+from comity.kernel.database import Tx
+from comity.kernel.events import publish
+
+__all__ = ["accept_purchases", "attach_waiting", "list_purchases", "list_waiting", "reassign_profiles"]
+
+PAGE_MAX = 1_000
+
+
+def accept_purchases(
+    tx: Tx, *, purchases: Sequence[PurchaseFact], profile_ids: Sequence[UUID | None], now: datetime
+) -> list[AcceptedPurchase]:
+    """Take reports of purchases in and say for each whether the fact is new; `profile_ids` go with `purchases`.
+
+    A known report only refreshes itself; another report with the same business key joins the fact. A report with
+    another amount or currency is kept as differing and published as such, whenever that changes. A purchase without
+    profile waits for `attach_waiting`. Publishes `activity.purchase_recorded` once per fact, when it has a profile.
+    Raises TooManyPurchases.
+    """
+    if not purchases:
+        return []
+    rules.check_batch(purchases, profile_ids)
+    taken = store.accept_purchases(tx, purchases=purchases, profile_ids=profile_ids, now=now)
+    publish(tx, kind=PURCHASE_RECORDED, payloads=rules.plan_recorded(taken), now=now)
+    publish(tx, kind=PURCHASE_DIFFERS, payloads=rules.plan_differing(purchases, taken), now=now)
+    return [
+        AcceptedPurchase(
+            purchase_id=each.purchase_id,
+            is_new=each.is_new,
+            is_conflicting=each.is_differing,
+            profile_id=each.profile_id,
+        )
+        for each in taken
+    ]
+
+
+def attach_waiting(tx: Tx, *, records: Sequence[LinkedRecord], now: datetime) -> int:
+    """Give waiting purchases of these records their profile, publish them, and return how many; repeatable."""
+    if not records:
+        return 0
+    recorded = store.attach_waiting(tx, records=records)
+    publish(tx, kind=PURCHASE_RECORDED, payloads=[rules.to_payload(each) for each in recorded], now=now)
+    return len(recorded)
+
+
+def reassign_profiles(tx: Tx, *, moves: Sequence[ProfileMove]) -> int:
+    """Let purchases follow merged profiles and return how many moved; nothing is published again. Repeatable."""
+    return store.reassign_profiles(tx, moves=moves) if moves else 0
+
+
+def list_purchases(
+    tx: Tx, *, profile_id: UUID, before_purchase_id: int | None = None, limit_max: int = 100
+) -> list[Purchase]:
+    """Page through a profile's purchases, last recorded first."""
+    return store.list_purchases(
+        tx, profile_id=profile_id, before_purchase_id=before_purchase_id, limit_max=min(limit_max, PAGE_MAX)
+    )
+
+
+def list_waiting(tx: Tx, *, limit_max: int = PAGE_MAX) -> list[RecordReference]:
+    """List the persons' records that purchases wait for, longest waiting first."""
+    return store.list_waiting(tx, limit_max=min(limit_max, PAGE_MAX))

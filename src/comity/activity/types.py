@@ -1,0 +1,108 @@
+"""What crosses the door of the room `activity`."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from comity.kernel.errors import Invalid
+
+PURCHASES_MAX = 10_000
+"""Most purchases of one call."""
+
+PURCHASE_RECORDED = "activity.purchase_recorded"
+"""A fact that has a profile; its payload is PurchaseRecorded. Published once per fact."""
+
+PURCHASE_DIFFERS = "activity.purchase_differs"
+"""A report that says another amount or currency than the fact it speaks of; its payload is PurchaseDiffers."""
+
+
+class TooManyPurchases(Invalid):
+    """One call takes at most 10,000 purchases; send several."""
+
+
+class RecordReference(msgspec.Struct, frozen=True, kw_only=True):
+    """A record in a system."""
+
+    system: str
+    stream: str
+    external_id: str
+
+
+class PurchaseFact(msgspec.Struct, frozen=True, kw_only=True):
+    """One system's report of a purchase. Without a business key the report stands for itself."""
+
+    system: str
+    stream: str
+    external_id: str
+    occurred_at: datetime
+    amount_minor: int
+    currency: str
+    business_key: str | None = None
+    person: RecordReference | None = None
+
+
+class AcceptedPurchase(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one report."""
+
+    purchase_id: int
+    is_new: bool
+    is_conflicting: bool
+    profile_id: UUID | None
+
+
+class LinkedRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's record that has a profile now."""
+
+    system: str
+    stream: str
+    external_id: str
+    profile_id: UUID
+
+
+class ProfileMove(msgspec.Struct, frozen=True, kw_only=True):
+    """Two profiles became one."""
+
+    loser_profile_id: UUID
+    survivor_profile_id: UUID
+
+
+class Purchase(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact as it stands."""
+
+    purchase_id: int
+    business_key: str
+    profile_id: UUID | None
+    occurred_at: datetime
+    amount_minor: int
+    currency: str
+    first_system: str
+    recorded_at: datetime
+
+
+class PurchaseRecorded(msgspec.Struct, frozen=True, kw_only=True):
+    """Payload of `activity.purchase_recorded`; system, stream and external id are those of the first report."""
+
+    purchase_id: int
+    business_key: str
+    profile_id: UUID
+    occurred_at: datetime
+    amount_minor: int
+    currency: str
+    system: str
+    stream: str
+    external_id: str
+
+
+class PurchaseDiffers(msgspec.Struct, frozen=True, kw_only=True):
+    """Payload of `activity.purchase_differs`."""
+
+    purchase_id: int
+    business_key: str
+    system: str
+    stream: str
+    external_id: str
+    amount_minor: int
+    currency: str
+    reported_amount_minor: int
+    reported_currency: str

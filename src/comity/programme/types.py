@@ -1,0 +1,171 @@
+"""What crosses the door of the room `programme`."""
+
+import enum
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from comity.definitions.types import ProgrammeSpec
+from comity.kernel.errors import Conflict, Invalid, NotFound, Refused
+
+MEMBER_ENROLLED = "programme.member_enrolled"
+POINTS_EARNED = "programme.points_earned"
+POINTS_REDEEMED = "programme.points_redeemed"
+TIER_CHANGED = "programme.tier_changed"
+MEMBERS_MERGED = "programme.members_merged"
+"""Kinds of events; each payload is the struct of that name below and has `profile_id` and `programme`."""
+
+
+class InsufficientPoints(Refused):
+    """The member has fewer points than that."""
+
+
+class UnknownMember(NotFound):
+    """There is no such member in this programme."""
+
+
+class KeyReused(Conflict):
+    """The idempotency key stands for another request already; use a new key for a new request."""
+
+
+class InvalidRedemption(Invalid):
+    """A redemption needs points above zero and a key and a reason of at most 500 printable characters."""
+
+
+class Programme(msgspec.Struct, frozen=True, kw_only=True):
+    """A programme by name, as defined now."""
+
+    name: str
+    spec: ProgrammeSpec
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """A membership as it stands; `points` can be spent, `qualifying_points` decide the tier."""
+
+    profile_id: UUID
+    programme: str
+    tier: str | None
+    tier_since: datetime | None
+    points: int
+    qualifying_points: int
+    enrolled_at: datetime
+    last_redemption_at: datetime | None
+    account_id: int
+
+
+class Redemption(msgspec.Struct, frozen=True, kw_only=True):
+    """A wish to spend points."""
+
+    profile_id: UUID
+    programme: str
+    points: int
+    idempotency_key: str
+    reason: str = ""
+
+
+class RedemptionStatus(enum.StrEnum):
+    """The verdict on one redemption."""
+
+    REDEEMED = "redeemed"
+    DUPLICATE = "duplicate"
+    INSUFFICIENT_POINTS = "insufficient_points"
+    UNKNOWN_MEMBER = "unknown_member"
+    KEY_REUSED = "key_reused"
+    INVALID = "invalid"
+
+
+class RedemptionVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one redemption; a duplicate carries transfer and balance of the first time."""
+
+    status: RedemptionStatus
+    transfer_id: int | None = None
+    balance: int | None = None
+    tier: str | None = None
+
+
+class Redeemed(msgspec.Struct, frozen=True, kw_only=True):
+    """A redemption that stands in the books."""
+
+    transfer_id: int
+    balance: int
+    tier: str | None
+    is_duplicate: bool
+
+
+class EarnOutcome(enum.StrEnum):
+    """Why a purchase earned what it earned."""
+
+    EARNED = "earned"
+    BELOW_ONE_POINT = "below_one_point"
+    NOT_POSITIVE = "not_positive"
+    OTHER_CURRENCY = "other_currency"
+    TOO_LARGE = "too_large"
+
+
+class Earned(msgspec.Struct, frozen=True, kw_only=True):
+    """What one purchase earned in one programme."""
+
+    purchase_id: int
+    programme: str
+    profile_id: UUID
+    points: int
+    outcome: EarnOutcome
+
+
+class TierExplanation(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a member stands on the ladder and what is missing for the next level."""
+
+    tier: str | None
+    points: int
+    points_from: int
+    next_tier: str | None
+    points_missing: int | None
+
+
+class MemberEnrolled(msgspec.Struct, frozen=True, kw_only=True):
+    """Payload of `programme.member_enrolled`."""
+
+    profile_id: UUID
+    programme: str
+    tier: str | None
+
+
+class PointsEarned(msgspec.Struct, frozen=True, kw_only=True):
+    """Payload of `programme.points_earned`."""
+
+    profile_id: UUID
+    programme: str
+    purchase_id: int
+    points: int
+    balance: int
+    transfer_id: int
+
+
+class PointsRedeemed(msgspec.Struct, frozen=True, kw_only=True):
+    """Payload of `programme.points_redeemed`."""
+
+    profile_id: UUID
+    programme: str
+    points: int
+    balance: int
+    transfer_id: int
+
+
+class TierChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """Payload of `programme.tier_changed`."""
+
+    profile_id: UUID
+    programme: str
+    old_tier: str | None
+    new_tier: str | None
+    qualifying_points: int
+
+
+class MembersMerged(msgspec.Struct, frozen=True, kw_only=True):
+    """Payload of `programme.members_merged`; `profile_id` is the survivor's."""
+
+    profile_id: UUID
+    programme: str
+    loser_profile_id: UUID
+    points: int
