@@ -1,0 +1,81 @@
+create schema identity;
+
+-- One person. The path of `merged_into` always ends at a living profile.
+create table identity.profile (
+    profile_id uuid primary key,
+    founder_record_id bigint not null,
+    merged_into uuid references identity.profile (profile_id) deferrable initially deferred,
+    created_at timestamptz not null,
+    constraint profile_is_no_alias_of_itself check (merged_into <> profile_id)
+);
+create index profile_by_founder on identity.profile (founder_record_id);
+create index profile_by_survivor on identity.profile (merged_into) where merged_into is not null;
+
+-- One object in one system and the person it belongs to. `features` are the canonical values matching looks at.
+create table identity.record (
+    record_id bigint generated always as identity primary key,
+    system text not null,
+    stream text not null,
+    external_id text not null,
+    profile_id uuid not null,
+    features jsonb not null,
+    match_hash bigint not null,
+    is_deleted boolean not null default false,
+    linked_at timestamptz not null,
+    rule text not null,
+    constraint record_once unique (system, stream, external_id)
+);
+create index record_by_profile on identity.record (profile_id);
+
+-- Keys of living records: rule name, or @attribute for look-ups by one value.
+create table identity.identifier (
+    rule text not null,
+    value text not null,
+    record_id bigint not null,
+    primary key (rule, value, record_id)
+);
+create index identifier_by_record on identity.identifier (record_id);
+
+-- Links that hold, with their evidence. record_a < record_b.
+create table identity.edge (
+    record_a bigint not null,
+    record_b bigint not null,
+    rule text not null,
+    value text not null,
+    match_hash bigint not null,
+    linked_at timestamptz not null,
+    primary key (record_a, record_b, rule),
+    constraint edge_in_order check (record_a < record_b)
+);
+create index edge_by_second on identity.edge (record_b);
+create index edge_by_evidence on identity.edge (rule, value);
+
+-- What people (or the vendor) decided about a pair of records: the same person, or not. record_a < record_b.
+create table identity.decision (
+    record_a bigint not null,
+    record_b bigint not null,
+    is_same boolean not null,
+    source text not null,
+    reason text not null,
+    decided_at timestamptz not null,
+    primary key (record_a, record_b),
+    constraint decision_in_order check (record_a < record_b)
+);
+create index decision_by_second on identity.decision (record_b);
+
+-- Doubtful links for a steward. Pairs have record_a < record_b; a shared value has no records.
+create table identity.review (
+    review_id bigint generated always as identity primary key,
+    kind text not null check (kind in ('shared_value', 'cardinality', 'conflict', 'too_large')),
+    rule text not null,
+    value text not null,
+    record_a bigint not null default 0,
+    record_b bigint not null default 0,
+    detail jsonb not null,
+    opened_at timestamptz not null,
+    closed_at timestamptz,
+    constraint review_once unique (kind, rule, value, record_a, record_b)
+);
+create index review_open on identity.review (review_id) where closed_at is null;
+create index review_by_first on identity.review (record_a) where closed_at is null;
+create index review_by_second on identity.review (record_b) where closed_at is null;

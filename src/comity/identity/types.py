@@ -1,0 +1,171 @@
+"""What crosses the door of the identity room."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from msgspec import Struct
+
+from comity.kernel.errors import Invalid, NotFound, Refused
+from comity.mapping.types import RecordKey
+
+RECORDS_MAX: Final = 5_000
+"""Records in one call at most."""
+
+
+class RecordFacts(Struct, frozen=True, kw_only=True):
+    """What matching needs to know of one record.
+
+    `features` are canonical values as text (dates ISO, phones E.164). A feature left out is unchanged; None is empty.
+    """
+
+    key: RecordKey
+    features: Mapping[str, str | None]
+
+
+class Merge(Struct, frozen=True, kw_only=True):
+    """Two profiles turned out to be one person: the loser is an alias of the survivor from now on."""
+
+    loser: UUID
+    survivor: UUID
+
+
+class Move(Struct, frozen=True, kw_only=True):
+    """A record changed its profile."""
+
+    record_id: int
+    source: UUID
+    target: UUID
+
+
+class Resolution(Struct, frozen=True, kw_only=True):
+    """What became of a batch. `record_ids`, `profile_ids` and `is_new` are parallel to the input.
+
+    `affected_profile_ids` are the living profiles whose set of records changed. `retired_profile_ids` are those that
+    no longer have records of their own: aliases by merge. Nothing is listed for records that stayed where they were.
+    """
+
+    record_ids: list[int]
+    profile_ids: list[UUID]
+    is_new: list[bool]
+    created_profile_ids: list[UUID]
+    merged: list[Merge]
+    moved: list[Move]
+    affected_profile_ids: list[UUID]
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """One object in one system as identity knows it."""
+
+    record_id: int
+    system: str
+    stream: str
+    external_id: str
+    profile_id: UUID
+    is_deleted: bool
+    linked_at: datetime
+    rule: str
+
+    @property
+    def key(self) -> RecordKey:
+        """The key of the record."""
+        return RecordKey(self.system, self.stream, self.external_id)
+
+
+class ReviewKind(StrEnum):
+    """Why a link was not made."""
+
+    SHARED_VALUE = "shared_value"
+    CARDINALITY = "cardinality"
+    CONFLICT = "conflict"
+    TOO_LARGE = "too_large"
+
+
+class Review(Struct, frozen=True, kw_only=True):
+    """A doubtful link that waits for a steward. `record_a` and `record_b` are 0 where no pair is meant."""
+
+    review_id: int
+    kind: ReviewKind
+    rule: str
+    value: str
+    record_a: int
+    record_b: int
+    detail: dict[str, str | int]
+    opened_at: datetime
+
+
+class GuardFinding(Struct, frozen=True, kw_only=True):
+    """What a guard saw in one attribute. `outcome` is agree, differ or missing; values are as matching compares them."""
+
+    guard: str
+    attribute: str
+    value_a: str | None
+    value_b: str | None
+    outcome: str
+
+
+class RuleFinding(Struct, frozen=True, kw_only=True):
+    """What one rule says of two records. `shared_by` counts the records that have the common key value."""
+
+    rule: str
+    key_a: str | None
+    key_b: str | None
+    is_equal: bool
+    shared_by: int
+    guards: tuple[GuardFinding, ...]
+    verdict: str
+
+
+class Explanation(Struct, frozen=True, kw_only=True):
+    """Why two records are, or are not, one person.
+
+    `remembered` are the links kept from earlier evidence; `decision` is what a steward or the vendor said; `path` is
+    the chain of links that joins the two (empty when they are different people).
+    """
+
+    record_a: Record
+    record_b: Record
+    is_same: bool
+    rules: tuple[RuleFinding, ...]
+    remembered: tuple[str, ...]
+    decision: str | None
+    path: tuple[tuple[int, int, str], ...]
+    summary: str
+
+
+class MatchInvalid(Invalid):
+    """The match rules cannot be used as they are."""
+
+
+class RecordUnknown(NotFound):
+    """No such record is known."""
+
+
+class ProfileUnknown(NotFound):
+    """No such profile is known."""
+
+
+class MergeRefused(Refused):
+    """These profiles cannot be merged or separated."""
+
+
+__all__ = [
+    "RECORDS_MAX",
+    "Explanation",
+    "GuardFinding",
+    "MatchInvalid",
+    "Merge",
+    "MergeRefused",
+    "Move",
+    "ProfileUnknown",
+    "Record",
+    "RecordFacts",
+    "RecordKey",
+    "RecordUnknown",
+    "Resolution",
+    "Review",
+    "ReviewKind",
+    "RuleFinding",
+]
