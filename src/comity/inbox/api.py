@@ -1,0 +1,82 @@
+"""The door of the inbox."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from comity.inbox import store
+from comity.inbox.types import Change, ChangeBatch, NewChange, ParkedChange, ParkedItem, Waiting
+from comity.kernel.database import Tx
+from comity.kernel.readers import Position, get_horizon
+from comity.kernel.wakeups import notify
+
+__all__ = [
+    "INBOX_CHANNEL",
+    "accept_changes",
+    "count_parked",
+    "count_waiting",
+    "discard_parked",
+    "list_parked",
+    "park_changes",
+    "read_changes",
+    "replay_parked",
+]
+
+INBOX_CHANNEL = "comity_inbox"
+
+
+def accept_changes(tx: Tx, *, changes: Sequence[NewChange], now: datetime) -> set[tuple[str, str, str, str]]:
+    """Store changes and return the (system, stream, external id, version) of those not known before.
+
+    Repeating is harmless: a key that is known changes nothing. Durable once the transaction commits.
+    """
+    if not changes:
+        return set()
+    new = store.accept_changes(tx, changes=changes, received_at=now)
+    if new:
+        notify(tx, channel=INBOX_CHANNEL)
+    return set(new)
+
+
+def read_changes(tx: Tx, *, position: Position, count_max: int) -> ChangeBatch:
+    """Return the next changes after a place, and the place to move to once their effects are committed."""
+    horizon = get_horizon(tx)
+    changes: list[Change] = store.read_changes(tx, position=position, count_max=count_max)
+    if len(changes) == count_max:
+        end = Position(xid=changes[-1].xid, id=changes[-1].change_id)
+    else:
+        end = max(horizon, position)
+    return ChangeBatch(changes=changes, start=position, end=end)
+
+
+def park_changes(tx: Tx, *, parked: Sequence[ParkedChange], now: datetime) -> None:
+    """Set changes that cannot be used aside, each with its reason; the first reason of a change stays."""
+    if parked:
+        store.park_changes(tx, parked=parked, now=now)
+
+
+def list_parked(tx: Tx, *, system: str | None = None, after_id: int = 0, count_max: int = 100) -> list[ParkedItem]:
+    """Return open parked items, oldest first, of one system or of all."""
+    return store.list_parked(tx, system=system, after_id=after_id, count_max=count_max)
+
+
+def replay_parked(tx: Tx, *, change_ids: Sequence[int] | None = None, now: datetime) -> list[int]:
+    """Put parked changes in again, chosen ones or all; returns those replayed. A replayed item is parked no more."""
+    replayed = store.replay_parked(tx, change_ids=change_ids, now=now)
+    if replayed:
+        notify(tx, channel=INBOX_CHANNEL)
+    return replayed
+
+
+def discard_parked(tx: Tx, *, change_ids: Sequence[int], actor: str, now: datetime) -> int:
+    """Close parked items for good on somebody's word; returns how many were open."""
+    return store.discard_parked(tx, change_ids=change_ids, actor=actor, now=now)
+
+
+def count_waiting(tx: Tx, *, position: Position) -> list[Waiting]:
+    """Return per system what waits behind a reader's place, and since when."""
+    return store.count_waiting(tx, position=position)
+
+
+def count_parked(tx: Tx) -> dict[str, int]:
+    """Return the number of open parked items per system."""
+    return store.count_parked(tx)

@@ -1,0 +1,72 @@
+"""Statements of the inbox."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from comity.inbox.types import Change, NewChange, ParkedChange, ParkedItem, Waiting
+from comity.kernel.database import Tx
+from comity.kernel.readers import Position
+from comity.kernel.sql import SqlFolder
+
+_sql = SqlFolder(__package__)
+
+
+def accept_changes(tx: Tx, *, changes: Sequence[NewChange], received_at: datetime) -> list[tuple[str, str, str, str]]:
+    """Append and return the keys of those that are new."""
+    rows = _sql.accept_changes.rows(
+        tx,
+        systems=[change.system for change in changes],
+        streams=[change.stream for change in changes],
+        external_ids=[change.external_id for change in changes],
+        versions=[change.version for change in changes],
+        kinds=[str(change.kind) for change in changes],
+        source_ats=[change.source_at for change in changes],
+        survivor_ids=[change.survivor_id for change in changes],
+        payloads=[change.payload for change in changes],
+        received_at=received_at,
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+def read_changes(tx: Tx, *, position: Position, count_max: int) -> list[Change]:
+    """Return the next changes after a place."""
+    return _sql.read_changes.fetch(tx, Change, xid=position.xid, id=position.id, count_max=count_max)
+
+
+def park_changes(tx: Tx, *, parked: Sequence[ParkedChange], now: datetime) -> None:
+    """Set changes aside."""
+    _sql.park_changes.execute(
+        tx,
+        change_ids=[item.change_id for item in parked],
+        codes=[item.code for item in parked],
+        fields=[item.field for item in parked],
+        messages=[item.message for item in parked],
+        remedies=[item.remedy for item in parked],
+        parked_at=now,
+    )
+
+
+def list_parked(tx: Tx, *, system: str | None, after_id: int, count_max: int) -> list[ParkedItem]:
+    """Return open parked items."""
+    return _sql.list_parked.fetch(tx, ParkedItem, system=system, after_id=after_id, count_max=count_max)
+
+
+def replay_parked(tx: Tx, *, change_ids: Sequence[int] | None, now: datetime) -> list[int]:
+    """Append parked changes again."""
+    ids = None if change_ids is None else list(change_ids)
+    return [row[0] for row in _sql.replay_parked.rows(tx, change_ids=ids, replayed_at=now)]
+
+
+def discard_parked(tx: Tx, *, change_ids: Sequence[int], actor: str, now: datetime) -> int:
+    """Close parked items."""
+    return _sql.discard_parked.execute(tx, change_ids=list(change_ids), discarded_by=actor, discarded_at=now)
+
+
+def count_waiting(tx: Tx, *, position: Position) -> list[Waiting]:
+    """Return what waits behind a place."""
+    return _sql.count_changes.fetch(tx, Waiting, xid=position.xid, id=position.id)
+
+
+def count_parked(tx: Tx) -> dict[str, int]:
+    """Return open parked items per system."""
+    return {row[0]: row[1] for row in _sql.count_parked.rows(tx)}

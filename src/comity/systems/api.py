@@ -1,0 +1,72 @@
+"""The door of systems."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from comity.kernel.database import Tx
+from comity.systems import store
+from comity.systems.types import StreamCursor, SystemState
+
+__all__ = [
+    "BACKOFF_SECONDS_MAX",
+    "count_calls",
+    "get_cursor",
+    "list_cursors",
+    "list_systems",
+    "note_failure",
+    "note_success",
+    "put_systems",
+    "save_cursor",
+]
+
+BACKOFF_SECONDS_MAX = 60.0
+
+
+def put_systems(tx: Tx, *, systems: Mapping[str, tuple[str, str]], now: datetime) -> None:
+    """Make the connected systems be exactly these, given as name -> (connector, title); missing ones are removed."""
+    for name, (connector, title) in sorted(systems.items()):
+        store.put_system(tx, system=name, connector=connector, title=title, now=now)
+    store.remove_missing(tx, kept=list(systems))
+
+
+def list_systems(tx: Tx) -> list[SystemState]:
+    """Return all systems, the first to join first."""
+    return store.list_systems(tx)
+
+
+def get_cursor(tx: Tx, *, system: str, stream: str) -> str | None:
+    """Return where reading a stream has come to, or None before its first page."""
+    return store.get_cursor(tx, system=system, stream=stream)
+
+
+def save_cursor(tx: Tx, *, system: str, stream: str, cursor: str, read_count: int, now: datetime) -> None:
+    """Move a stream's cursor; call it in the transaction that stores the page."""
+    store.save_cursor(tx, system=system, stream=stream, cursor=cursor, read_count=read_count, now=now)
+
+
+def list_cursors(tx: Tx) -> list[StreamCursor]:
+    """Return all cursors."""
+    return store.list_cursors(tx)
+
+
+def note_success(tx: Tx, *, system: str, is_write: bool, now: datetime) -> None:
+    """Note that a read or a write went well; this ends a block."""
+    store.note_success(tx, system=system, is_write=is_write, now=now)
+
+
+def note_failure(
+    tx: Tx, *, system: str, is_write: bool, message: str, failures_in_row: int, retry_after_seconds: float | None, now: datetime
+) -> datetime:
+    """Note that a call failed as a whole and return until when the system is left alone.
+
+    The wait doubles with every failure in a row, up to a minute, and is never shorter than what the system asked for.
+    """
+    backoff = min(BACKOFF_SECONDS_MAX, 0.25 * 2.0 ** min(failures_in_row, 10))
+    until = now + timedelta(seconds=max(backoff, retry_after_seconds or 0.0))
+    store.note_failure(tx, system=system, is_write=is_write, message=message[:500], blocked_until=until, now=now)
+    return until
+
+
+def count_calls(tx: Tx, *, system: str, calls: int, now: datetime) -> int:
+    """Add calls to today's count (UTC) and return it."""
+    return store.count_calls(tx, system=system, counted_on=now.date(), calls=calls)

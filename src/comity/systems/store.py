@@ -1,0 +1,60 @@
+"""Statements of systems."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from comity.kernel.database import Tx
+from comity.kernel.sql import SqlFolder
+from comity.systems.types import StreamCursor, SystemState
+
+_sql = SqlFolder(__package__)
+
+
+def put_system(tx: Tx, *, system: str, connector: str, title: str, now: datetime) -> None:
+    """Make a system known."""
+    _sql.put_system.execute(tx, system=system, connector=connector, title=title, now=now)
+
+
+def remove_missing(tx: Tx, *, kept: Sequence[str]) -> None:
+    """Mark systems that are configured no longer."""
+    _sql.remove_missing.execute(tx, kept=list(kept))
+
+
+def list_systems(tx: Tx) -> list[SystemState]:
+    """Return all systems."""
+    return _sql.list_systems.fetch(tx, SystemState)
+
+
+def get_cursor(tx: Tx, *, system: str, stream: str) -> str | None:
+    """Return a stream's cursor."""
+    rows = _sql.get_cursor.rows(tx, system=system, stream=stream)
+    return rows[0][0] if rows else None
+
+
+def save_cursor(tx: Tx, *, system: str, stream: str, cursor: str, read_count: int, now: datetime) -> None:
+    """Move a stream's cursor."""
+    _sql.save_cursor.execute(tx, system=system, stream=stream, cursor=cursor, read_count=read_count, now=now)
+
+
+def list_cursors(tx: Tx) -> list[StreamCursor]:
+    """Return all cursors."""
+    return _sql.list_cursors.fetch(tx, StreamCursor)
+
+
+def note_success(tx: Tx, *, system: str, is_write: bool, now: datetime) -> None:
+    """Note a success."""
+    _sql.note_success.execute(tx, system=system, is_write=is_write, now=now)
+
+
+def note_failure(
+    tx: Tx, *, system: str, is_write: bool, message: str, blocked_until: datetime, now: datetime
+) -> None:
+    """Note a failure."""
+    _sql.note_failure.execute(
+        tx, system=system, is_write=is_write, message=message, blocked_until=blocked_until, now=now
+    )
+
+
+def count_calls(tx: Tx, *, system: str, counted_on: date, calls: int) -> int:
+    """Add to a day's count."""
+    return int(_sql.count_calls.value(tx, system=system, counted_on=counted_on, calls=calls))

@@ -1,0 +1,33 @@
+"""What crosses the door of systems."""
+
+from datetime import datetime
+
+import msgspec
+
+
+class SystemState(msgspec.Struct, frozen=True, kw_only=True):
+    """A connected system and how it is doing."""
+
+    system: str
+    connector: str
+    title: str
+    state: str
+    joined_at: datetime
+    read_ok_at: datetime | None
+    read_error_at: datetime | None
+    read_error: str | None
+    write_ok_at: datetime | None
+    write_error_at: datetime | None
+    write_error: str | None
+    failures_in_row: int
+    blocked_until: datetime | None
+
+
+class StreamCursor(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a stream of a system has been read."""
+
+    system: str
+    stream: str
+    cursor: str
+    read_count: int
+    moved_at: datetime
