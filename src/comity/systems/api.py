@@ -55,7 +55,14 @@ def note_success(tx: Tx, *, system: str, is_write: bool, now: datetime) -> None:
 
 
 def note_failure(
-    tx: Tx, *, system: str, is_write: bool, message: str, failures_in_row: int, retry_after_seconds: float | None, now: datetime
+    tx: Tx,
+    *,
+    system: str,
+    is_write: bool,
+    message: str,
+    failures_in_row: int,
+    retry_after_seconds: float | None,
+    now: datetime,
 ) -> datetime:
     """Note that a call failed as a whole and return until when the system is left alone.
 

@@ -46,9 +46,7 @@ def note_success(tx: Tx, *, system: str, is_write: bool, now: datetime) -> None:
     _sql.note_success.execute(tx, system=system, is_write=is_write, now=now)
 
 
-def note_failure(
-    tx: Tx, *, system: str, is_write: bool, message: str, blocked_until: datetime, now: datetime
-) -> None:
+def note_failure(tx: Tx, *, system: str, is_write: bool, message: str, blocked_until: datetime, now: datetime) -> None:
     """Note a failure."""
     _sql.note_failure.execute(
         tx, system=system, is_write=is_write, message=message, blocked_until=blocked_until, now=now

@@ -1,0 +1,31 @@
+create schema outbox;
+
+create sequence outbox.mark_sequence;
+
+-- lane: 1 consent, 2 erasure, 3 points and tier, 4 profile, 6 backfill (design decision 13).
+create table outbox.stale (
+    system text not null,
+    profile_id uuid not null,
+    lane smallint not null,
+    mark bigint not null default nextval('outbox.mark_sequence'),
+    due_at timestamptz not null,
+    attempts int not null default 0,
+    claimed_until timestamptz,
+    parked_code text,
+    parked_message text,
+    parked_at timestamptz,
+    primary key (system, profile_id)
+) with (fillfactor = 70);
+create index stale_to_claim on outbox.stale (system, lane, mark) where parked_code is null;
+create index stale_parked on outbox.stale (system, parked_at) where parked_code is not null;
+
+-- fields: {vendor field: {"sent": what we wrote, "stored": what the system made of it}}, both in the vendor's form.
+create table outbox.base (
+    record_id bigint primary key,
+    system text not null,
+    fields jsonb not null,
+    written_at timestamptz not null,
+    writes_in_hour int not null default 1,
+    hour_started_at timestamptz not null
+);
+create index base_by_system on outbox.base (system, written_at);

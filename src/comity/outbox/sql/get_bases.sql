@@ -1,0 +1,3 @@
+-- Bases of records.
+-- Takes record_ids.
+select record_id, fields, written_at, writes_in_hour, hour_started_at from outbox.base where record_id = any(%(record_ids)s::bigint[])

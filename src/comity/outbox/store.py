@@ -1,0 +1,95 @@
+"""Statements of the outbox."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from comity.kernel.database import Tx
+from comity.kernel.sql import Jsonb, SqlFolder
+from comity.outbox.types import Base, Claim, NewBase, ParkedDelivery, StaleCount
+
+_sql = SqlFolder(__package__)
+
+
+def mark_stale(tx: Tx, *, profile_ids: Sequence[UUID], systems: Sequence[str], lane: int, due_at: datetime) -> int:
+    """Mark people stale in systems."""
+    return _sql.mark_stale.execute(tx, profile_ids=list(profile_ids), systems=list(systems), lane=lane, due_at=due_at)
+
+
+def claim_stale(tx: Tx, *, system: str, now: datetime, claimed_until: datetime, count_max: int) -> list[Claim]:
+    """Take due marks."""
+    return _sql.claim_stale.fetch(tx, Claim, system=system, now=now, claimed_until=claimed_until, count_max=count_max)
+
+
+def finish_stale(tx: Tx, *, system: str, profile_ids: Sequence[UUID], marks: Sequence[int]) -> None:
+    """Drop marks that are done."""
+    _sql.finish_stale.execute(tx, system=system, profile_ids=list(profile_ids), marks=list(marks))
+
+
+def retry_stale(tx: Tx, *, system: str, profile_ids: Sequence[UUID], due_ats: Sequence[datetime]) -> None:
+    """Put marks off."""
+    _sql.retry_stale.execute(tx, system=system, profile_ids=list(profile_ids), due_ats=list(due_ats))
+
+
+def park_stale(
+    tx: Tx,
+    *,
+    system: str,
+    profile_ids: Sequence[UUID],
+    marks: Sequence[int],
+    codes: Sequence[str],
+    messages: Sequence[str],
+    now: datetime,
+) -> None:
+    """Set marks aside."""
+    _sql.park_stale.execute(
+        tx,
+        system=system,
+        profile_ids=list(profile_ids),
+        marks=list(marks),
+        codes=list(codes),
+        messages=list(messages),
+        now=now,
+    )
+
+
+def replay_parked(tx: Tx, *, system: str | None, now: datetime) -> int:
+    """Give parked deliveries another chance."""
+    return _sql.replay_parked.execute(tx, system=system, now=now)
+
+
+def list_parked(tx: Tx, *, system: str | None, count_max: int) -> list[ParkedDelivery]:
+    """Return parked deliveries."""
+    return _sql.list_parked.fetch(tx, ParkedDelivery, system=system, count_max=count_max)
+
+
+def count_stale(tx: Tx) -> list[StaleCount]:
+    """Return marks per system."""
+    return _sql.count_stale.fetch(tx, StaleCount)
+
+
+def drop_marks(tx: Tx, *, profile_ids: Sequence[UUID]) -> None:
+    """Forget marks of profiles that are no more."""
+    _sql.drop_marks.execute(tx, profile_ids=list(profile_ids))
+
+
+def get_bases(tx: Tx, *, record_ids: Sequence[int]) -> list[Base]:
+    """Return bases."""
+    return _sql.get_bases.fetch(tx, Base, record_ids=list(record_ids))
+
+
+def store_bases(tx: Tx, *, system: str, bases: Sequence[NewBase], now: datetime) -> None:
+    """Merge into bases."""
+    _sql.store_bases.execute(
+        tx,
+        system=system,
+        record_ids=[base.record_id for base in bases],
+        fields=[Jsonb(base.fields) for base in bases],
+        are_writes=[base.is_write for base in bases],
+        now=now,
+    )
+
+
+def drop_bases(tx: Tx, *, record_ids: Sequence[int]) -> None:
+    """Forget bases."""
+    _sql.drop_bases.execute(tx, record_ids=list(record_ids))

@@ -1,0 +1,67 @@
+"""What crosses the door of the outbox."""
+
+from datetime import datetime
+from enum import IntEnum
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+
+class Lane(IntEnum):
+    """Priority of what makes somebody stale; smaller goes first (design decision 13)."""
+
+    CONSENT = 1
+    ERASURE = 2
+    POINTS = 3
+    PROFILE = 4
+    BACKFILL = 6
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """A person to be brought up to date in one system; `mark` tells whether more happened meanwhile."""
+
+    profile_id: UUID
+    mark: int
+    lane: int
+    attempts: int
+
+
+class Base(msgspec.Struct, frozen=True, kw_only=True):
+    """What a record of a system and Comity last agreed on, per vendor field: {"sent": ..., "stored": ...}."""
+
+    record_id: int
+    fields: dict[str, dict[str, Any]]
+    written_at: datetime
+    writes_in_hour: int
+    hour_started_at: datetime
+
+
+class NewBase(msgspec.Struct, frozen=True, kw_only=True):
+    """Fields to merge into a record's base; `is_write` when the system was written to, not only compared."""
+
+    record_id: int
+    fields: dict[str, dict[str, Any]]
+    is_write: bool
+
+
+class ParkedDelivery(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery set aside with its reason."""
+
+    system: str
+    profile_id: UUID
+    lane: int
+    attempts: int
+    code: str
+    message: str
+    parked_at: datetime
+
+
+class StaleCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How many people are stale in a system, and how they stand."""
+
+    system: str
+    waiting_count: int
+    retrying_count: int
+    parked_count: int
+    oldest_due_at: datetime | None
