@@ -1,0 +1,5 @@
+"""Match rules compiled for one-by-one use."""
+
+
+class CompiledMatch:
+    """Match rules in force, ready for use."""
