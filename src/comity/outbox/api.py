@@ -7,7 +7,7 @@ from uuid import UUID
 from comity.kernel.database import Tx
 from comity.kernel.wakeups import notify
 from comity.outbox import rules, store
-from comity.outbox.types import Base, Claim, Lane, NewBase, ParkedDelivery, StaleCount
+from comity.outbox.types import Base, Claim, Lane, NewBase
 
 __all__ = [
     "CLAIM_SECONDS",
