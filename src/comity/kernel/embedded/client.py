@@ -1,0 +1,274 @@
+"""The client's side: take part in the use of a server, bring a guard up when there is none, wait until it is ready."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+from comity.kernel.embedded.home import Home, find_home, forget, settle
+from comity.kernel.embedded.locks import FileLock
+from comity.kernel.embedded.postmaster import DATABASE, ROLE, log_tail
+from comity.kernel.errors import Conflict, NotFound, Unavailable
+
+Progress = Callable[[float, str], None]
+"""Called about once a second while waiting: seconds waited, and what the server last said."""
+
+POLL_SECONDS = 0.02
+GUARD_STARTS_MAX = 5
+GUARD_WATCH_SECONDS = 0.5
+GUARD_WATCH_SECONDS_MAX = 30.0
+PROGRESS_SECONDS = 1.0
+
+
+class ServerFailed(Unavailable):
+    """The embedded server does not start."""
+
+
+class ServerInUse(Conflict):
+    """Other processes use the embedded server."""
+
+
+class EmbeddedServer:
+    """One process's part in an embedded server. The server runs for as long as anybody holds such a part."""
+
+    def __init__(self, *, home: Home, users: FileLock, order: dict[str, Any], facts: dict[str, Any]) -> None:
+        """Made by `ensure`."""
+        self.home = home
+        self._users = users
+        self._order = order
+        self._facts = facts
+        self._password = home.password.read_text()
+        self._is_closing = threading.Event()
+        self._watch = threading.Thread(target=self._watch_guard, name="embedded-postgres-watch", daemon=True)
+        _open_servers.add(self)
+        self._watch.start()
+
+    @property
+    def dsn(self) -> str:
+        """The address of the hub's own database."""
+        return self.dsn_for(DATABASE)
+
+    def dsn_for(self, database: str) -> str:
+        """The address of a database of this server."""
+        place = f"host={quote(self._facts['socket_dir'], safe='')}&port={self._facts['port']}"
+        return f"postgresql://{ROLE}:{quote(self._password, safe='')}@/{quote(database, safe='')}?{place}"
+
+    def close(self, *, wait_seconds: float = 0.0) -> bool:
+        """Leave. The last one to leave stops the server. True when it has stopped within the time given.
+
+        Repeating does nothing. Servers that are never closed are left at the end of the process, however it ends.
+        """
+        if self in _open_servers:
+            _open_servers.discard(self)
+            self._is_closing.set()
+            self._users.close()
+        guard = FileLock(self.home.guard_lock)
+        try:
+            has_stopped = guard.wait_exclusive(seconds_max=wait_seconds)
+        finally:
+            guard.close()
+        return has_stopped
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _watch_guard(self) -> None:
+        """Bring the guard back when it was killed: without it nobody would start the server again, nor ever stop it."""
+        guard = FileLock(self.home.guard_lock)
+        pause = GUARD_WATCH_SECONDS
+        while not self._is_closing.wait(pause):
+            if guard.is_held_by_others():
+                pause = GUARD_WATCH_SECONDS
+            else:
+                pause = min(pause * 2, GUARD_WATCH_SECONDS_MAX)
+                with contextlib.suppress(OSError, subprocess.SubprocessError):
+                    _start_guard(self.home, self._order)
+        guard.close()
+
+    def leave_in_child(self) -> None:
+        """In a forked child: the part is the parent's, so let go of the copy without touching the lock."""
+        self._is_closing.set()
+        self._users.close()
+
+
+def ensure(
+    *, data_dir: Path, port: int | None = None, linger_seconds: float = 1.0, progress: Progress | None = None
+) -> EmbeddedServer:
+    """Take part in the server of a data folder, started if nobody runs it yet, made if there is none.
+
+    Without `port` it listens on a socket that only its owner can reach; with it, on 127.0.0.1 too. There is no limit
+    on the wait, since recovery after a crash takes as long as it takes; `progress` tells how it goes. A forked child
+    has no part in it and calls `ensure` itself. Raises ServerFailed, ServerInUse (it runs with another port),
+    HomeUnusable, HomeCopied.
+    """
+    home = settle(data_dir)
+    wait = _Wait(home=home, progress=progress)
+    users = FileLock(home.users_lock)
+    order: dict[str, Any] = {
+        "home": str(home.path),
+        "account": list(home.account),
+        "port": port,
+        "linger_seconds": linger_seconds,
+    }
+    try:
+        while not users.try_shared():
+            wait.tick("Waiting for the server to finish stopping.")
+        facts = _wait_until_ready(home, order, wait)
+        if port is not None and facts["port"] != port:
+            raise ServerInUse(
+                f"The server of {data_dir} already runs without port {port}. Stop the other processes that use it first."
+            )
+    except BaseException:
+        users.close()
+        raise
+    return EmbeddedServer(home=home, users=users, order=order, facts=facts)
+
+
+def create_database(server: EmbeddedServer, name: str) -> str:
+    """Create an empty database with the server's own locale, unless it is there, and give its address."""
+    import psycopg
+    from psycopg import errors, sql
+
+    with psycopg.connect(server.dsn, autocommit=True) as connection, contextlib.suppress(errors.DuplicateDatabase):
+        connection.execute(sql.SQL("create database {} template template0").format(sql.Identifier(name)))
+    return server.dsn_for(name)
+
+
+def remove(*, data_dir: Path, wait_seconds: float = 30.0) -> None:
+    """Delete the embedded database of a data folder, for good. Raises NotFound, and ServerInUse while anybody uses it."""
+    home = find_home(data_dir)
+    if home is None:
+        raise NotFound(f"There is no embedded database in {data_dir}.")
+    guard, users = FileLock(home.guard_lock), FileLock(home.users_lock)
+    try:
+        if not guard.wait_exclusive(seconds_max=wait_seconds) or not users.try_exclusive():
+            raise ServerInUse(f"The server of {data_dir} is in use. Stop the processes that use it first.")
+        forget(data_dir, home)
+    finally:
+        guard.close()
+        users.close()
+
+
+_open_servers: set[EmbeddedServer] = set()
+
+
+def _leave_all_in_child() -> None:
+    for server in _open_servers:
+        server.leave_in_child()
+    _open_servers.clear()
+
+
+os.register_at_fork(after_in_child=_leave_all_in_child)
+
+
+class _Wait:
+    """Sleeping in small steps, with a word to whoever waits."""
+
+    def __init__(self, *, home: Home, progress: Progress | None) -> None:
+        self._home = home
+        self._progress = progress
+        self._began = self._told = time.monotonic()
+
+    def tick(self, message: str) -> None:
+        now = time.monotonic()
+        if self._progress is not None and now - self._told >= PROGRESS_SECONDS:
+            self._told = now
+            self._progress(now - self._began, log_tail(self._home.log, lines_max=1) or message)
+        time.sleep(POLL_SECONDS)
+
+
+def _wait_until_ready(home: Home, order: dict[str, Any], wait: _Wait) -> dict[str, Any]:
+    guard = FileLock(home.guard_lock)
+    try:
+        stale = _read_state(home).get("guard") if not guard.is_held_by_others() else None
+        starts = 0
+        while True:
+            state = _read_state(home)
+            if state.get("guard") != stale or stale is None:
+                if state.get("status") == "failed":
+                    raise ServerFailed(_explain(home, str(state.get("message", ""))))
+                if state.get("status") == "ready" and guard.is_held_by_others() and _answers(home, state):
+                    return state
+            if not guard.is_held_by_others():
+                starts += 1
+                if starts > GUARD_STARTS_MAX:
+                    raise ServerFailed(_explain(home, log_tail(home.guard_log)))
+                _start_guard(home, order)
+                _let_it_take_the_lock(guard)
+            wait.tick(str(state.get("message", "The server is starting.")))
+    finally:
+        guard.close()
+
+
+def _let_it_take_the_lock(guard: FileLock) -> None:
+    deadline = time.monotonic() + 2.0
+    while not guard.is_held_by_others() and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+
+
+def _answers(home: Home, state: dict[str, Any]) -> bool:
+    """True when a session opens. What the state file says may be a killed guard's last word."""
+    import psycopg
+
+    try:
+        psycopg.connect(
+            host=state["socket_dir"],
+            port=state["port"],
+            user=ROLE,
+            dbname=DATABASE,
+            password=home.password.read_text(),
+            connect_timeout=10,
+        ).close()
+    except psycopg.OperationalError as error:
+        if "password authentication failed" in str(error):
+            raise ServerFailed(
+                f"The server in {home.path} does not take the password in {home.password}. Put the file back."
+            ) from error
+        return False
+    return True
+
+
+def _start_guard(home: Home, order: dict[str, Any]) -> None:
+    package_root = str(Path(__file__).resolve().parents[3])
+    inherited = [os.path.abspath(part) for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]  # noqa: PTH100 (a string in, a string out)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([package_root, *inherited])}
+    with home.guard_log.open("wb") as log:
+        # Our own interpreter and module; the order is one argument and no shell is involved.
+        subprocess.run(  # noqa: S603
+            [sys.executable, "-P", "-m", "comity.kernel.embedded.guard", json.dumps(order)],
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env=environment,
+            start_new_session=True,
+            timeout=60,
+        )
+
+
+def _read_state(home: Home) -> dict[str, Any]:
+    try:
+        return json.loads(home.state.read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def _explain(home: Home, message: str) -> str:
+    return (
+        f"The embedded PostgreSQL in {home.path} does not start.\n{message}\nThe whole log is in {home.log}. "
+        "Free disk space or memory if it asks for them, or name another server in COMITY_DATABASE_URL."
+    )

