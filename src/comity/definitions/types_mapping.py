@@ -49,7 +49,10 @@ def lens_options(lens: str | dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Give the options a field passes to its lens."""
     if isinstance(lens, str):
         return {}
-    return next((dict(options) for options in lens.values()), {})
+    options: dict[str, Any] = {}
+    for each in lens.values():
+        options.update(each)
+    return options
 
 
 class FieldSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
