@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 SYSTEM_USER = "comity"
 FALLBACK_USERS = ("postgres", "nobody")
@@ -19,11 +19,20 @@ class Account(NamedTuple):
     user_id: int
     group_id: int
 
-    def switch(self) -> dict[str, Any]:
-        """Arguments for subprocess that make a program run under this account and no other group."""
-        if os.geteuid() != 0:
-            return {}
-        return {"user": self.user_id, "group": self.group_id, "extra_groups": []}
+    @property
+    def user(self) -> int | None:
+        """What subprocess takes as `user`: None when there is nothing to change."""
+        return self.user_id if os.geteuid() == 0 else None
+
+    @property
+    def group(self) -> int | None:
+        """What subprocess takes as `group`."""
+        return self.group_id if os.geteuid() == 0 else None
+
+    @property
+    def extra_groups(self) -> list[int] | None:
+        """What subprocess takes as `extra_groups`: none of root's stay with the program."""
+        return [] if os.geteuid() == 0 else None
 
     def own(self, path: Path) -> None:
         """Hand a path of ours over to the account."""
@@ -35,7 +44,15 @@ class Account(NamedTuple):
         try:
             # The programs are the server's own and `test`, given as absolute paths.
             done = subprocess.run(  # noqa: S603
-                program, check=False, capture_output=True, cwd="/", env=CLEAN_ENVIRONMENT, timeout=60, **self.switch()
+                program,
+                check=False,
+                capture_output=True,
+                cwd="/",
+                env=CLEAN_ENVIRONMENT,
+                timeout=60,
+                user=self.user,
+                group=self.group,
+                extra_groups=self.extra_groups,
             )
         except OSError:
             return False

@@ -26,6 +26,8 @@ GUARD_STARTS_MAX = 5
 GUARD_WATCH_SECONDS = 0.5
 GUARD_WATCH_SECONDS_MAX = 30.0
 PROGRESS_SECONDS = 1.0
+GUARD_LOG_BYTES_MAX = 1024 * 1024
+GUARD_ENVIRONMENT = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME")
 
 
 class ServerFailed(Unavailable):
@@ -43,7 +45,8 @@ class EmbeddedServer:
         """Made by `ensure`."""
         self.home = home
         self._users = users
-        self._order = order
+        # A guard that this client brings back serves under the same address, whatever this client had asked for.
+        self._order = {**order, "port": facts["tcp_port"]}
         self._facts = facts
         self._password = home.password.read_text()
         self._is_closing = threading.Event()
@@ -99,9 +102,8 @@ class EmbeddedServer:
         guard.close()
 
     def leave_in_child(self) -> None:
-        """In a forked child: the part is the parent's, so let go of the copy without touching the lock."""
-        self._is_closing.set()
-        self._users.close()
+        """In a forked child: the part is the parent's, so drop the copy of its lock. No lock of Python is touched."""
+        self._users.drop_copy()
 
 
 def ensure(
@@ -127,10 +129,7 @@ def ensure(
         while not users.try_shared():
             wait.tick("Waiting for the server to finish stopping.")
         facts = _wait_until_ready(home, order, wait)
-        if port is not None and facts["port"] != port:
-            raise ServerInUse(
-                f"The server of {data_dir} already runs without port {port}. Stop the other processes that use it first."
-            )
+        _check_port(data_dir, asked=port, found=facts["tcp_port"])
     except BaseException:
         users.close()
         raise
@@ -148,7 +147,10 @@ def create_database(server: EmbeddedServer, name: str) -> str:
 
 
 def remove(*, data_dir: Path, wait_seconds: float = 30.0) -> None:
-    """Delete the embedded database of a data folder, for good. Raises NotFound, and ServerInUse while anybody uses it."""
+    """Delete the embedded database of a data folder, for good.
+
+    Raises NotFound, and ServerInUse while anybody uses it.
+    """
     home = find_home(data_dir)
     if home is None:
         raise NotFound(f"There is no embedded database in {data_dir}.")
@@ -172,6 +174,15 @@ def _leave_all_in_child() -> None:
 
 
 os.register_at_fork(after_in_child=_leave_all_in_child)
+
+
+def _check_port(data_dir: Path, *, asked: int | None, found: int | None) -> None:
+    if asked is not None and asked != found:
+        listening = f"on port {found}" if found else "without a port"
+        raise ServerInUse(
+            f"The server of {data_dir} already runs {listening}. Stop the other processes that use it to have it on "
+            f"port {asked}."
+        )
 
 
 class _Wait:
@@ -242,10 +253,9 @@ def _answers(home: Home, state: dict[str, Any]) -> bool:
 
 
 def _start_guard(home: Home, order: dict[str, Any]) -> None:
-    package_root = str(Path(__file__).resolve().parents[3])
-    inherited = [os.path.abspath(part) for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]  # noqa: PTH100 (a string in, a string out)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([package_root, *inherited])}
-    with home.guard_log.open("wb") as log:
+    """Start a guard. Several may start at once; the one that gets the lock stays."""
+    has_grown = home.guard_log.exists() and home.guard_log.stat().st_size > GUARD_LOG_BYTES_MAX
+    with home.guard_log.open("wb" if has_grown else "ab") as log:
         # Our own interpreter and module; the order is one argument and no shell is involved.
         subprocess.run(  # noqa: S603
             [sys.executable, "-P", "-m", "comity.kernel.embedded.guard", json.dumps(order)],
@@ -254,10 +264,19 @@ def _start_guard(home: Home, order: dict[str, Any]) -> None:
             stdout=log,
             stderr=log,
             cwd="/",
-            env=environment,
+            env=_guard_environment(),
             start_new_session=True,
             timeout=60,
         )
+
+
+def _guard_environment() -> dict[str, str]:
+    """What Python needs to start, and nothing else: the guard lives long and has no business with our secrets."""
+    kept = {name: os.environ[name] for name in GUARD_ENVIRONMENT if name in os.environ}
+    package_root = str(Path(__file__).resolve().parents[3])
+    inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    paths = [package_root, *(str(Path(part).absolute()) for part in inherited if part)]
+    return {**kept, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def _read_state(home: Home) -> dict[str, Any]:

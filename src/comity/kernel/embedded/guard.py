@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import traceback
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ from comity.kernel.errors import ComityError
 POLL_SECONDS = 0.1
 ELECTION_SECONDS = 2.0
 FAILURES_MAX = 4
-BACKOFF_SECONDS_MAX = 5.0
+RESTART_SECONDS_MIN = 1.0
 LOG_BYTES_MAX = 20 * 1024 * 1024
 
 
@@ -53,12 +54,16 @@ class Guard:
         self.users = FileLock(home.users_lock)
 
     def run(self) -> None:
-        """Serve until nobody is left. While it stops it keeps newcomers waiting at the lock, so none gets a dying server."""
+        """Serve until nobody is left. While it stops, newcomers wait at the lock: none gets a dying server."""
         self.say("starting")
         failures = 0
         while True:
+            began = time.monotonic()
             try:
-                is_left = self.serve()
+                if self.serve():
+                    break
+                failures = 0
+                time.sleep(max(0.0, RESTART_SECONDS_MIN - (time.monotonic() - began)))
             except (StartFailed, ComityError, OSError) as error:
                 failures += 1
                 self.end()
@@ -66,20 +71,18 @@ class Guard:
                     self.say("failed", message=str(error))
                     return
                 self.say("starting", message=str(error))
-                time.sleep(min(0.1 * 2**failures, BACKOFF_SECONDS_MAX))
-                continue
-            if is_left:
-                break
-            failures = 0
+                time.sleep(0.1 * 2**failures)
         self.say("stopping")
         self.end()
         drop_socket_folder(self.home)
         self.home.state.unlink(missing_ok=True)
 
     def serve(self) -> bool:
-        """Bring the server up, or take over one that runs, and watch it. True when nobody uses it any more."""
-        running = find_running(self.home)
-        if running is None:
+        """Bring the server up, or take over one that runs, and watch it.
+
+        True when nobody uses it any more, False when it ended by itself. Raises ServerDied when it does not get ready.
+        """
+        if find_running(self.home) is None:
             self.launch()
         while True:
             if self.is_dead():
@@ -90,7 +93,14 @@ class Guard:
             if self.is_abandoned():
                 return True
             time.sleep(0.02)
-        self.say("ready", socket_dir=running.socket_dir, port=running.port, postmaster=running.process_id)
+        tcp_port = running.port if running.is_tcp else None
+        self.say(
+            "ready",
+            socket_dir=running.socket_dir,
+            port=running.port,
+            tcp_port=tcp_port,
+            postmaster=running.process_id,
+        )
         while not self.is_dead():
             if self.is_abandoned():
                 return True
@@ -146,6 +156,8 @@ class Guard:
     def say(self, status: str, **facts: Any) -> None:
         """Tell the clients how the server is."""
         write_json(self.home.state, {"guard": self.guard_id, "status": status, **facts})
+        sys.stderr.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} guard {os.getpid()}: {status} {facts or ''}\n")
+        sys.stderr.flush()
 
 
 class ServerDied(StartFailed):

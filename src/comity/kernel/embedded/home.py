@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from comity.kernel.embedded.account import Account, current_account, find_system_account, owner_of
+from comity.kernel.embedded.account import SYSTEM_USER, Account, current_account, find_system_account, owner_of
 from comity.kernel.embedded.locks import FileLock
 from comity.kernel.errors import Conflict, Unavailable
 
@@ -121,11 +121,24 @@ def find_home(data_dir: Path) -> Home | None:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Replace a small file as a whole, so that no reader ever sees half of it."""
+    """Replace a small file as a whole, so that no reader ever sees half of it and no crash of the machine loses it."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.write_text(json.dumps(content))
-    fresh.chmod(0o600)
+    with fresh.open("w") as file:
+        fresh.chmod(0o600)
+        file.write(json.dumps(content))
+        file.flush()
+        os.fsync(file.fileno())
     fresh.replace(path)
+    keep_names(path.parent)
+
+
+def keep_names(folder: Path) -> None:
+    """Make the names in a folder last through a crash of the machine."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -148,6 +161,7 @@ def _create(folder: Path) -> Path:
         path = _make_inside(inside) or _make_in_state(folder, instance)
         write_json(path / "identity.json", {"instance": instance, "data_dir": str(folder)})
     home = INSIDE if path == inside else str(path)
+    keep_names(path.parent)
     write_json(folder / POINTER, {"instance": instance, "home": home})
     return path
 
@@ -220,22 +234,23 @@ def _note_move(folder: Path, earlier: Path, path: Path, pointer: dict[str, Any])
 
 
 def _account_of(path: Path) -> Account:
-    """The owner of the cluster, so that root can serve what a user began; for a new one, whoever may own it."""
-    cluster = path / "cluster"
-    mine = current_account()
+    """The account of the server: our own, or started by root the owner of the cluster, or of a new one the system's."""
+    mine, owner, cluster = current_account(), owner_of(path), path / "cluster"
+    if owner.user_id != mine.user_id:
+        raise HomeUnusable(
+            f"{path} belongs to user id {owner.user_id}, and this is user id {mine.user_id}. Run Comity as that user, "
+            f"choose another data folder, {MESSAGE_REMEDY}"
+        )
+    if mine.user_id != 0:
+        return mine
     if not cluster.exists():
-        return _system_account() if mine.user_id == 0 else mine
-    owner = owner_of(cluster)
-    if owner.user_id == 0:
+        return _system_account()
+    account = owner_of(cluster)
+    if account.user_id == 0:
         raise HomeUnusable(
-            f"{cluster} belongs to root, and PostgreSQL refuses to run as root. Give it to an account: chown -R."
+            f"{cluster} belongs to root, and PostgreSQL refuses to run as root. Run: chown -R {SYSTEM_USER}: {cluster}"
         )
-    if mine.user_id not in {0, owner.user_id}:
-        raise HomeUnusable(
-            f"{cluster} belongs to user id {owner.user_id}. Run as that user, choose another data folder, "
-            + MESSAGE_REMEDY
-        )
-    return owner
+    return account
 
 
 def _system_account() -> Account:

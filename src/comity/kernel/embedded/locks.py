@@ -45,7 +45,13 @@ class FileLock:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Give the lock back and close the file. In a forked child this leaves the parent's lock alone."""
+        """Give the lock back, for copies of the open file in other processes too, and close the file."""
+        with contextlib.suppress(OSError):
+            self.let_go()
+        self.drop_copy()
+
+    def drop_copy(self) -> None:
+        """In a forked child: close the copy of the parent's open file, and leave the parent's lock alone."""
         if self._descriptor is not None:
             with contextlib.suppress(OSError):
                 os.close(self._descriptor)

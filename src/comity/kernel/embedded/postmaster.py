@@ -6,28 +6,31 @@ import locale
 import os
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from comity.kernel.embedded.account import CLEAN_ENVIRONMENT, Account
-from comity.kernel.embedded.home import Home
+from comity.kernel.embedded.home import Home, keep_names
 from comity.kernel.embedded.tuning import settings_text
 
 ROLE = "comity"
 DATABASE = "comity"
 SOCKET_PATH_BYTES_MAX = 107
+SOCKET_PORT = 5432
+PORT_MAX = 65535
 STOP_STEPS = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 15.0), (signal.SIGKILL, 5.0))
 ORPHAN_SECONDS = 5.0
 PARENT_DEATH = 1  # PR_SET_PDEATHSIG of Linux.
 
 
-class StartFailed(Exception):  # noqa: N818 (named like the other errors of this house)
+class StartFailed(Exception):
     """The server's own program did not do what it was asked."""
 
 
@@ -38,6 +41,7 @@ class Running:
     process_id: int
     port: int
     socket_dir: str
+    is_tcp: bool
     status: str
 
 
@@ -64,12 +68,13 @@ def make_cluster(*, programs: Path, home: Home, password: str) -> None:
     single = [str(programs / "postgres"), "--single", "-D", str(cluster), "postgres"]
     _run(single, account=home.account, text=f"create database {DATABASE}\n")
     cluster.rename(home.cluster)
+    keep_names(home.path)
     workshop.rmdir()
 
 
 def check_version(*, programs: Path, home: Home) -> None:
     """Refuse data of another major version before the server does, with the remedy. Raises StartFailed."""
-    found = (home.cluster / "PG_VERSION").read_text().strip()
+    found = (home.cluster / "PG_VERSION").read_text()[:8].strip()
     said = _run([str(programs / "postgres"), "--version"], account=home.account).split()[-1]
     installed = said.split(".")[0]
     if found != installed:
@@ -80,21 +85,22 @@ def check_version(*, programs: Path, home: Home) -> None:
 
 
 def start(*, programs: Path, home: Home, port: int | None, socket_dir: Path) -> subprocess.Popen[bytes]:
-    """Start the server and return at once. It hears of this process's death, so it never outlives its guard unseen."""
-    (home.path / "comity.conf").write_text(settings_text())
-    (home.path / "comity.conf").chmod(0o644)
+    """Start the server and return at once. It hears of this process's death, so it never outlives its guard unseen.
+
+    Its settings lie in the home, not in the cluster: root writes no file where the server's account could lay a trap.
+    """
+    settings = home.path / "comity.conf"
+    settings.write_text(settings_text(cluster=home.cluster))
+    settings.chmod(0o644)
+    quoted = '"' + str(socket_dir).replace('"', '""') + '"'
     command = [
-        *(str(programs / "postgres"), "-D", str(home.cluster)),
-        *("-c", f"listen_addresses={'127.0.0.1' if port else ''}", "-c", f"port={port or 5432}"),
-        *("-c", f"unix_socket_directories={socket_dir}", "-c", "unix_socket_permissions=0700"),
+        *(str(programs / "postgres"), "-D", str(home.cluster), "-c", f"config_file={settings}"),
+        *("-c", f"listen_addresses={'127.0.0.1' if port else ''}", "-c", f"port={port or SOCKET_PORT}"),
+        *("-c", f"unix_socket_directories={quoted}", "-c", "unix_socket_permissions=0700"),
+        *("-c", "fsync=on", "-c", "full_page_writes=on"),
     ]
-    include = home.cluster / "postgresql.conf"
-    line = f"include '{home.path / 'comity.conf'}'\n"
-    if line not in include.read_text():
-        with include.open("a") as file:
-            file.write(line)
     with home.log.open("ab") as log:
-        # The program is the server's own, found by us; the guard has one thread, so preexec_fn is safe.
+        # The program is the server's own, found by us.
         return subprocess.Popen(  # noqa: S603
             command,
             stdin=subprocess.DEVNULL,
@@ -103,9 +109,11 @@ def start(*, programs: Path, home: Home, port: int | None, socket_dir: Path) -> 
             cwd="/",
             env=CLEAN_ENVIRONMENT,
             start_new_session=True,
-            preexec_fn=_hear_of_parents_death(os.getpid()),  # noqa: PLW1509 (one thread)
+            preexec_fn=_hear_of_parents_death(signal.SIGINT),  # noqa: PLW1509 (the guard has one thread)
             umask=0o077,
-            **home.account.switch(),
+            user=home.account.user,
+            group=home.account.group,
+            extra_groups=home.account.extra_groups,
         )
 
 
@@ -117,24 +125,26 @@ def find_running(home: Home) -> Running | None:
             process_id=int(lines[0]),
             port=int(lines[3]),
             socket_dir=lines[4],
+            is_tcp=bool(lines[5].strip()) if len(lines) > 5 else False,
             status=lines[7].strip() if len(lines) > 7 else "starting",
         )
     except (OSError, ValueError, IndexError):
         return None
-    return running if running.process_id in set(serving(home)) or not _has_proc() and _is_there(running) else None
+    is_there = running.process_id in set(serving(home)) if _has_proc() else _is_there(running)
+    return running if is_there else None
 
 
 def serving(home: Home) -> Iterator[int]:
     """Give the live processes that work in this cluster: the postmaster and its children, orphans included."""
     if not _has_proc():
         return
-    cluster = str(home.cluster.resolve())
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
+    cluster = home.cluster.resolve()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
             with contextlib.suppress(OSError):
-                place, program = os.readlink(f"/proc/{entry}/cwd"), os.readlink(f"/proc/{entry}/exe")
-                if place == cluster and Path(program).name.startswith("postgres") and not is_zombie(int(entry)):
-                    yield int(entry)
+                place, program = (entry / "cwd").readlink(), (entry / "exe").readlink()
+                if place == cluster and program.name.startswith("postgres") and not is_zombie(int(entry.name)):
+                    yield int(entry.name)
 
 
 def is_zombie(process_id: int) -> bool:
@@ -166,6 +176,8 @@ def clear_after_death(home: Home) -> None:
 def stop(home: Home, process: subprocess.Popen[bytes] | None) -> None:
     """Stop the server, at first politely (sessions end, a checkpoint is written), with a bound on each step."""
     for order, seconds in STOP_STEPS:
+        if process is not None and process.poll() is not None:
+            return
         running = find_running(home)
         process_id = process.pid if process else running.process_id if running else None
         if process_id is None:
@@ -180,26 +192,44 @@ def socket_folder(home: Home) -> Path:
     """Make a folder for the socket, short enough for the system and closed to everybody else.
 
     The same one every time where possible: clients keep the address when the guard or the server is started again.
+    It lies in the home if it can; not in XDG_RUNTIME_DIR, which is wiped when its user logs out.
     """
     note = home.path / "socket_dir"
-    earlier = Path(note.read_text()) if note.exists() else None
-    if earlier is not None and _is_ours(earlier, home):
-        return earlier
-    roots = [Path(os.environ["XDG_RUNTIME_DIR"])] if os.environ.get("XDG_RUNTIME_DIR") and os.geteuid() else []
-    if os.geteuid() == 0:
-        roots.append(Path("/run"))
-    for root in [*roots, Path(tempfile.gettempdir()), Path("/tmp")]:  # noqa: S108 (mkdtemp makes it ours alone)
+    for folder in [Path(note.read_text())] if note.exists() else []:
+        if _is_ours(folder, home) and _will_do(folder, home):
+            return folder
+    for folder in _socket_folders(home):
+        if _is_ours(folder, home) and _will_do(folder, home):
+            note.write_text(str(folder))
+            return folder
+    raise StartFailed(f"No folder for the server's socket could be made: {home.path}, /run and /tmp are all unusable.")
+
+
+def _socket_folders(home: Home) -> Iterator[Path]:
+    yield home.path / "socket"
+    for root in [*([Path("/run")] if os.geteuid() == 0 else []), Path(tempfile.gettempdir()), Path("/tmp")]:  # noqa: S108 (mkdtemp makes it ours alone)
         with contextlib.suppress(OSError):
-            folder = Path(tempfile.mkdtemp(prefix="comity-", dir=root))
-            home.account.own(folder)
-            is_short = len(os.fsencode(folder / ".s.PGSQL.65535")) <= SOCKET_PATH_BYTES_MAX
-            if is_short and home.account.can([shutil.which("test") or "/usr/bin/test", "-w", str(folder)]):
-                note.write_text(str(folder))
-                return folder
-            folder.rmdir()
-    raise StartFailed(
-        "No folder for the server's socket could be made: XDG_RUNTIME_DIR, /run and /tmp are all unusable."
-    )
+            yield Path(tempfile.mkdtemp(prefix="comity-", dir=root))
+
+
+def _will_do(folder: Path, home: Home) -> bool:
+    """True when a socket can be made there, by the account, with a path the system and libpq take."""
+    probe = folder / "probe"
+    if "," in str(folder) or len(os.fsencode(folder / f".s.PGSQL.{PORT_MAX}")) > SOCKET_PATH_BYTES_MAX:
+        return _give_up(folder)
+    try:
+        with socket.socket(socket.AF_UNIX) as one:
+            one.bind(str(probe))
+        probe.unlink()
+    except OSError:
+        return _give_up(folder)  # A file system without sockets, such as a folder shared into a container.
+    return home.account.can([shutil.which("test") or "/usr/bin/test", "-w", str(folder)]) or _give_up(folder)
+
+
+def _give_up(folder: Path) -> bool:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+    return False
 
 
 def drop_socket_folder(home: Home) -> None:
@@ -212,11 +242,12 @@ def drop_socket_folder(home: Home) -> None:
 
 
 def _is_ours(folder: Path, home: Home) -> bool:
-    """True when the folder of an earlier start is there and nobody else's, or could be made again."""
+    """True when the folder is there and nobody else's, or could be made."""
     with contextlib.suppress(OSError):
         folder.mkdir(mode=0o700)
-        home.account.own(folder)
     try:
+        if folder.lstat().st_uid == os.geteuid():
+            home.account.own(folder)
         status = folder.lstat()
     except OSError:
         return False
@@ -244,7 +275,10 @@ def _run(command: list[str], *, account: Account, text: str | None = None) -> st
         cwd="/",
         env=CLEAN_ENVIRONMENT,
         umask=0o077,
-        **account.switch(),
+        preexec_fn=_hear_of_parents_death(signal.SIGKILL),
+        user=account.user,
+        group=account.group,
+        extra_groups=account.extra_groups,
     )
     if done.returncode != 0:
         raise StartFailed(
@@ -265,13 +299,14 @@ def _libc_locale() -> str:
     return "C.UTF-8"
 
 
-def _hear_of_parents_death(parent: int):  # noqa: ANN202 (Callable | None, inferred)
+def _hear_of_parents_death(order: signal.Signals) -> Callable[[], None] | None:
+    """Have Linux send the child a signal when this process dies, however it dies."""
     if sys.platform != "linux":
         return None
-    library = ctypes.CDLL(None, use_errno=True)
+    library, parent = ctypes.CDLL(None, use_errno=True), os.getpid()
 
     def ask() -> None:
-        library.prctl(PARENT_DEATH, int(signal.SIGINT))
+        library.prctl(PARENT_DEATH, int(order))
         if os.getppid() != parent:
             os._exit(1)
 

@@ -7,8 +7,8 @@ MEGABYTE = 1024 * 1024
 CONNECTIONS_MAX = 100
 
 
-def settings_text(*, memory_bytes: int | None = None, shared_memory_bytes: int | None = None) -> str:
-    """The lines of `comity.conf`. ALTER SYSTEM overrides them; safety (fsync and its kin) stays at PostgreSQL's defaults."""
+def settings_text(*, cluster: Path, memory_bytes: int | None = None, shared_memory_bytes: int | None = None) -> str:
+    """The text of `comity.conf`, written anew at each start. ALTER SYSTEM overrides all of it but fsync and its kin."""
     memory = memory_bytes if memory_bytes is not None else _memory_bytes()
     shared_memory = shared_memory_bytes if shared_memory_bytes is not None else _shared_memory_bytes()
     settings = {
@@ -31,7 +31,9 @@ def settings_text(*, memory_bytes: int | None = None, shared_memory_bytes: int |
     if shared_memory < 512 * MEGABYTE:
         # Containers give 64 MB of /dev/shm, too little for a parallel hash join.
         settings["dynamic_shared_memory_type"] = "'mmap'"
-    return "".join(f"{name} = {value}\n" for name, value in settings.items())
+    included = str(cluster / "postgresql.conf").replace("\\", "\\\\").replace("'", "''")
+    lines = "".join(f"{name} = {value}\n" for name, value in settings.items())
+    return f"# Written at each start; use ALTER SYSTEM for changes of your own.\ninclude '{included}'\n{lines}"
 
 
 def _megabytes(size: int, *, least: int, most: int) -> str:
