@@ -85,5 +85,3 @@ def list_entries(
     return store.list_entries(
         tx, account_id=account_id, before_transfer_id=before_transfer_id, limit_max=min(limit_max, LINES_MAX)
     )
-
-

@@ -134,3 +134,13 @@ class StatementLine(msgspec.Struct, frozen=True, kw_only=True):
     system: str
     external_id: str
     reverses_transfer_id: int | None
+
+
+class TransferLegs(msgspec.Struct, frozen=True, kw_only=True):
+    """Both legs of a transfer."""
+
+    transfer_id: int
+    debit_account_id: int
+    credit_account_id: int
+    amount: int
+    reverses_transfer_id: int | None

@@ -1,0 +1,34 @@
+-- What is posted stays as it is: corrections are new transfers that name the old one.
+create or replace function ledger.refuse_change() returns trigger
+language plpgsql as $$
+begin
+    raise exception '% on %.% is refused: what is posted is never changed or deleted, post a reversal instead',
+        tg_op, tg_table_schema, tg_table_name
+        using errcode = 'restrict_violation';
+end
+$$;
+
+create or replace trigger transfer_is_immutable
+before update or delete or truncate on ledger.transfer
+for each statement execute function ledger.refuse_change();
+
+create or replace trigger entry_is_immutable
+before update or delete or truncate on ledger.entry
+for each statement execute function ledger.refuse_change();
+
+-- Transfers come with all their entries in one statement, and those sum to zero.
+create or replace function ledger.refuse_imbalance() returns trigger
+language plpgsql as $$
+begin
+    if exists (select from added group by transfer_id having sum(amount) <> 0) then
+        raise exception 'The entries of a transfer do not sum to zero'
+            using errcode = 'check_violation', constraint = 'transfer_balances';
+    end if;
+    return null;
+end
+$$;
+
+create or replace trigger transfer_balances
+after insert on ledger.entry
+referencing new table as added
+for each statement execute function ledger.refuse_imbalance();
