@@ -26,6 +26,7 @@ GUARD_STARTS_MAX = 5
 GUARD_WATCH_SECONDS = 0.5
 GUARD_WATCH_SECONDS_MAX = 30.0
 PROGRESS_SECONDS = 1.0
+PORT_CHANGE_SECONDS = 3.0
 GUARD_LOG_BYTES_MAX = 1024 * 1024
 GUARD_ENVIRONMENT = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME")
 
@@ -126,14 +127,17 @@ def ensure(
         "linger_seconds": linger_seconds,
     }
     try:
-        while not users.try_shared():
-            wait.tick("Waiting for the server to finish stopping.")
-        facts = _wait_until_ready(home, order, wait)
-        _check_port(data_dir, asked=port, found=facts["tcp_port"])
+        while True:
+            while not users.try_shared():
+                wait.tick("Waiting for the server to finish stopping.")
+            facts = _wait_until_ready(home, order, wait)
+            if port is None or port == facts["tcp_port"]:
+                return EmbeddedServer(home=home, users=users, order=order, facts=facts)
+            users.let_go()
+            _wait_for_another_port(home, data_dir, asked=port, found=facts["tcp_port"])
     except BaseException:
         users.close()
         raise
-    return EmbeddedServer(home=home, users=users, order=order, facts=facts)
 
 
 def create_database(server: EmbeddedServer, name: str) -> str:
@@ -176,13 +180,18 @@ def _leave_all_in_child() -> None:
 os.register_at_fork(after_in_child=_leave_all_in_child)
 
 
-def _check_port(data_dir: Path, *, asked: int | None, found: int | None) -> None:
-    if asked is not None and asked != found:
-        listening = f"on port {found}" if found else "without a port"
-        raise ServerInUse(
-            f"The server of {data_dir} already runs {listening}. Stop the other processes that use it to have it on "
-            f"port {asked}."
-        )
+def _wait_for_another_port(home: Home, data_dir: Path, *, asked: int, found: int | None) -> None:
+    """Wait a little for a server that only lingers; refuse when others use it with the port it has."""
+    guard = FileLock(home.guard_lock)
+    try:
+        if not guard.wait_exclusive(seconds_max=PORT_CHANGE_SECONDS):
+            listening = f"on port {found}" if found else "without a port"
+            raise ServerInUse(
+                f"The server of {data_dir} already runs {listening}. Stop the other processes that use it to have it "
+                f"on port {asked}."
+            )
+    finally:
+        guard.close()
 
 
 class _Wait:
@@ -204,8 +213,9 @@ class _Wait:
 def _wait_until_ready(home: Home, order: dict[str, Any], wait: _Wait) -> dict[str, Any]:
     guard = FileLock(home.guard_lock)
     try:
-        stale = _read_state(home).get("guard") if not guard.is_held_by_others() else None
-        starts = 0
+        last = _read_state(home)
+        is_stale = last.get("status") == "failed" or not guard.is_held_by_others()
+        stale, starts = last.get("guard") if is_stale else None, 0
         while True:
             state = _read_state(home)
             if state.get("guard") != stale or stale is None:

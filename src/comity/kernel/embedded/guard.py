@@ -39,6 +39,7 @@ ELECTION_SECONDS = 2.0
 FAILURES_MAX = 4
 RESTART_SECONDS_MIN = 1.0
 LOG_BYTES_MAX = 20 * 1024 * 1024
+LOG_BYTES_KEPT = 1024 * 1024
 
 
 class Guard:
@@ -51,6 +52,7 @@ class Guard:
         self.linger_seconds = linger_seconds
         self.guard_id = secrets.token_hex(8)
         self.process: subprocess.Popen[bytes] | None = None
+        self.log_begin = 0
         self.users = FileLock(home.users_lock)
 
     def run(self) -> None:
@@ -86,7 +88,7 @@ class Guard:
             self.launch()
         while True:
             if self.is_dead():
-                raise ServerDied(f"The server ended before it was ready. It said:\n{log_tail(self.home.log)}")
+                raise ServerDied(f"The server ended before it was ready. It said:\n{self.last_words()}")
             running = find_running(self.home)
             if running is not None and running.status == "ready":
                 break
@@ -122,6 +124,7 @@ class Guard:
             make_cluster(programs=programs, home=self.home, password=password)
         check_version(programs=programs, home=self.home)
         folder = socket_folder(self.home)
+        self.log_begin = self.home.log.stat().st_size if self.home.log.exists() else 0
         self.process = start(programs=programs, home=self.home, port=self.port, socket_dir=folder)
 
     def is_dead(self) -> bool:
@@ -147,10 +150,16 @@ class Guard:
         stop(self.home, self.process)
         self.process = None
 
+    def last_words(self) -> str:
+        """What the server said since it was last started."""
+        return log_tail(self.home.log, begin=self.log_begin)
+
     def trim_log(self) -> None:
         """Keep the log from growing for ever: its end is kept beside it, and it begins anew."""
         if self.home.log.stat().st_size > LOG_BYTES_MAX:
-            self.home.log.with_suffix(".log.1").write_text(log_tail(self.home.log, lines_max=10_000))
+            self.home.log.with_suffix(".log.1").write_text(
+                log_tail(self.home.log, lines_max=10_000, bytes_max=LOG_BYTES_KEPT)
+            )
             os.truncate(self.home.log, 0)
 
     def say(self, status: str, **facts: Any) -> None:

@@ -254,11 +254,11 @@ def _is_ours(folder: Path, home: Home) -> bool:
     return stat.S_ISDIR(status.st_mode) and status.st_uid == home.account.user_id and not status.st_mode & 0o077
 
 
-def log_tail(path: Path, *, lines_max: int = 15) -> str:
-    """The last lines of a log, for a message to people."""
+def log_tail(path: Path, *, lines_max: int = 15, begin: int = 0, bytes_max: int = 8192) -> str:
+    """The last lines of a log, none from before a given place, for a message to people."""
     try:
         with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - 8192))
+            file.seek(max(begin, path.stat().st_size - bytes_max))
             return "\n".join(file.read().decode(errors="replace").splitlines()[-lines_max:])
     except OSError:
         return ""
