@@ -1,5 +1,4 @@
 import pytest
-
 from tools.lint import sql_rooms
 
 RANKS = sql_rooms.upstream()

@@ -89,9 +89,7 @@ def _statements(text: str) -> list[tuple[Any, str]]:
     source = text.encode()
     raws = pglast.parse_sql(text)
     ends = [raw.stmt_location + (raw.stmt_len or len(source)) for raw in raws]
-    return [
-        (raw.stmt, source[raw.stmt_location : end].decode()) for raw, end in zip(raws, ends, strict=True)
-    ]
+    return [(raw.stmt, source[raw.stmt_location : end].decode()) for raw, end in zip(raws, ends, strict=True)]
 
 
 def _loose_names(nodes: Iterator[Any]) -> set[str]:
@@ -139,17 +137,8 @@ class _Room:
                 yield from self._function(node)
             elif isinstance(node, ast.TypeName):
                 yield from self._owned(_names(node.names), "type", KERNEL)
-            elif isinstance(node, ast.CreateTrigStmt):
-                yield from self._owned(_names(node.funcname), "function", KERNEL)
-            elif isinstance(node, ast.CreateSchemaStmt) and node.schemaname != self.name:
-                yield f"makes the schema {node.schemaname}, which is not the room's own"
-            elif isinstance(node, ast.DropStmt):
-                for each in node.objects:
-                    yield from self._owned(_names(each), "object")
-            elif isinstance(node, ast.DoStmt):
-                yield "has a DO block; give it a name and a file under functions/, or a migration in plain statements"
-            elif type(node) in NAMED_LISTS:
-                yield from self._made(_names(getattr(node, NAMED_LISTS[type(node)])))
+            else:
+                yield from self._definition(node)
 
     def body_problems(self, statement: Any, text: str) -> Iterator[str]:
         """Read the body of a function, statement by statement."""
@@ -167,6 +156,19 @@ class _Room:
                 else:
                     for node, _ in _statements(query):
                         yield from self.problems(node)
+
+    def _definition(self, node: Any) -> Iterator[str]:
+        if isinstance(node, ast.CreateTrigStmt):
+            yield from self._owned(_names(node.funcname), "function", KERNEL)
+        elif isinstance(node, ast.CreateSchemaStmt) and node.schemaname != self.name:
+            yield f"makes the schema {node.schemaname}, which is not the room's own"
+        elif isinstance(node, ast.DropStmt):
+            for each in node.objects:
+                yield from self._owned(_names(each), "object")
+        elif isinstance(node, ast.DoStmt):
+            yield "has a DO block; give it a name and a file under functions/, or a migration in plain statements"
+        elif type(node) in NAMED_LISTS:
+            yield from self._made(_names(getattr(node, NAMED_LISTS[type(node)])))
 
     def _table(self, node: Any, loose: set[str], *, is_changed: bool) -> Iterator[str]:
         schema, name = node.schemaname, node.relname
