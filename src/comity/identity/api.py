@@ -60,9 +60,7 @@ def resolve_stale_records(tx: Tx, *, match: CompiledMatch, now: datetime, ids: I
     raise NotImplementedError
 
 
-def forget_records(
-    tx: Tx, *, keys: Sequence[RecordKey], match: CompiledMatch, now: datetime, ids: Ids
-) -> Resolution:
+def forget_records(tx: Tx, *, keys: Sequence[RecordKey], match: CompiledMatch, now: datetime, ids: Ids) -> Resolution:
     """Take note that records were deleted at the source: they link nobody new, but part nobody either.
 
     Unknown keys are ignored; the resolution is parallel to the keys that are known. Repetition changes nothing.

@@ -43,8 +43,8 @@ class Move(Struct, frozen=True, kw_only=True):
 class Resolution(Struct, frozen=True, kw_only=True):
     """What became of a batch. `record_ids`, `profile_ids` and `is_new` are parallel to the input.
 
-    `affected_profile_ids` are the living profiles whose set of records changed. `retired_profile_ids` are those that
-    no longer have records of their own: aliases by merge. Nothing is listed for records that stayed where they were.
+    `moved` lists records known before that changed their profile. `affected_profile_ids` are the living profiles whose
+    set of records changed; records that stayed where they were are not mentioned.
     """
 
     record_ids: list[int]
@@ -97,7 +97,7 @@ class Review(Struct, frozen=True, kw_only=True):
 
 
 class GuardFinding(Struct, frozen=True, kw_only=True):
-    """What a guard saw in one attribute. `outcome` is agree, differ or missing; values are as matching compares them."""
+    """What a guard saw in one attribute. `outcome` is agree, differ or missing; values are in the form compared."""
 
     guard: str
     attribute: str

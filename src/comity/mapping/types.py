@@ -87,7 +87,7 @@ class Written(Struct, frozen=True, kw_only=True):
 
 
 class Fault(Struct, frozen=True, kw_only=True):
-    """Something wrong in a mapping: `field` is the place inside the specification, e.g. `fields[2].lens.date.format`."""
+    """Something wrong in a mapping: `field` is the place inside it, e.g. `fields[2].lens.date.format`."""
 
     field: str
     message: str

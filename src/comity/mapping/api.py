@@ -1,0 +1,24 @@
+"""The door of the mapping room; everything here is pure."""
+
+from comity.mapping.compiled import CompiledMapping
+from comity.mapping.compiler import check_mapping, compile_mapping
+from comity.mapping.document import document
+from comity.mapping.lenses.registry import check_lens, lens_infos, lens_names
+from comity.mapping.reading import canonical_of_stored, read_record, read_records
+from comity.mapping.writing import nest_fields, write_record, write_records
+
+__all__ = [
+    "CompiledMapping",
+    "canonical_of_stored",
+    "check_lens",
+    "check_mapping",
+    "compile_mapping",
+    "document",
+    "lens_infos",
+    "lens_names",
+    "nest_fields",
+    "read_record",
+    "read_records",
+    "write_record",
+    "write_records",
+]
