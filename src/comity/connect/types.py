@@ -4,11 +4,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from msgspec import Struct
 
-from comity.connect.budget import Budget
 from comity.kernel.clock import Clock
 from comity.kernel.egress import Egress
 from comity.kernel.errors import Forbidden, Invalid, Unavailable
@@ -139,7 +138,9 @@ class CallFailed(Unavailable):
         is_maybe_applied: bool = False,
         reason_code: str | None = None,
         field: str | None = None,
+        existing_id: str | None = None,
     ) -> None:
+        """Take the class, the vendor's words and code, and for a duplicate the record that is in the way."""
         message = message[:MESSAGE_CHARS_MAX]
         details = {"error_class": error_class.value, "reason_code": reason_code, "field": field}
         super().__init__(message, code="call_failed", details={k: v for k, v in details.items() if v is not None})
@@ -149,6 +150,7 @@ class CallFailed(Unavailable):
         self.is_maybe_applied = is_maybe_applied
         self.reason_code = reason_code
         self.field = field
+        self.existing_id = existing_id
 
 
 class SignatureInvalid(Forbidden):
@@ -277,14 +279,30 @@ class ConnectorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     timeout_seconds: float = 30.0
 
 
+class Budget(Protocol):
+    """Permission to call a system. One object per system, shared by everything that calls it."""
+
+    def spend(self, calls_count: int = 1) -> None:
+        """Take permission for calls; wait, or raise `CallFailed` (limit_short, limit_long) when there is none."""
+        ...
+
+    def report(self, *, used_count: int, maximum: int) -> None:
+        """Learn the daily use as the system itself counts it."""
+        ...
+
+
 class ConnectorContext(Struct, frozen=True, kw_only=True):
-    """All that a connector gets from outside. `settings` is an instance of the spec's settings struct."""
+    """All that a connector gets from outside. `settings` is an instance of the spec's settings struct.
+
+    `save_secret(name, value)` keeps a secret the system itself replaced, such as a rotated refresh token.
+    """
 
     settings: Any
     secrets: Mapping[str, str]
     egress: Egress
     clock: Clock
     budget: Budget | None = None
+    save_secret: Callable[[str, str], None] | None = None
 
 
 class Connector(ABC):
@@ -336,9 +354,9 @@ class Connector(ABC):
         """Verify a webhook and say what it tells; calls nobody. Raises `SignatureInvalid`, `HookMalformed`."""
         raise unsupported(self.name, f"receive webhooks at {request.url}")
 
-    def subscribe(self, target_url: str) -> Subscription:
-        """Ask the system to push changes to `target_url`; asking again changes nothing."""
-        raise unsupported(self.name, f"subscribe {target_url}")
+    def subscribe(self, target_url: str, *, fields: Mapping[str, Sequence[str]]) -> Subscription:
+        """Ask the system to push changes of these streams and fields to `target_url`; asking again changes nothing."""
+        raise unsupported(self.name, f"subscribe {target_url} ({len(fields)} streams)")
 
     def provision(self, fields: Sequence[FieldWanted]) -> list[str]:
         """Create the fields that are missing, answer the names created; asking again creates nothing."""
