@@ -63,19 +63,23 @@ class Extractor:
 
     def extract(self, payloads: Sequence[bytes | Mapping[str, Any]]) -> tuple[Columns, list[int], dict[int, str]]:
         """Give one column a path, the input positions of its rows, and the message of each payload left out."""
-        faults: dict[int, str] = {}
-        positions = list(range(len(payloads)))
         try:
-            objects: list[Any] = [self._open(payload) for payload in payloads]
+            return self._columns([self._open(payload) for payload in payloads]), list(range(len(payloads))), {}
         except (msgspec.DecodeError, UnicodeDecodeError):
-            objects = list[Any]()
-            positions = []
-            for position, payload in enumerate(payloads):
-                try:
-                    objects.append(self._open(payload))
-                    positions.append(position)
-                except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                    faults[position] = str(error)
+            return self._extract_singly(payloads)
+
+    def _extract_singly(
+        self, payloads: Sequence[bytes | Mapping[str, Any]]
+    ) -> tuple[Columns, list[int], dict[int, str]]:
+        objects: list[Any] = []
+        positions: list[int] = []
+        faults: dict[int, str] = {}
+        for position, payload in enumerate(payloads):
+            try:
+                objects.append(self._open(payload))
+                positions.append(position)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                faults[position] = str(error)
         return self._columns(objects), positions, faults
 
     def _open(self, payload: Any) -> Any:

@@ -52,6 +52,7 @@ class Lens(ABC):
     options_type: ClassVar[type[Options]] = Options
     is_memoised: ClassVar[bool] = True
     fills_all_paths: ClassVar[bool] = False
+    options: Any
 
     def __init__(self, options: Any) -> None:
         """Take the checked options. Raises OptionFault."""

@@ -35,6 +35,7 @@ class EnumLens(Lens):
     )
     types = (AttributeType.TEXT,)
     options_type = EnumOptions
+    options: EnumOptions
 
     def __init__(self, options: EnumOptions) -> None:
         """Turn the list round for writing."""
@@ -104,6 +105,7 @@ class CountryLens(Lens):
     summary = "A country as ISO code; read from code or English name, `names` adds the system's own names by code."
     types = (AttributeType.TEXT,)
     options_type = CountryOptions
+    options: CountryOptions
 
     def __init__(self, options: CountryOptions) -> None:
         """Join the system's names with the English ones."""
@@ -164,6 +166,7 @@ class TagsLens(Lens):
     summary = "A set of words, sorted; in the system a list, or one text with a separator; `values` translates words."
     types = (AttributeType.TAGS,)
     options_type = TagsOptions
+    options: TagsOptions
 
     def __init__(self, options: TagsOptions) -> None:
         """Turn the translation round for writing."""
@@ -216,6 +219,7 @@ class ConstantLens(Lens):
     summary = "The same value for every record of the stream, whatever the field holds."
     types = (AttributeType.TEXT, AttributeType.INTEGER, AttributeType.BOOLEAN)
     options_type = ConstantOptions
+    options: ConstantOptions
 
     def __init__(self, options: ConstantOptions) -> None:
         """Keep the value."""

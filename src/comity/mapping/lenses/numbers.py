@@ -49,6 +49,7 @@ class IntegerLens(Lens):
     summary = "A whole number, given as a number or as text."
     types = (AttributeType.INTEGER,)
     options_type = IntegerOptions
+    options: IntegerOptions
 
     def read(self, found: Any) -> Value | Rejection:
         """Read a whole number; 5.0 is one, 5.1 is not."""
@@ -62,8 +63,13 @@ class IntegerLens(Lens):
             number = int(text.partition(".")[0])
         elif kind is int:
             number = found
-        elif (kind is Decimal or kind is float) and abs(found) <= INTEGER_MAX and found == int(found):
-            number = int(found)
+        elif kind is Decimal or kind is float:
+            exact = Decimal(str(found)) if kind is float else found
+            if not exact.is_finite() or exact.adjusted() > len(str(INTEGER_MAX)):
+                return NOT_INTEGER
+            number = int(exact)
+            if number != exact:
+                return NOT_INTEGER
         else:
             return NOT_INTEGER
         return number if INTEGER_MIN <= number <= INTEGER_MAX else NOT_INTEGER
@@ -101,6 +107,7 @@ class MoneyLens(Lens):
     summary = "An amount of money, exact, as minor units of its currency."
     types = (AttributeType.MONEY,)
     options_type = MoneyOptions
+    options: MoneyOptions
 
     def __init__(self, options: MoneyOptions) -> None:
         """Refuse separators that cannot be told apart."""
@@ -215,6 +222,7 @@ class BooleanLens(Lens):
     summary = "True or false; `yes` and `no` list the system's own words, the first of each is the one written."
     types = (AttributeType.BOOLEAN,)
     options_type = BooleanOptions
+    options: BooleanOptions
 
     def __init__(self, options: BooleanOptions) -> None:
         """Refuse a word that means both."""

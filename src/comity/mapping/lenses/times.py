@@ -52,6 +52,7 @@ class DateLens(Lens):
     types = (AttributeType.DATE,)
     written_types = (AttributeType.TIMESTAMP,)
     options_type = DateOptions
+    options: DateOptions
 
     def __init__(self, options: DateOptions) -> None:
         """Refuse a format that loses part of the day."""
@@ -126,6 +127,7 @@ class TimestampLens(Lens):
     )
     types = (AttributeType.TIMESTAMP,)
     options_type = TimestampOptions
+    options: TimestampOptions
     is_memoised = False
 
     def __init__(self, options: TimestampOptions) -> None:
