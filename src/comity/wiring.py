@@ -1,7 +1,27 @@
-"""The one place that knows every room and every connector by name."""
+"""The one place that knows every room and every connector by name, and who listens to which event."""
 
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from threading import Lock
+
+from comity.connect.budget import Budgets, DailyQuota, TokenBucket
+from comity.connect.opening import check_secrets, open_connector, read_settings
+from comity.connect.types import Budget, Connector, ConnectorSpec, SettingsInvalid
+from comity.connectors.hubspot import SPEC as HUBSPOT
+from comity.connectors.rest import SPEC as REST
+from comity.connectors.salesforce import SPEC as SALESFORCE
+from comity.definitions.types import SecretSpec, SystemSpec
 from comity.kernel import migrate as kernel_migrate
-from comity.kernel.database import Database
+from comity.kernel.clock import Clock, SystemClock
+from comity.kernel.database import Database, Tx
+from comity.kernel.embedded import EmbeddedServer, check_settings, ensure
+from comity.kernel.events import Event
+from comity.kernel.ids import Ids, RandomIds
+from comity.settings import Settings
+from comity.sync import reactions
+from comity.sync.api import PROFILE_CREATED, PROFILES_MERGED, Runtime, RuntimeSource
+from comity.sync.reactions import Reaction
 
 ROOMS = (
     "kernel",
@@ -15,10 +35,165 @@ ROOMS = (
     "ledger",
     "programme",
     "outbox",
+    "sync",
 )
 """The rooms that own tables, upstream first: a room's functions and views may use those of the rooms before it."""
+
+CONNECTORS: dict[str, ConnectorSpec] = {spec.name: spec for spec in (SALESFORCE, HUBSPOT, REST)}
+
+REACTIONS: tuple[Reaction, ...] = (
+    Reaction(
+        reader="programme",
+        kinds=(PROFILE_CREATED, PROFILES_MERGED, "activity.purchase_recorded"),
+        handle=reactions.keep_memberships,
+    ),
+    Reaction(
+        reader="outbox_loyalty",
+        kinds=(
+            "programme.member_enrolled",
+            "programme.points_earned",
+            "programme.points_redeemed",
+            "programme.tier_changed",
+            "programme.members_merged",
+        ),
+        handle=reactions.mark_loyalty_stale,
+    ),
+)
+"""Everything that reacts to anything: reader, kinds of events, what it does."""
+
+RESERVE_SHARE = 0.1
+"""The part of a daily quota that only consent may use."""
 
 
 def migrate(database: Database) -> list[str]:
     """Bring the database to this version's schema. Returns the names of the steps applied."""
     return kernel_migrate.migrate(database, rooms=ROOMS)
+
+
+class Hub:
+    """What a process of Comity holds: database, clock, ids, the runtime in force and the open connectors."""
+
+    def __init__(
+        self, *, database: Database, settings: Settings, clock: Clock, ids: Ids, server: EmbeddedServer | None
+    ) -> None:
+        """Made by `open_hub`."""
+        self.database = database
+        self.settings = settings
+        self.clock = clock
+        self.ids = ids
+        self.runtimes = RuntimeSource()
+        self._server = server
+        self._connectors: dict[str, tuple[SystemSpec, Connector]] = {}
+        self._lock = Lock()
+
+    def get_runtime(self) -> Runtime:
+        """Return the runtime in force. Raises NotReady before the first apply."""
+        with self.database.transaction() as tx:
+            return self.runtimes.get(tx)
+
+    def get_connector(self, name: str, spec: SystemSpec) -> Connector:
+        """Return the open connector of a system; a changed specification opens a new one. Raises SettingsInvalid."""
+        with self._lock:
+            known = self._connectors.get(name)
+            if known is None or known[0] != spec:
+                known = (spec, build_connector(name, spec, clock=self.clock, base=self.settings.project_dir))
+                self._connectors[name] = known
+            return known[1]
+
+    def close(self) -> None:
+        """Let go of the database; an embedded server stops with the last process that uses it."""
+        self.database.close()
+        if self._server is not None:
+            self._server.close()
+
+    def __enter__(self) -> "Hub":
+        """Use as a context manager."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
+
+def open_hub(settings: Settings, *, pool_size_max: int = 8, migrates: bool = True) -> Hub:
+    """Open the database, the embedded one without a DSN, and bring it to this version's schema.
+
+    Raises ServerUnsuitable when a server given by DSN lacks what Comity relies on.
+    """
+    server = None
+    if settings.database_url:
+        check_settings(settings.database_url)
+        dsn = settings.database_url
+    else:
+        server = ensure(data_dir=settings.data_dir / "postgres")
+        dsn = server.dsn
+    database = Database(dsn=dsn, pool_size_max=pool_size_max)
+    if migrates:
+        migrate(database)
+    return Hub(database=database, settings=settings, clock=SystemClock(), ids=RandomIds(), server=server)
+
+
+def build_connector(name: str, spec: SystemSpec, *, clock: Clock, base: Path) -> Connector:
+    """Open the connector of a system with its settings, secrets and budget. Raises SettingsInvalid."""
+    connector = CONNECTORS.get(spec.connector)
+    if connector is None:
+        raise SettingsInvalid(
+            f"System {name} asks for a connector {spec.connector!r} that does not exist.",
+            details={"known": sorted(CONNECTORS)},
+        )
+    secrets = {key: read_secret(name, key, secret, base=base) for key, secret in spec.secrets.items()}
+    return open_connector(connector, settings=spec.settings, secrets=secrets, clock=clock, budget=_budget(spec, clock))
+
+
+def read_secret(system: str, key: str, secret: SecretSpec, *, base: Path) -> str:
+    """Return a secret from the environment or its file (relative to the project). Raises SettingsInvalid."""
+    if secret.env is not None:
+        value = os.environ.get(secret.env)
+        if not value:
+            raise SettingsInvalid(
+                f"System {system} takes its secret {key!r} from the environment variable {secret.env}, which is not set.",
+                details={"system": system, "remedy": f"Set {secret.env} for the processes of the hub."},
+            )
+        return value
+    path = base / (secret.file or "")
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsInvalid(
+            f"System {system} takes its secret {key!r} from {path}, which cannot be read: {error.strerror}.",
+            details={"system": system, "remedy": "Put the secret there, readable for the hub alone."},
+        ) from error
+
+
+def check_connector_settings(connector: str, settings: Mapping[str, object], secrets: Sequence[str]) -> list[str]:
+    """Return what is wrong in a system's settings, for `validate`; an empty list when all is well."""
+    spec = CONNECTORS.get(connector)
+    if spec is None:
+        return [f"There is no connector {connector!r}; known are {', '.join(sorted(CONNECTORS))}."]
+    faults: list[str] = []
+    for check in (lambda: read_settings(spec, settings), lambda: check_secrets(spec, set(secrets))):
+        _collect(check, faults)
+    return faults
+
+
+def _collect(check: Callable[[], object], faults: list[str]) -> None:
+    try:
+        check()
+    except SettingsInvalid as error:
+        faults.append(error.message)
+
+
+def _budget(spec: SystemSpec, clock: Clock) -> Budget:
+    deliver = spec.deliver
+    bucket = TokenBucket(
+        clock=clock, rate_per_second=deliver.rate_per_second, burst_count=max(1, round(deliver.rate_per_second))
+    )
+    if deliver.daily_quota is None:
+        return bucket
+    reserve = round(deliver.daily_quota * RESERVE_SHARE)
+    return Budgets(DailyQuota(clock=clock, maximum=deliver.daily_quota, reserve_count=reserve), bucket)
+
+
+def react(tx: Tx, *, reaction: Reaction, events: Sequence[Event], hub: Hub) -> None:
+    """Let a reaction have its events, in the transaction that moves its reader."""
+    reaction.handle(tx, events, hub.runtimes.get(tx), hub.clock.now())

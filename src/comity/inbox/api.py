@@ -16,6 +16,7 @@ __all__ = [
     "count_waiting",
     "discard_parked",
     "list_parked",
+    "list_unread",
     "park_changes",
     "read_changes",
     "replay_parked",
@@ -46,6 +47,11 @@ def read_changes(tx: Tx, *, position: Position, count_max: int) -> ChangeBatch:
     else:
         end = max(horizon, position)
     return ChangeBatch(changes=changes, start=position, end=end)
+
+
+def list_unread(tx: Tx, *, changes: Sequence[NewChange], position: Position) -> set[int]:
+    """Return which of these changes, by their place in the input, are stored but not passed by a reader yet."""
+    return set(store.list_unread(tx, changes=changes, position=position)) if changes else set()
 
 
 def park_changes(tx: Tx, *, parked: Sequence[ParkedChange], now: datetime) -> None:

@@ -70,3 +70,17 @@ def count_waiting(tx: Tx, *, position: Position) -> list[Waiting]:
 def count_parked(tx: Tx) -> dict[str, int]:
     """Return open parked items per system."""
     return {row[0]: row[1] for row in _sql.count_parked.rows(tx)}
+
+
+def list_unread(tx: Tx, *, changes: Sequence[NewChange], position: Position) -> list[int]:
+    """Return the places, in the input, of changes that a reader at `position` has not passed."""
+    rows = _sql.list_unread.rows(
+        tx,
+        systems=[change.system for change in changes],
+        streams=[change.stream for change in changes],
+        external_ids=[change.external_id for change in changes],
+        versions=[change.version for change in changes],
+        xid=position.xid,
+        id=position.id,
+    )
+    return [int(row[0]) - 1 for row in rows]

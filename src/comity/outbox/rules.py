@@ -18,11 +18,10 @@ WRITES_IN_HOUR_MAX = 60
 
 
 class FieldPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be done about one record: fields to write, fields that agree already, fields changed over there."""
+    """What is to be done about one record: fields to write, and fields that agree already with what they hold."""
 
     writes: dict[str, Any]
     agreed: dict[str, Any]
-    conflicts: list[str]
 
 
 def plan_candidates(desired: Mapping[str, Any], base: Base | None) -> dict[str, Any]:
@@ -37,33 +36,27 @@ def plan_candidates(desired: Mapping[str, Any], base: Base | None) -> dict[str, 
 
 
 def plan_fields(
-    *,
-    candidates: Mapping[str, Any],
-    theirs: Mapping[str, Any],
-    known: Mapping[str, Any],
-    same: Mapping[str, bool],
-    outbound_only: frozenset[str],
+    *, candidates: Mapping[str, Any], theirs: Mapping[str, Any], is_same: Mapping[str, bool], base: Base | None
 ) -> FieldPlan:
-    """Decide per field by three-way comparison: what we want, what they hold, what we knew them to hold.
+    """Decide per field by three-way comparison: base (sent, stored), what they hold, what we want.
 
-    They hold what we want -> agreed. They hold what we knew (the base, or what we last read) -> our change: write.
-    They hold something else -> their change that we have not taken in yet: leave it, take it in first. Fields only
-    Comity may set (points, tier, Global ID) are written whatever they hold: the ledger leads.
-    `same` says per field whether theirs and ours mean the same value once normalised; `known` holds what we knew,
-    already in the vendor's form; a field missing from it was never read.
+    Called only once everything the system shows has been taken in, so what we want already includes their changes:
+    - they hold what we want (once normalised): agreed, nothing is written;
+    - we sent this very value before and they still hold what they made of it then (cut short, re-cased): agreed,
+      writing again would change nothing and never end;
+    - anything else: write.
     """
     writes: dict[str, Any] = {}
     agreed: dict[str, Any] = {}
-    conflicts: list[str] = []
     for field, value in candidates.items():
         current = theirs.get(field)
-        if same.get(field, current == value):
+        known = base.fields.get(field) if base is not None else None
+        is_kept_form = known is not None and known["sent"] == value and known["stored"] == current
+        if is_same.get(field, current == value) or is_kept_form:
             agreed[field] = current
-        elif field in outbound_only or field not in known or known[field] == current:
-            writes[field] = value
         else:
-            conflicts.append(field)
-    return FieldPlan(writes=writes, agreed=agreed, conflicts=conflicts)
+            writes[field] = value
+    return FieldPlan(writes=writes, agreed=agreed)
 
 
 def plan_retry(*, attempts: int, now: datetime, after_seconds: float | None) -> datetime | None:

@@ -26,9 +26,18 @@ def finish_stale(tx: Tx, *, system: str, profile_ids: Sequence[UUID], marks: Seq
     _sql.finish_stale.execute(tx, system=system, profile_ids=list(profile_ids), marks=list(marks))
 
 
-def retry_stale(tx: Tx, *, system: str, profile_ids: Sequence[UUID], due_ats: Sequence[datetime]) -> None:
+def retry_stale(
+    tx: Tx,
+    *,
+    system: str,
+    profile_ids: Sequence[UUID],
+    due_ats: Sequence[datetime],
+    are_failures: Sequence[bool],
+) -> None:
     """Put marks off."""
-    _sql.retry_stale.execute(tx, system=system, profile_ids=list(profile_ids), due_ats=list(due_ats))
+    _sql.retry_stale.execute(
+        tx, system=system, profile_ids=list(profile_ids), due_ats=list(due_ats), are_failures=list(are_failures)
+    )
 
 
 def park_stale(

@@ -1,0 +1,108 @@
+"""The hot route for spending points: one redemption a request, committed in groups, the verdict in the answer."""
+
+from collections.abc import Sequence
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+
+from comity import wiring
+from comity.interfaces.rest.batcher import Batcher
+from comity.interfaces.rest.callers import Callers
+from comity.interfaces.rest.http import Receive, Scope, Send, header, read_body, send_json, send_problem
+from comity.kernel.errors import Invalid
+from comity.programme import api as programme
+from comity.programme.types import (
+    InsufficientPoints,
+    InvalidRedemption,
+    KeyReused,
+    Redemption,
+    RedemptionStatus,
+    RedemptionVerdict,
+    UnknownMember,
+)
+
+BODY_BYTES_MAX = 10_000
+
+_ERRORS = {
+    RedemptionStatus.INSUFFICIENT_POINTS: InsufficientPoints,
+    RedemptionStatus.UNKNOWN_MEMBER: UnknownMember,
+    RedemptionStatus.KEY_REUSED: KeyReused,
+    RedemptionStatus.INVALID: InvalidRedemption,
+}
+
+
+class RedemptionMalformed(Invalid):
+    """The redemption cannot be read; the details name the place."""
+
+
+class RedemptionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Points to spend; the key makes a repetition harmless and may come as the header Idempotency-Key instead."""
+
+    global_id: UUID
+    programme: Annotated[str, msgspec.Meta(min_length=1, max_length=63)]
+    points: int
+    reason: str = ""
+    idempotency_key: str | None = None
+
+
+_decoder = msgspec.json.Decoder(RedemptionRequest)
+
+
+class Redeem:
+    """POST /v1/redemptions."""
+
+    def __init__(self, *, hub: wiring.Hub, callers: Callers) -> None:
+        """Collaborators of one process."""
+        self._hub = hub
+        self._callers = callers
+        self._batcher: Batcher[Redemption, RedemptionVerdict] = Batcher(name="redeem", work=self._redeem)
+
+    async def close(self) -> None:
+        """Finish what is under way."""
+        await self._batcher.close()
+
+    async def accept(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 201 with transfer, balance and tier as of the commit; 200 for a repetition."""
+        try:
+            await self._callers.require(header(scope, b"authorization"), "redeem")
+            body = await read_body(scope, receive, bytes_max=BODY_BYTES_MAX)
+            verdict = await self._batcher.submit(_to_redemption(body, key=header(scope, b"idempotency-key")))
+            error = _ERRORS.get(verdict.status)
+            if error is not None:
+                raise error(details={"balance": verdict.balance} if verdict.balance is not None else None)
+        except Exception as error:  # noqa: BLE001 - the edge turns every error into problem+json.
+            await send_problem(send, error)
+            return
+        status = 200 if verdict.status is RedemptionStatus.DUPLICATE else 201
+        await send_json(send, status, msgspec.json.encode(verdict))
+
+    def _redeem(self, wanted: Sequence[Redemption]) -> Sequence[RedemptionVerdict]:
+        with self._hub.database.transaction() as tx:
+            runtime = self._hub.runtimes.get(tx)
+            return programme.redeem_many(
+                tx, redemptions=wanted, programmes=runtime.programmes, now=self._hub.clock.now()
+            )
+
+
+def _to_redemption(body: bytes, *, key: str | None) -> Redemption:
+    try:
+        request = _decoder.decode(body)
+    except msgspec.DecodeError as error:
+        raise RedemptionMalformed(
+            f"The redemption cannot be read: {error}.",
+            details={"remedy": "Send global_id, programme and points; and an Idempotency-Key."},
+        ) from None
+    idempotency_key = request.idempotency_key or key
+    if not idempotency_key:
+        raise RedemptionMalformed(
+            "A redemption needs an idempotency key - at `$.idempotency_key`.",
+            details={"remedy": "Send one value per wish to redeem, the same on every repetition."},
+        )
+    return Redemption(
+        profile_id=request.global_id,
+        programme=request.programme,
+        points=request.points,
+        idempotency_key=idempotency_key,
+        reason=request.reason,
+    )

@@ -1,0 +1,56 @@
+"""Finding a person by any key people have at hand."""
+
+from uuid import UUID
+
+from comity.identity import api as identity
+from comity.identity.types import RecordKey
+from comity.kernel.database import Tx
+from comity.kernel.errors import Invalid, NotFound
+from comity.profile import api as profile
+from comity.sync.api import Runtime
+
+
+class PersonNotFound(NotFound):
+    """Nobody is known by this key."""
+
+
+class KeyAmbiguous(Invalid):
+    """Several people are known by this key; use a Global ID or a record key."""
+
+
+KEY_FORMS = "a Global ID, an e-mail address, a phone number (+49...), or system/stream/external-id"
+
+
+def find_person(tx: Tx, *, key: str, runtime: Runtime) -> UUID:
+    """Return the living profile for a key: Global ID (old ones of merged people too), e-mail, phone, or record key.
+
+    Raises PersonNotFound or KeyAmbiguous.
+    """
+    key = key.strip()
+    profile_ids = _find(tx, key=key, runtime=runtime)
+    if not profile_ids:
+        raise PersonNotFound(f"Nobody is known by {key!r}.", details={"remedy": f"Give {KEY_FORMS}."})
+    if len(profile_ids) > 1:
+        raise KeyAmbiguous(details={"global_ids": [str(each) for each in profile_ids[:20]]})
+    return profile_ids[0]
+
+
+def _find(tx: Tx, *, key: str, runtime: Runtime) -> list[UUID]:
+    try:
+        return [identity.resolve_alias(tx, profile_id=UUID(key))]
+    except ValueError:
+        pass
+    except NotFound:
+        return []
+    parts = key.split("/", 2)
+    if len(parts) == 3:
+        record = RecordKey(parts[0], parts[1], parts[2])
+        found = identity.find_profile_by_record(tx, key=record)
+        return [found] if found else []
+    wanted = "email" if "@" in key else "phone" if key.startswith("+") else None
+    names = [a.name for a in runtime.model.attributes if wanted is not None and a.type.value == wanted]
+    value = key.lower() if wanted == "email" else key
+    profile_ids: list[UUID] = []
+    for name in names:
+        profile_ids.extend(profile.find_profiles(tx, attribute=name, value=value, model=runtime.model))
+    return list(dict.fromkeys(profile_ids))

@@ -1,0 +1,29 @@
+"""The door of sync."""
+
+from comity.sync.deliver import Deliverer
+from comity.sync.pull import HINTS_CHANNEL, Puller, receive_hook
+from comity.sync.runtime import Runtime, RuntimeSource, StreamMapping, compile_runtime
+from comity.sync.setup import apply_documents, plan_documents
+from comity.sync.store import sum_runs
+from comity.sync.unify import PROFILE_CREATED, PROFILES_MERGED, READER, Prepared, prepare
+from comity.sync.unify import apply as apply_batch
+
+__all__ = [
+    "HINTS_CHANNEL",
+    "PROFILES_MERGED",
+    "PROFILE_CREATED",
+    "READER",
+    "Deliverer",
+    "Prepared",
+    "Puller",
+    "Runtime",
+    "RuntimeSource",
+    "StreamMapping",
+    "apply_batch",
+    "apply_documents",
+    "compile_runtime",
+    "plan_documents",
+    "prepare",
+    "receive_hook",
+    "sum_runs",
+]

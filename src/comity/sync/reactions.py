@@ -1,0 +1,73 @@
+"""What happens when something happened: the handlers that `wiring` lists."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from comity.kernel import events as log
+from comity.kernel import leases, readers
+from comity.kernel.database import Tx
+from comity.kernel.events import Event
+from comity.kernel.leases import Lease
+from comity.outbox import api as outbox
+from comity.outbox.types import Lane
+from comity.programme import api as programme
+from comity.sync.runtime import Runtime
+from comity.sync.unify import PROFILE_CREATED, PROFILES_MERGED
+
+EVENTS_MAX = 1_000
+SKIP_XIDS = 1_000
+
+
+class Reaction(msgspec.Struct, frozen=True, kw_only=True):
+    """A reader of the event log: its name, the kinds it listens to, and what it does with a batch."""
+
+    reader: str
+    kinds: tuple[str, ...]
+    handle: Callable[[Tx, Sequence[Event], Runtime, datetime], None]
+
+
+def run_reaction(tx: Tx, *, reaction: Reaction, runtime: Runtime, lease: Lease, now: datetime) -> int:
+    """Read a batch of events and react, in one transaction with the reader's place. Returns how many were read.
+
+    An idle turn writes nothing, unless the reader can leave a long stretch without events behind.
+    """
+    position = readers.peek_position(tx, name=reaction.reader)
+    batch = log.read_events(tx, position=position, kinds=reaction.kinds, count_max=EVENTS_MAX)
+    if not batch.events and batch.position.xid < position.xid + SKIP_XIDS:
+        return 0
+    leases.check(tx, lease=lease)
+    if readers.get_position(tx, name=reaction.reader) != position:
+        raise leases.LeaseLost(details={"reader": reaction.reader})
+    if batch.events:
+        reaction.handle(tx, batch.events, runtime, now)
+    readers.advance(tx, name=reaction.reader, position=batch.position)
+    return len(batch.events)
+
+
+def keep_memberships(tx: Tx, events: Sequence[Event], runtime: Runtime, now: datetime) -> None:
+    """People become members by themselves, purchases earn, members follow merged profiles."""
+    created = [UUID(event.payload["profile_id"]) for event in events if event.kind == PROFILE_CREATED]
+    for each in runtime.programmes:
+        if created and each.spec.enrol.automatic:
+            programme.enrol(tx, profile_ids=created, programme=each, now=now)
+    for event in events:
+        if event.kind == PROFILES_MERGED:
+            programme.merge_members(
+                tx,
+                loser_profile_id=UUID(event.payload["loser_profile_id"]),
+                survivor_profile_id=UUID(event.payload["survivor_profile_id"]),
+                programmes=runtime.programmes,
+                now=now,
+            )
+    purchases = [event for event in events if event.kind == "activity.purchase_recorded"]
+    if purchases:
+        programme.earn_for_purchases(tx, events=purchases, programmes=runtime.programmes, now=now)
+
+
+def mark_loyalty_stale(tx: Tx, events: Sequence[Event], runtime: Runtime, now: datetime) -> None:
+    """Whoever's points or tier changed is stale wherever Comity writes; a thousand events make one mark."""
+    profile_ids = list({UUID(event.payload["profile_id"]) for event in events})
+    outbox.mark_stale(tx, profile_ids=profile_ids, systems=runtime.written_systems, lane=Lane.POINTS, now=now)

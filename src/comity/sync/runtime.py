@@ -1,0 +1,115 @@
+"""The definitions in force, compiled once per revision; a running hub follows them without a restart."""
+
+import threading
+
+import msgspec
+
+from comity.definitions import api as definitions
+from comity.definitions.types import Definitions, MappingKind, MappingSpec, SystemSpec
+from comity.identity import api as identity
+from comity.identity.api import CompiledMatch
+from comity.kernel.database import Tx
+from comity.mapping import api as mapping
+from comity.mapping.api import CompiledMapping
+from comity.profile import api as profile
+from comity.profile.types import ProfileModel
+from comity.programme.types import Programme
+from comity.sync.types import NotReady
+
+
+class StreamMapping(msgspec.Struct, frozen=True, kw_only=True):
+    """A mapping in force."""
+
+    name: str
+    spec: MappingSpec
+    compiled: CompiledMapping
+
+    @property
+    def is_person(self) -> bool:
+        """True when the stream's records are people."""
+        return self.spec.kind is MappingKind.PERSON
+
+    @property
+    def writes(self) -> bool:
+        """True when Comity writes into records of the stream."""
+        return any(field.direction.is_written for field in self.spec.person_fields)
+
+    @property
+    def vendor_fields(self) -> list[str]:
+        """Every field of the system this mapping reads or writes, and the record's id and time."""
+        names = [self.spec.external_id, *(field.field for field in self.spec.person_fields)]
+        if self.spec.changed_at:
+            names.append(self.spec.changed_at)
+        purchase = self.spec.purchase_fields
+        if purchase is not None:
+            names.extend(source.field for source in purchase.sources.values() if source.field)
+        return list(dict.fromkeys(names))
+
+
+class Runtime(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the flow needs to know of the definitions of one revision."""
+
+    revision: int
+    definitions: Definitions
+    systems: dict[str, SystemSpec]
+    streams: dict[tuple[str, str], StreamMapping]
+    match: CompiledMatch
+    model: ProfileModel
+    programmes: tuple[Programme, ...]
+
+    @property
+    def written_systems(self) -> list[str]:
+        """Systems that Comity writes into."""
+        return sorted({system for (system, _), stream in self.streams.items() if stream.writes})
+
+    def written_streams(self, system: str) -> list[StreamMapping]:
+        """Return the mappings through which Comity writes into a system."""
+        return [stream for (name, _), stream in sorted(self.streams.items()) if name == system and stream.writes]
+
+
+def compile_runtime(current: Definitions) -> Runtime:
+    """Compile definitions. Raises the Invalid errors of mapping, identity and profile."""
+    attributes = current.attributes
+    rules = current.rules
+    streams = {
+        (spec.system, spec.stream): StreamMapping(
+            name=name, spec=spec, compiled=mapping.compile_mapping(spec, attributes=attributes)
+        )
+        for name, spec in current.mappings.items()
+    }
+    return Runtime(
+        revision=current.revision,
+        definitions=current,
+        systems=current.systems,
+        streams=streams,
+        match=identity.compile_match(current.match_spec, attributes=attributes),
+        model=profile.compile_model(
+            attributes=sorted(attributes.items()),
+            rules=current.rules_spec,
+            rules_version=rules.version if rules else 0,
+        ),
+        programmes=tuple(Programme(name=name, spec=spec) for name, spec in sorted(current.programmes.items())),
+    )
+
+
+class RuntimeSource:
+    """Gives the runtime in force; compiles again when the revision moved. Thread-safe."""
+
+    def __init__(self) -> None:
+        """Start with nothing compiled."""
+        self._runtime: Runtime | None = None
+        self._lock = threading.Lock()
+
+    def get(self, tx: Tx) -> Runtime:
+        """Return the runtime of the revision this transaction sees. Raises NotReady before the first apply."""
+        revision = definitions.get_revision(tx)
+        runtime = self._runtime
+        if runtime is not None and runtime.revision == revision:
+            return runtime
+        with self._lock:
+            if self._runtime is None or self._runtime.revision != revision:
+                current = definitions.get_definitions(tx)
+                if not current.documents:
+                    raise NotReady
+                self._runtime = compile_runtime(current)
+            return self._runtime

@@ -1,0 +1,51 @@
+"""Statements of sync."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from comity.kernel.database import Tx
+from comity.kernel.sql import SqlFolder
+from comity.sync.types import HintRow, RunBooks, RunTotals
+
+_sql = SqlFolder(__package__)
+
+
+def put_hints(tx: Tx, *, system: str, records: Sequence[tuple[str, str]], now: datetime) -> None:
+    """Note records, given as (stream, external id), to be fetched."""
+    _sql.put_hints.execute(
+        tx,
+        system=system,
+        streams=[stream for stream, _ in records],
+        external_ids=[external_id for _, external_id in records],
+        hinted_at=now,
+    )
+
+
+def list_hints(tx: Tx, *, system: str, count_max: int) -> list[HintRow]:
+    """Return records to fetch."""
+    return _sql.list_hints.fetch(tx, HintRow, system=system, count_max=count_max)
+
+
+def drop_hints(tx: Tx, *, hint_ids: Sequence[int]) -> None:
+    """Forget hints that were followed."""
+    _sql.drop_hints.execute(tx, hint_ids=list(hint_ids))
+
+
+def note_run(tx: Tx, *, kind: str, system: str | None, books: RunBooks, now: datetime) -> None:
+    """Keep the books of a run; the database refuses books that do not balance."""
+    _sql.note_run.execute(
+        tx,
+        kind=kind,
+        system=system,
+        finished_at=now,
+        read_count=books.read_count,
+        applied_count=books.applied_count,
+        unchanged_count=books.unchanged_count,
+        filtered_count=books.filtered_count,
+        parked_count=books.parked_count,
+    )
+
+
+def sum_runs(tx: Tx, *, since: datetime) -> list[RunTotals]:
+    """Return the books since a time."""
+    return _sql.sum_runs.fetch(tx, RunTotals, since=since)
