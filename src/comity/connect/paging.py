@@ -1,7 +1,7 @@
 """Ways to walk through a list in pages, as data. None of them follows the same token twice."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -46,7 +46,16 @@ class PageNumber(Struct, frozen=True, kw_only=True, tag="page", tag_field="kind"
     size_param: str | None = "per_page"
 
 
-Paging = NoPaging | NextLink | NextToken | Offset | PageNumber
+class Keyset(Struct, frozen=True, kw_only=True, tag="keyset", tag_field="kind", forbid_unknown_fields=True):
+    """Each page starts after the last record of the one before: its value at `path` goes back as `param`."""
+
+    param: str
+    path: str
+    size: int = 100
+    size_param: str | None = "limit"
+
+
+Paging = NoPaging | NextLink | NextToken | Offset | PageNumber | Keyset
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -63,12 +72,14 @@ def first_place(paging: Paging) -> Place:
             return Place(params={paging.param: "0"} | _size(paging.size_param, paging.size))
         case PageNumber():
             return Place(params={paging.param: str(paging.first)} | _size(paging.size_param, paging.size))
+        case Keyset():
+            return Place(params=_size(paging.size_param, paging.size))
         case _:
             return Place()
 
 
 def next_place(
-    paging: Paging, place: Place, document: Any, *, records_count: int, link_header: str | None = None
+    paging: Paging, place: Place, document: Any, *, records: Sequence[Any], link_header: str | None = None
 ) -> Place | None:
     """Where the next page is, None after the last one. Raises `CallFailed` when the system points to the same page."""
     following: Place | None = None
@@ -82,10 +93,20 @@ def next_place(
             token = text_at(document, paging.path)
             following = Place(params={paging.param: token}) if token else None
         case Offset() | PageNumber():
-            if records_count < paging.size:
+            if len(records) < paging.size:
                 return None
             step = paging.size if isinstance(paging, Offset) else 1
             following = Place(params={**place.params, paging.param: str(int(place.params[paging.param]) + step)})
+        case Keyset():
+            last = text_at(records[-1], paging.path) if records else None
+            if len(records) >= paging.size and last is None:
+                message = (
+                    f"The last record of a page has nothing at {paging.path}, so the next page cannot be asked for."
+                )
+                raise CallFailed(error_class=ErrorClass.UNKNOWN, message=message)
+            following = (
+                Place(params={**place.params, paging.param: last}) if last and len(records) >= paging.size else None
+            )
     if following is not None and following == place:
         raise CallFailed(error_class=ErrorClass.UNKNOWN, message="The system points from a page to the same page.")
     return following

@@ -99,3 +99,18 @@ def _as_text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
+
+
+def nest(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn dotted names into nested objects, the reverse of `read_path`: `{"a.b": 1}` becomes `{"a": {"b": 1}}`."""
+    nested: dict[str, Any] = {}
+    for name, value in fields.items():
+        *outer, last = name.split(".")
+        here = nested
+        for step in outer:
+            inner = here.setdefault(step, {})
+            if not isinstance(inner, dict):
+                raise SettingsInvalid(f"{step} in {name} is written both as a value and as an object.")
+            here = cast("dict[str, Any]", inner)
+        here[last] = value
+    return nested
