@@ -14,7 +14,12 @@ from comity.kernel.clock import ManualClock
 from comity.kernel.database import Database, Tx
 from comity.kernel.embedded import ensure
 from comity.kernel.ids import SeededIds
-from comity.wiring import migrate
+from comity.kernel import migrate as kernel_migrate
+
+ROOMS = (
+    "kernel", "definitions", "access", "systems", "inbox", "identity", "profile", "activity", "ledger", "programme",
+    "outbox", "sync",
+)  # fmt: skip
 
 NOW = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
 
@@ -55,7 +60,7 @@ def template_database(server_dsn: str) -> Iterator[str]:
     name = f"template_{uuid4().hex[:12]}"
     dsn = _create_database(server_dsn, name, "template0")
     database = Database(dsn=dsn)
-    migrate(database)
+    kernel_migrate.migrate(database, rooms=ROOMS)
     database.close()
     yield name
     _drop_database(server_dsn, name)
