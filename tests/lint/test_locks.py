@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+LINE = re.compile(r"[\w.-]+==[\w.]+( ; .*)? \\$|    --hash=sha256:[0-9a-f]{64}( \\)?$|    #   ?[^:/]*$")
 LOCKS = sorted(ROOT.glob("requirements*.lock"))
 
 
@@ -22,9 +23,7 @@ def pinned(file):
 @pytest.mark.parametrize("path", LOCKS, ids=[path.name for path in LOCKS])
 def test_a_lock_holds_pins_hashes_and_comments_only(path):
     for line in path.read_text().splitlines():
-        assert re.match(r"[\w.-]+==[\w.]+( ; .*)? \\$|    --hash=sha256:[0-9a-f]{64}( \\)?$|    #   ?[^:/]*$", line), (
-            line
-        )
+        assert LINE.match(line), line
 
 
 def test_what_the_project_needs_is_locked():
