@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from comity.activity import rules, store
+from comity.activity.rules import collapse_moves
 from comity.activity.types import (
     PURCHASE_DIFFERS,
     PURCHASE_RECORDED,
@@ -18,7 +19,14 @@ from comity.activity.types import (
 from comity.kernel.database import Tx
 from comity.kernel.events import publish
 
-__all__ = ["accept_purchases", "attach_waiting", "list_purchases", "list_waiting", "reassign_profiles"]
+__all__ = [
+    "accept_purchases",
+    "attach_waiting",
+    "collapse_moves",
+    "list_purchases",
+    "list_waiting",
+    "reassign_profiles",
+]
 
 PAGE_MAX = 1_000
 
@@ -61,7 +69,7 @@ def attach_waiting(tx: Tx, *, records: Sequence[LinkedRecord], now: datetime) ->
 
 def reassign_profiles(tx: Tx, *, moves: Sequence[ProfileMove]) -> int:
     """Let purchases follow merged profiles and return how many moved; nothing is published again. Repeatable."""
-    return store.reassign_profiles(tx, moves=moves) if moves else 0
+    return store.reassign_profiles(tx, moves=rules.collapse_moves(moves)) if moves else 0
 
 
 def list_purchases(

@@ -106,3 +106,24 @@ class PurchaseDiffers(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     reported_amount_minor: int
     reported_currency: str
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """One report with the fact it speaks of, as the database took it in.
+
+    `is_news`: the report differs and did not say so before. `is_recorded`: the fact got its profile by this report.
+    """
+
+    purchase_id: int
+    business_key: str
+    profile_id: UUID | None
+    occurred_at: datetime
+    amount_minor: int
+    currency: str
+    system: str
+    stream: str
+    external_id: str
+    is_new: bool
+    is_differing: bool
+    is_news: bool
+    is_recorded: bool

@@ -1,11 +1,12 @@
 """What crosses the door of the room `programme`."""
 
 import enum
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import msgspec
 
+from comity.activity.types import PurchaseRecorded
 from comity.definitions.types import ProgrammeSpec
 from comity.kernel.errors import Conflict, Invalid, NotFound, Refused
 
@@ -169,3 +170,53 @@ class MembersMerged(msgspec.Struct, frozen=True, kw_only=True):
     programme: str
     loser_profile_id: UUID
     points: int
+
+
+class KnownProgramme(msgspec.Struct, frozen=True, kw_only=True):
+    """A programme that has been opened."""
+
+    programme: str
+    timezone: str
+    account_id: int
+
+
+class LockedMember(msgspec.Struct, frozen=True, kw_only=True):
+    """A living member nobody else changes in this transaction; `today` is the day in the programme's time zone."""
+
+    member_id: int
+    profile_id: UUID
+    programme: str
+    account_id: int
+    tier: str | None
+    programme_account_id: int
+    today: date
+
+
+class MergePair(msgspec.Struct, frozen=True, kw_only=True):
+    """Two profiles that became one, with their memberships in one programme as far as there are any."""
+
+    loser_profile_id: UUID
+    survivor_profile_id: UUID
+    loser_member_id: int | None
+    loser_account_id: int | None
+    survivor_member_id: int | None
+    survivor_account_id: int | None
+
+
+class Earning(msgspec.Struct, frozen=True, kw_only=True):
+    """What a purchase earns a member by the rules."""
+
+    purchase: PurchaseRecorded
+    member: LockedMember
+    points: int
+    outcome: EarnOutcome
+    effective_on: date
+
+
+class TierMove(msgspec.Struct, frozen=True, kw_only=True):
+    """A member whose tier changed."""
+
+    profile_id: UUID
+    old_tier: str | None
+    new_tier: str | None
+    qualifying_points: int

@@ -1,0 +1,73 @@
+"""Decisions of the room `activity`."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from comity.activity.types import (
+    PURCHASES_MAX,
+    ProfileMove,
+    PurchaseDiffers,
+    PurchaseFact,
+    PurchaseRecorded,
+    Taken,
+    TooManyPurchases,
+)
+
+_RECORDED_FIELDS = PurchaseRecorded.__struct_fields__
+
+
+def check_batch(purchases: Sequence[PurchaseFact], profile_ids: Sequence[UUID | None]) -> None:
+    """Refuse a batch that is too large, and profile ids that do not go with the purchases."""
+    if len(purchases) > PURCHASES_MAX:
+        raise TooManyPurchases(details={"count": len(purchases), "count_max": PURCHASES_MAX})
+    if len(purchases) != len(profile_ids):
+        raise ValueError("purchases and profile_ids go together and have one length")
+
+
+def to_payload(fact: msgspec.Struct) -> dict[str, Any]:
+    """Turn a struct into the payload of an event."""
+    return msgspec.structs.asdict(fact)
+
+
+def plan_recorded(taken: Sequence[Taken]) -> list[dict[str, Any]]:
+    """Return the payloads of the facts that got their profile just now."""
+    return [{name: getattr(each, name) for name in _RECORDED_FIELDS} for each in taken if each.is_recorded]
+
+
+def plan_differing(purchases: Sequence[PurchaseFact], taken: Sequence[Taken]) -> list[dict[str, Any]]:
+    """Return the payloads of the reports that differ from their fact and did not before."""
+    return [
+        to_payload(
+            PurchaseDiffers(
+                purchase_id=fact.purchase_id,
+                business_key=fact.business_key,
+                system=report.system,
+                stream=report.stream,
+                external_id=report.external_id,
+                amount_minor=fact.amount_minor,
+                currency=fact.currency,
+                reported_amount_minor=report.amount_minor,
+                reported_currency=report.currency,
+            )
+        )
+        for report, fact in zip(purchases, taken, strict=True)
+        if fact.is_news
+    ]
+
+
+def collapse_moves(moves: Sequence[ProfileMove]) -> list[ProfileMove]:
+    """Let each loser point at who survives all moves of the batch: a to b, b to c is a to c, b to c."""
+    survivors: dict[UUID, UUID] = {}
+    for move in moves:
+        survivors[move.loser_profile_id] = move.survivor_profile_id
+        for loser, survivor in survivors.items():
+            if survivor == move.loser_profile_id:
+                survivors[loser] = move.survivor_profile_id
+    return [
+        ProfileMove(loser_profile_id=loser, survivor_profile_id=survivor)
+        for loser, survivor in survivors.items()
+        if loser != survivor
+    ]

@@ -1,0 +1,48 @@
+"""Statements of the room `activity`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from comity.activity.types import (
+    LinkedRecord,
+    ProfileMove,
+    Purchase,
+    PurchaseFact,
+    PurchaseRecorded,
+    RecordReference,
+    Taken,
+)
+from comity.kernel.database import Tx
+from comity.kernel.sql import Jsonb, SqlFolder
+
+_sql = SqlFolder(__package__)
+
+
+def accept_purchases(
+    tx: Tx, *, purchases: Sequence[PurchaseFact], profile_ids: Sequence[UUID | None], now: datetime
+) -> list[Taken]:
+    """Take reports in, in one round trip."""
+    return _sql.accept.fetch(tx, Taken, reports=Jsonb(purchases), profile_ids=Jsonb(profile_ids), accepted_at=now)
+
+
+def attach_waiting(tx: Tx, *, records: Sequence[LinkedRecord]) -> list[PurchaseRecorded]:
+    """Give waiting purchases their profile and return them."""
+    return _sql.attach_waiting.fetch(tx, PurchaseRecorded, records=Jsonb(records))
+
+
+def reassign_profiles(tx: Tx, *, moves: Sequence[ProfileMove]) -> int:
+    """Move purchases to the surviving profiles."""
+    return _sql.reassign_profiles.execute(tx, moves=Jsonb(moves))
+
+
+def list_purchases(tx: Tx, *, profile_id: UUID, before_purchase_id: int | None, limit_max: int) -> list[Purchase]:
+    """Return a page of purchases."""
+    return _sql.list_purchases.fetch(
+        tx, Purchase, profile_id=profile_id, before_purchase_id=before_purchase_id, limit_max=limit_max
+    )
+
+
+def list_waiting(tx: Tx, *, limit_max: int) -> list[RecordReference]:
+    """Return records that purchases wait for."""
+    return _sql.list_waiting.fetch(tx, RecordReference, limit_max=limit_max)

@@ -1,0 +1,53 @@
+"""The door of programmes."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from comity.kernel.database import Tx
+from comity.programme import store
+from comity.programme.earning import earn_for_purchases
+from comity.programme.enrolment import enrol, open_programme
+from comity.programme.merging import merge_members
+from comity.programme.redemption import redeem, redeem_many, to_redeemed
+from comity.programme.rules import evaluate_purchase, explain_tier
+from comity.programme.types import Earned, InsufficientPoints, InvalidRedemption, KeyReused, Member, UnknownMember
+
+__all__ = [
+    "InsufficientPoints",
+    "InvalidRedemption",
+    "KeyReused",
+    "UnknownMember",
+    "earn_for_purchases",
+    "enrol",
+    "evaluate_purchase",
+    "explain_tier",
+    "find_earnings",
+    "find_members",
+    "get_member",
+    "merge_members",
+    "open_programme",
+    "redeem",
+    "redeem_many",
+    "to_redeemed",
+]
+
+
+def find_members(tx: Tx, *, profile_ids: Sequence[UUID], programme: str | None = None) -> dict[UUID, list[Member]]:
+    """Return the memberships of profiles, by the profile asked; a merged profile answers as its survivor."""
+    found: dict[UUID, list[Member]] = {}
+    for asked, member in store.list_members(tx, profile_ids=profile_ids, programme=programme):
+        found.setdefault(asked, []).append(member)
+    return found
+
+
+def get_member(tx: Tx, *, profile_id: UUID, programme: str) -> Member:
+    """Return one membership. Raises UnknownMember."""
+    members = find_members(tx, profile_ids=[profile_id], programme=programme).get(profile_id)
+    if not members:
+        raise UnknownMember(details={"profile_id": str(profile_id), "programme": programme})
+    return members[0]
+
+
+def find_earnings(tx: Tx, *, purchase_id: int) -> list[Earned]:
+    """Return what a purchase earned in each programme, and why; empty when it earned nowhere (yet)."""
+    return store.find_earnings(tx, purchase_id=purchase_id)

@@ -1,0 +1,106 @@
+"""Purchases earn points."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from comity.activity.types import PurchaseRecorded
+from comity.kernel.database import Tx
+from comity.kernel.errors import Broken
+from comity.kernel.events import publish
+from comity.ledger import api as ledger
+from comity.ledger.types import Posting, PostingVerdict
+from comity.programme import rules, store
+from comity.programme.enrolment import enrol
+from comity.programme.members import lock_members
+from comity.programme.tiers import recompute
+from comity.programme.types import POINTS_EARNED, Earned, Earning, Programme
+
+
+def earn_for_purchases(
+    tx: Tx, *, purchases: Sequence[PurchaseRecorded], programmes: Sequence[Programme], now: datetime
+) -> list[Earned]:
+    """Let purchases earn in every programme their person is a member of; return what was new.
+
+    A purchase earns once per programme, whoever it belongs to by then and however often it comes. Where everybody is
+    enrolled automatically, who is no member yet becomes one. Publishes `programme.points_earned` and
+    `programme.tier_changed`.
+    """
+    earned: list[Earned] = []
+    for programme in programmes if purchases else ():
+        earned += _earn(tx, purchases=purchases, programme=programme, now=now)
+    return earned
+
+
+def _earn(tx: Tx, *, purchases: Sequence[PurchaseRecorded], programme: Programme, now: datetime) -> list[Earned]:
+    wishes = [(each.profile_id, programme.name) for each in purchases]
+    members = lock_members(tx, wishes=wishes, now=now)
+    if len(members) < len(purchases) and programme.spec.enrol.automatic and programme.spec.enrol.when is None:
+        strangers = [each.profile_id for place, each in enumerate(purchases) if place not in members]
+        enrol(tx, profile_ids=strangers, programme=programme, now=now)
+        members = lock_members(tx, wishes=wishes, now=now)
+    if not members:
+        return []
+    plan = rules.plan_earnings(purchases, members, programme.spec)
+    postings = rules.plan_earn_postings(plan, programme.name)
+    booked = iter(_post(tx, postings=postings, now=now))
+    verdicts = [next(booked) if each.points else None for each in plan]
+    new = store.insert_earnings(
+        tx,
+        programme=programme.name,
+        earnings=plan,
+        transfer_ids=[verdict.transfer_id if verdict else None for verdict in verdicts],
+        now=now,
+    )
+    _publish_earned(tx, plan, verdicts, new, programme=programme.name, now=now)
+    touched = sorted({each.member.member_id for each in plan if each.purchase.purchase_id in new})
+    recompute(tx, member_ids=touched, programme=programme, now=now)
+    return [
+        Earned(
+            purchase_id=each.purchase.purchase_id,
+            programme=programme.name,
+            profile_id=each.member.profile_id,
+            points=each.points,
+            outcome=each.outcome,
+        )
+        for each in plan
+        if each.purchase.purchase_id in new
+    ]
+
+
+def _post(tx: Tx, *, postings: Sequence[Posting], now: datetime) -> list[PostingVerdict]:
+    verdicts = ledger.post(tx, postings=postings, now=now)
+    for posting, verdict in zip(postings, verdicts, strict=True):
+        if not verdict.is_booked:
+            raise Broken(
+                "An earned purchase could not be posted.",
+                details={"idempotency_key": posting.idempotency_key, "status": verdict.status},
+            )
+    return verdicts
+
+
+def _publish_earned(
+    tx: Tx,
+    plan: Sequence[Earning],
+    verdicts: Sequence[PostingVerdict | None],
+    new: set[int],
+    *,
+    programme: str,
+    now: datetime,
+) -> None:
+    publish(
+        tx,
+        kind=POINTS_EARNED,
+        payloads=[
+            {
+                "profile_id": each.member.profile_id,
+                "programme": programme,
+                "purchase_id": each.purchase.purchase_id,
+                "points": each.points,
+                "balance": verdict.balance_after,
+                "transfer_id": verdict.transfer_id,
+            }
+            for each, verdict in zip(plan, verdicts, strict=True)
+            if verdict and each.purchase.purchase_id in new
+        ],
+        now=now,
+    )

@@ -1,0 +1,63 @@
+"""What programmes do about events; one reader hands both kinds over, profiles first, in the order of the log."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from comity.activity.types import PURCHASE_RECORDED, ProfileMove, PurchaseRecorded
+from comity.kernel.database import Tx
+from comity.kernel.events import Event
+from comity.programme.earning import earn_for_purchases
+from comity.programme.enrolment import enrol
+from comity.programme.merging import merge_members
+from comity.programme.types import Programme
+
+PROFILE_CREATED = "identity.profile_created"
+PROFILES_MERGED = "identity.profiles_merged"
+KINDS = (PROFILE_CREATED, PROFILES_MERGED, PURCHASE_RECORDED)
+"""Kinds of events programmes react to."""
+
+Chooser = Callable[[Tx, Programme, Sequence[UUID]], Sequence[UUID]]
+"""Returns those of the profiles for whom the programme's enrolment condition holds."""
+
+
+class ProfileCreated(msgspec.Struct, frozen=True, kw_only=True):
+    """Payload of `identity.profile_created`."""
+
+    profile_id: UUID
+
+
+def handle_events(
+    tx: Tx, *, events: Sequence[Event], programmes: Sequence[Programme], now: datetime, choose: Chooser | None = None
+) -> None:
+    """Handle a batch of any of the kinds; others are passed over."""
+    handle_profile_events(tx, events=events, programmes=programmes, now=now, choose=choose)
+    handle_purchase_events(tx, events=events, programmes=programmes, now=now)
+
+
+def handle_profile_events(
+    tx: Tx, *, events: Sequence[Event], programmes: Sequence[Programme], now: datetime, choose: Chooser | None = None
+) -> None:
+    """Enrol new profiles where that is automatic, and merge the members of merged profiles.
+
+    A condition on enrolment needs `choose`; without it nobody is enrolled by that programme.
+    """
+    created = [
+        msgspec.convert(each.payload, ProfileCreated).profile_id for each in events if each.kind == PROFILE_CREATED
+    ]
+    for programme in programmes:
+        if programme.spec.enrol.automatic and created:
+            if programme.spec.enrol.when is None:
+                enrol(tx, profile_ids=created, programme=programme, now=now)
+            elif choose is not None:
+                enrol(tx, profile_ids=choose(tx, programme, created), programme=programme, now=now)
+    moves = [msgspec.convert(each.payload, ProfileMove) for each in events if each.kind == PROFILES_MERGED]
+    merge_members(tx, moves=moves, programmes=programmes, now=now)
+
+
+def handle_purchase_events(tx: Tx, *, events: Sequence[Event], programmes: Sequence[Programme], now: datetime) -> None:
+    """Let recorded purchases earn."""
+    purchases = [msgspec.convert(each.payload, PurchaseRecorded) for each in events if each.kind == PURCHASE_RECORDED]
+    earn_for_purchases(tx, purchases=purchases, programmes=programmes, now=now)

@@ -1,0 +1,140 @@
+"""Members spend points."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from comity.kernel.database import Tx
+from comity.kernel.errors import Broken
+from comity.kernel.events import publish
+from comity.ledger import api as ledger
+from comity.ledger.types import PostingStatus, PostingVerdict
+from comity.programme import rules, store
+from comity.programme.members import lock_members
+from comity.programme.types import (
+    POINTS_REDEEMED,
+    InsufficientPoints,
+    InvalidRedemption,
+    KeyReused,
+    LockedMember,
+    Redeemed,
+    Redemption,
+    RedemptionStatus,
+    RedemptionVerdict,
+    UnknownMember,
+)
+
+_STATUSES = {
+    PostingStatus.POSTED: RedemptionStatus.REDEEMED,
+    PostingStatus.DUPLICATE: RedemptionStatus.DUPLICATE,
+    PostingStatus.KEY_REUSED: RedemptionStatus.KEY_REUSED,
+    PostingStatus.INSUFFICIENT: RedemptionStatus.INSUFFICIENT_POINTS,
+    PostingStatus.INVALID: RedemptionStatus.INVALID,
+}
+
+
+def redeem_many(tx: Tx, *, redemptions: Sequence[Redemption], now: datetime) -> list[RedemptionVerdict]:
+    """Redeem in order, each on its own merits, and return one verdict each, with balance and tier.
+
+    An idempotency key stands for (profile, programme, points, reason) for good: the same request again gets transfer
+    and balance of the first time, another request `key_reused`. A refused redemption leaves its key free.
+    Publishes `programme.points_redeemed`.
+    """
+    verdicts = [RedemptionVerdict(status=RedemptionStatus.INVALID) for _ in redemptions]
+    places = [place for place, each in enumerate(redemptions) if rules.is_valid_redemption(each)]
+    if not places:
+        return verdicts
+    wishes = [(redemptions[place].profile_id, redemptions[place].programme) for place in places]
+    found = lock_members(tx, wishes=wishes, now=now)
+    members: dict[int, LockedMember] = {}
+    for index, place in enumerate(places):
+        if index in found:
+            members[place] = found[index]
+        else:
+            verdicts[place] = RedemptionVerdict(status=RedemptionStatus.UNKNOWN_MEMBER)
+    booked = ledger.post(
+        tx,
+        postings=[rules.plan_redemption(redemptions[place], member) for place, member in members.items()],
+        now=now,
+    )
+    for (place, member), verdict in zip(members.items(), booked, strict=True):
+        verdicts[place] = _to_verdict(verdict, member)
+    _note_redeemed(tx, redemptions, members, verdicts, now=now)
+    return verdicts
+
+
+def redeem(
+    tx: Tx, *, profile_id: UUID, programme: str, points: int, idempotency_key: str, reason: str = "", now: datetime
+) -> Redeemed:
+    """Redeem points of one member; the same call again answers the same, without spending again.
+
+    Raises InsufficientPoints, UnknownMember, KeyReused, InvalidRedemption (points not above zero or beyond the limit).
+    """
+    redemption = Redemption(
+        profile_id=profile_id, programme=programme, points=points, idempotency_key=idempotency_key, reason=reason
+    )
+    [verdict] = redeem_many(tx, redemptions=[redemption], now=now)
+    return to_redeemed(redemption, verdict)
+
+
+def to_redeemed(redemption: Redemption, verdict: RedemptionVerdict) -> Redeemed:
+    """Turn the verdict on one redemption into its result, or raise the error it stands for."""
+    details = {"profile_id": str(redemption.profile_id), "programme": redemption.programme}
+    match verdict.status:
+        case RedemptionStatus.REDEEMED | RedemptionStatus.DUPLICATE:
+            if verdict.transfer_id is None or verdict.balance is None:
+                raise Broken("A redemption stands in the books without transfer or balance.", details=details)
+            return Redeemed(
+                transfer_id=verdict.transfer_id,
+                balance=verdict.balance,
+                tier=verdict.tier,
+                is_duplicate=verdict.status is RedemptionStatus.DUPLICATE,
+            )
+        case RedemptionStatus.INSUFFICIENT_POINTS:
+            raise InsufficientPoints(details={**details, "points": redemption.points, "balance": verdict.balance})
+        case RedemptionStatus.UNKNOWN_MEMBER:
+            raise UnknownMember(details=details)
+        case RedemptionStatus.KEY_REUSED:
+            raise KeyReused(details={"idempotency_key": redemption.idempotency_key})
+        case RedemptionStatus.INVALID:
+            raise InvalidRedemption(details={**details, "points": redemption.points})
+
+
+def _to_verdict(verdict: PostingVerdict, member: LockedMember) -> RedemptionVerdict:
+    status = _STATUSES.get(verdict.status)
+    if status is None:
+        raise Broken("A member's account is missing.", details={"account_id": member.account_id})
+    if status is RedemptionStatus.KEY_REUSED:
+        return RedemptionVerdict(status=status)
+    return RedemptionVerdict(
+        status=status, transfer_id=verdict.transfer_id, balance=verdict.debit_balance_after, tier=member.tier
+    )
+
+
+def _note_redeemed(
+    tx: Tx,
+    redemptions: Sequence[Redemption],
+    members: dict[int, LockedMember],
+    verdicts: Sequence[RedemptionVerdict],
+    *,
+    now: datetime,
+) -> None:
+    done = [place for place in members if verdicts[place].status is RedemptionStatus.REDEEMED]
+    if not done:
+        return
+    store.note_redemptions(tx, member_ids=sorted({members[place].member_id for place in done}), now=now)
+    publish(
+        tx,
+        kind=POINTS_REDEEMED,
+        payloads=[
+            {
+                "profile_id": members[place].profile_id,
+                "programme": members[place].programme,
+                "points": redemptions[place].points,
+                "balance": verdicts[place].balance,
+                "transfer_id": verdicts[place].transfer_id,
+            }
+            for place in done
+        ],
+        now=now,
+    )

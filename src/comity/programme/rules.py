@@ -1,0 +1,167 @@
+"""Decisions of programmes: whole numbers in, whole numbers out, each with its reason."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from comity.activity.types import PurchaseRecorded
+from comity.definitions.types import EarningSpec, ProgrammeSpec, Rounding, TierLadder
+from comity.ledger.types import AMOUNT_MAX, TEXT_LENGTH_MAX, Posting
+from comity.programme.types import (
+    Earning,
+    EarnOutcome,
+    LockedMember,
+    MergePair,
+    Programme,
+    Redemption,
+    TierExplanation,
+)
+
+EARN = "earn"
+REDEEM = "redeem"
+MERGE = "merge"
+"""Kinds of transfers."""
+
+OWN_SYSTEM = "comity"
+"""The source of what no connected system caused."""
+
+
+def to_points(amount_minor: int, earning: EarningSpec) -> int:
+    """Turn an amount above zero into whole points; the named rounding decides about the fraction.
+
+    >>> to_points(250, EarningSpec(points_per_unit=1, unit_minor=100))
+    2
+    >>> to_points(250, EarningSpec(points_per_unit=1, unit_minor=100, rounding=Rounding.HALF_UP))
+    3
+    """
+    whole, rest = divmod(amount_minor * earning.points_per_unit, earning.unit_minor)
+    if earning.rounding is Rounding.CEILING:
+        return whole + (rest > 0)
+    if earning.rounding is Rounding.HALF_UP:
+        return whole + (2 * rest >= earning.unit_minor)
+    return whole
+
+
+def evaluate_purchase(amount_minor: int, currency: str, spec: ProgrammeSpec) -> tuple[int, EarnOutcome]:
+    """Return what a purchase earns and why."""
+    if currency != spec.currency:
+        return 0, EarnOutcome.OTHER_CURRENCY
+    if amount_minor <= 0:
+        return 0, EarnOutcome.NOT_POSITIVE
+    points = to_points(amount_minor, spec.earning)
+    if points > AMOUNT_MAX:
+        return 0, EarnOutcome.TOO_LARGE
+    return points, EarnOutcome.EARNED if points else EarnOutcome.BELOW_ONE_POINT
+
+
+def to_local_date(moment: datetime, timezone: str) -> date:
+    """Return the business day a moment falls on where the programme lives."""
+    return moment.astimezone(ZoneInfo(timezone)).date()
+
+
+def get_window(ladder: TierLadder | None, today: date) -> tuple[date, date]:
+    """Return first and last day whose points count; the window ends today and holds `window_days` days."""
+    days = ladder.window_days if ladder else 1
+    return today - timedelta(days=days - 1), today
+
+
+def explain_tier(ladder: TierLadder | None, points: int) -> TierExplanation:
+    """Say which level the points of the window give and what is missing for the next."""
+    reached = [level for level in ladder.levels if level.points_from <= points] if ladder else []
+    ahead = [level for level in ladder.levels if level.points_from > points] if ladder else []
+    return TierExplanation(
+        tier=reached[-1].name if reached else None,
+        points=points,
+        points_from=reached[-1].points_from if reached else 0,
+        next_tier=ahead[0].name if ahead else None,
+        points_missing=ahead[0].points_from - points if ahead else None,
+    )
+
+
+def plan_earnings(
+    purchases: Sequence[PurchaseRecorded], members: dict[int, LockedMember], spec: ProgrammeSpec
+) -> list[Earning]:
+    """Let each purchase of a member earn by the base rate; `members` are by place in `purchases`."""
+    zone = ZoneInfo(spec.timezone)
+    plan: list[Earning] = []
+    for place, member in sorted(members.items()):
+        purchase = purchases[place]
+        points, outcome = evaluate_purchase(purchase.amount_minor, purchase.currency, spec)
+        plan.append(
+            Earning(
+                purchase=purchase,
+                member=member,
+                points=points,
+                outcome=outcome,
+                effective_on=purchase.occurred_at.astimezone(zone).date(),
+            )
+        )
+    return plan
+
+
+def plan_earn_postings(earnings: Sequence[Earning], programme: str) -> list[Posting]:
+    """Turn what is earned into postings; the key is programme and purchase, whoever owns the purchase by now."""
+    return [
+        Posting(
+            idempotency_key=f"earn:{programme}:{each.purchase.purchase_id}",
+            request="purchase",
+            debit_account_id=each.member.programme_account_id,
+            credit_account_id=each.member.account_id,
+            amount=each.points,
+            kind=EARN,
+            effective_on=each.effective_on,
+            system=each.purchase.system,
+            external_id=each.purchase.external_id[:TEXT_LENGTH_MAX],
+        )
+        for each in earnings
+        if each.points
+    ]
+
+
+def is_valid_redemption(redemption: Redemption) -> bool:
+    """True when points, key and reason can be posted."""
+    texts = (redemption.idempotency_key, redemption.reason)
+    return (
+        0 < redemption.points <= AMOUNT_MAX
+        and bool(redemption.idempotency_key)
+        and all(len(text) <= TEXT_LENGTH_MAX - len(REDEEM) - 1 and text.isprintable() for text in texts)
+    )
+
+
+def plan_redemption(redemption: Redemption, member: LockedMember) -> Posting:
+    """Turn a redemption into a posting; the key stands for what the caller asked, not for where the account is now."""
+    return Posting(
+        idempotency_key=f"{REDEEM}:{redemption.idempotency_key}",
+        request="\n".join(
+            (str(redemption.profile_id), redemption.programme, str(redemption.points), redemption.reason)
+        ),
+        debit_account_id=member.account_id,
+        credit_account_id=member.programme_account_id,
+        amount=redemption.points,
+        kind=REDEEM,
+        reason=redemption.reason,
+        effective_on=member.today,
+        system=OWN_SYSTEM,
+        external_id=redemption.idempotency_key,
+    )
+
+
+def plan_merge_postings(
+    pairs: Sequence[MergePair], balances: Sequence[int], *, programme: Programme, now: datetime
+) -> list[Posting]:
+    """Move the balances of losers to their survivors; the source key names the member they came from."""
+    return [
+        Posting(
+            idempotency_key=f"merge:{pair.loser_member_id}:{pair.survivor_member_id}:{now.isoformat()}",
+            debit_account_id=pair.loser_account_id,
+            credit_account_id=pair.survivor_account_id,
+            amount=balance,
+            kind=MERGE,
+            reason="Two profiles became one.",
+            effective_on=to_local_date(now, programme.spec.timezone),
+            system=OWN_SYSTEM,
+            external_id=f"member:{pair.loser_member_id}",
+        )
+        for pair, balance in zip(pairs, balances, strict=True)
+        if balance and pair.loser_account_id is not None and pair.survivor_account_id is not None
+    ]

@@ -1,0 +1,165 @@
+"""Statements of programmes."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from comity.definitions.types import TierLadder
+from comity.kernel.database import Tx
+from comity.kernel.sql import Jsonb, SqlFolder
+from comity.programme.types import (
+    Earned,
+    Earning,
+    EarnOutcome,
+    KnownProgramme,
+    LockedMember,
+    Member,
+    MergePair,
+    TierMove,
+)
+
+_sql = SqlFolder(__package__)
+
+
+def find_programme(tx: Tx, *, programme: str) -> KnownProgramme | None:
+    """Return a programme that has been opened, or None."""
+    return _sql.find_programme.fetch_one(tx, KnownProgramme, programme=programme)
+
+
+def open_programme(tx: Tx, *, programme: str, timezone: str, account_id: int, now: datetime) -> None:
+    """Note a programme."""
+    _sql.open_programme.execute(tx, programme=programme, timezone=timezone, account_id=account_id, opened_at=now)
+
+
+def draw_members(tx: Tx, *, programme: str, profile_ids: Sequence[UUID]) -> list[tuple[UUID, int]]:
+    """Draw member ids for profiles that are not members yet."""
+    return [
+        (profile_id, member_id)
+        for profile_id, member_id in _sql.draw_members.rows(tx, programme=programme, profile_ids=list(profile_ids))
+    ]
+
+
+def enrol(
+    tx: Tx, *, programme: str, members: Sequence[tuple[UUID, int, int]], tier: str | None, now: datetime
+) -> list[UUID]:
+    """Enrol (profile, member, account) triples and return the profiles enrolled."""
+    rows = [
+        {"profile_id": profile_id, "member_id": member_id, "account_id": account_id}
+        for profile_id, member_id, account_id in members
+    ]
+    return [row[0] for row in _sql.enrol.rows(tx, programme=programme, members=Jsonb(rows), tier=tier, enrolled_at=now)]
+
+
+def lock_members(tx: Tx, *, wishes: Sequence[tuple[UUID, str]], now: datetime) -> dict[int, LockedMember]:
+    """Lock the living members behind (profile, programme) and return them by place."""
+    rows = _sql.lock_members.rows(
+        tx, wishes=Jsonb([{"profile_id": profile, "programme": name} for profile, name in wishes]), now=now
+    )
+    return {
+        place: LockedMember(
+            member_id=member_id,
+            profile_id=profile_id,
+            programme=programme,
+            account_id=account_id,
+            tier=tier,
+            programme_account_id=programme_account_id,
+            today=today,
+        )
+        for place, member_id, profile_id, programme, account_id, tier, programme_account_id, today in rows
+    }
+
+
+def insert_earnings(
+    tx: Tx, *, programme: str, earnings: Sequence[Earning], transfer_ids: Sequence[int | None], now: datetime
+) -> set[int]:
+    """Note what purchases earned and return the purchases that are new."""
+    rows: list[dict[str, Any]] = [
+        {
+            "purchase_id": each.purchase.purchase_id,
+            "member_id": each.member.member_id,
+            "points": each.points,
+            "outcome": each.outcome,
+            "effective_on": each.effective_on,
+            "transfer_id": transfer_id,
+        }
+        for each, transfer_id in zip(earnings, transfer_ids, strict=True)
+    ]
+    return {row[0] for row in _sql.insert_earnings.rows(tx, programme=programme, earnings=Jsonb(rows), earned_at=now)}
+
+
+def recompute_tiers(
+    tx: Tx, *, member_ids: Sequence[int], window: tuple[date, date], ladder: TierLadder | None, now: datetime
+) -> list[TierMove]:
+    """Recompute qualifying points and tiers and return the changes of tier."""
+    levels = ladder.levels if ladder else ()
+    return _sql.recompute_tiers.fetch(
+        tx,
+        TierMove,
+        member_ids=list(member_ids),
+        first_on=window[0],
+        last_on=window[1],
+        names=[level.name for level in levels],
+        froms=[level.points_from for level in levels],
+        now=now,
+    )
+
+
+def list_member_ids(tx: Tx, *, programme: str, after_member_id: int, limit_max: int) -> list[int]:
+    """Return a page of living members."""
+    rows = _sql.list_member_ids.rows(tx, programme=programme, after_member_id=after_member_id, limit_max=limit_max)
+    return [row[0] for row in rows]
+
+
+def note_redemptions(tx: Tx, *, member_ids: Sequence[int], now: datetime) -> None:
+    """Remember when members last redeemed."""
+    _sql.note_redemptions.execute(tx, member_ids=list(member_ids), now=now)
+
+
+def list_members(tx: Tx, *, profile_ids: Sequence[UUID], programme: str | None) -> list[tuple[UUID, Member]]:
+    """Return memberships, each with the profile it was asked by."""
+    rows = _sql.list_members.rows(tx, profile_ids=list(profile_ids), programme=programme)
+    fields = (
+        "profile_id",
+        "programme",
+        "tier",
+        "tier_since",
+        "points",
+        "qualifying_points",
+        "enrolled_at",
+        "last_redemption_at",
+        "account_id",
+    )
+    return [(row[0], Member(**dict(zip(fields, row[1:], strict=True)))) for row in rows]
+
+
+def lock_pairs(tx: Tx, *, programme: str, moves: Sequence[msgspec.Struct]) -> list[MergePair]:
+    """Return the members that merges concern, locked."""
+    return _sql.lock_pairs.fetch(tx, MergePair, programme=programme, moves=Jsonb(moves))
+
+
+def merge_members(tx: Tx, *, pairs: Sequence[MergePair], now: datetime) -> None:
+    """Make losers aliases of their survivors."""
+    _sql.merge_members.execute(tx, pairs=Jsonb(pairs), merged_at=now)
+
+
+def insert_aliases(tx: Tx, *, programme: str, aliases: Sequence[tuple[UUID, int]], now: datetime) -> None:
+    """Let (profile) stand for (member)."""
+    rows = [{"profile_id": profile_id, "member_id": member_id} for profile_id, member_id in aliases]
+    _sql.insert_aliases.execute(tx, programme=programme, aliases=Jsonb(rows), merged_at=now)
+
+
+def find_earnings(tx: Tx, *, purchase_id: int) -> list[Earned]:
+    """Return what a purchase earned."""
+    return [
+        Earned(
+            purchase_id=purchase_id,
+            programme=programme,
+            profile_id=profile_id,
+            points=points,
+            outcome=EarnOutcome(outcome),
+        )
+        for _, programme, profile_id, points, outcome in _sql.find_earning.rows(tx, purchase_id=purchase_id)
+    ]
