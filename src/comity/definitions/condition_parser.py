@@ -1,5 +1,6 @@
 """Parse the text of a condition; bound its size before anything recursive sees it."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from comity.definitions.condition_nodes import Node, ValueType
 from comity.definitions.condition_tree import Converter
 from comity.definitions.types_condition import ConditionInvalid
 from comity.definitions.types_rules import CONDITION_LENGTH_MAX
+
+logging.getLogger("sqlglot").setLevel(logging.ERROR)  # It warns of what we refuse with a better message.
 
 TOKENS_MAX = 1_000
 NESTING_MAX = 40
@@ -30,7 +33,7 @@ def parse(text: str, *, types: Mapping[str, ValueType]) -> Parsed:
     _check_size(text)
     try:
         root = sqlglot.parse_one(text, into=exp.Condition, dialect="postgres")
-        converter = Converter(text, types)
+        converter = Converter(types)
         tree = converter.convert(root)
     except ParseError as error:
         raise _syntax_error(text, error) from error

@@ -62,10 +62,9 @@ def _position(node: exp.Expr) -> int:
 class Converter:
     """Turns sqlglot's open tree into ours; one method a kind of node, and only fields it names may be filled."""
 
-    def __init__(self, text: str, types: Mapping[str, ValueType]) -> None:
+    def __init__(self, types: Mapping[str, ValueType]) -> None:
         self.columns: set[str] = set()
         self.is_time_dependent = False
-        self._text = text
         self._types = types
         self._depth = 0
 

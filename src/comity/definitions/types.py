@@ -1,11 +1,14 @@
 """Everything that may cross the door of the room `definitions`."""
 
 from comity.definitions.types_attribute import ATTRIBUTE_NAME, ATTRIBUTE_NAME_LENGTH_MAX, AttributeSpec, AttributeType
+from comity.definitions.types_condition import Column, Compiled, ConditionInvalid
 from comity.definitions.types_document import (
     DOCUMENT_NAME,
     SPEC_TYPES,
+    Checker,
     Definitions,
     Document,
+    Finding,
     Kind,
     Problem,
     Spec,
@@ -43,6 +46,7 @@ from comity.definitions.types_programme import (
 )
 from comity.definitions.types_rules import (
     CONDITION_LENGTH_MAX,
+    MERGE_TYPES,
     AttributeRule,
     ConditionText,
     DefaultRule,
@@ -57,13 +61,18 @@ __all__ = [
     "ATTRIBUTE_NAME_LENGTH_MAX",
     "CONDITION_LENGTH_MAX",
     "DOCUMENT_NAME",
+    "MERGE_TYPES",
     "SPEC_TYPES",
     "WRITE_ONLY_NAMES",
     "Agreement",
     "AttributeRule",
     "AttributeSpec",
     "AttributeType",
+    "Checker",
+    "Column",
     "Comparison",
+    "Compiled",
+    "ConditionInvalid",
     "ConditionText",
     "Conflict",
     "DefaultRule",
@@ -74,6 +83,7 @@ __all__ = [
     "EarningSpec",
     "EnrolSpec",
     "FieldSpec",
+    "Finding",
     "KeyPart",
     "Kind",
     "Lens",

@@ -1,7 +1,8 @@
 """Documents, the set of documents in force, and problems found in them."""
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
 
 import msgspec
 
@@ -71,6 +72,23 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
         place = f"{self.file}:{self.line}:{self.column}"
         about = " ".join(part for part in (self.document, self.field) if part)
         return f"{place}: {about}: {self.message} {self.remedy}" if about else f"{place}: {self.message} {self.remedy}"
+
+
+class Finding(Protocol):
+    """What a checker of another room says: a field of the spec such as `fields[2].lens`, what is wrong, what to do."""
+
+    @property
+    def field(self) -> str: ...  # noqa: D102 - see the class.
+
+    @property
+    def message(self) -> str: ...  # noqa: D102 - see the class.
+
+    @property
+    def remedy(self) -> str: ...  # noqa: D102 - see the class.
+
+
+Checker = Callable[[Document, "Definitions"], Iterable[Finding]]
+"""A check of one document against the project it stands in, brought by another room (lenses, connector settings)."""
 
 
 class Definitions(msgspec.Struct, frozen=True, kw_only=True):

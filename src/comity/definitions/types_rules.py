@@ -1,10 +1,13 @@
 """Specification of kind `rules`: which of several observations is the golden value."""
 
 import enum
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
+
+from comity.definitions.types_attribute import AttributeType
 
 CONDITION_LENGTH_MAX = 4_000
 
@@ -30,6 +33,19 @@ class MergeKind(enum.StrEnum):
     MIN = "min"
     ALL = "all"
     ANY = "any"
+
+
+_ORDERED = frozenset({AttributeType.INTEGER, AttributeType.MONEY, AttributeType.DATE, AttributeType.TIMESTAMP})
+
+MERGE_TYPES: Mapping[MergeKind, frozenset[AttributeType]] = {
+    MergeKind.UNION: frozenset({AttributeType.TAGS}),
+    MergeKind.LONGEST: frozenset({AttributeType.TEXT, AttributeType.EMAIL, AttributeType.PHONE}),
+    MergeKind.MAX: _ORDERED,
+    MergeKind.MIN: _ORDERED,
+    MergeKind.ALL: frozenset({AttributeType.BOOLEAN}),
+    MergeKind.ANY: frozenset({AttributeType.BOOLEAN}),
+}
+"""Which types of attributes each kind of merge fits."""
 
 
 class DefaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -1,0 +1,171 @@
+"""Checks between documents: what one names must exist in another, and must fit. Pure; finds everything at once."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from zoneinfo import available_timezones
+
+import msgspec
+
+from comity.definitions.checks_people import check_attribute, check_mapping, check_match, check_rules
+from comity.definitions.checks_shared import Found, Project, check_condition
+from comity.definitions.loading import problem_at
+from comity.definitions.shape import suggest
+from comity.definitions.types_document import Checker, Definitions, Document, Kind, Problem
+from comity.definitions.types_programme import ProgrammeSpec
+from comity.definitions.types_system import SystemSpec
+
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+_SINGLE_KINDS = (Kind.MATCH, Kind.RULES)
+_SECRET_NAMES = frozenset(
+    {
+        "access_token",
+        "api_key",
+        "client_secret",
+        "password",
+        "private_key",
+        "refresh_token",
+        "secret",
+        "security_token",
+        "token",
+    }
+)
+
+
+def check_project(
+    documents: Sequence[Document],
+    *,
+    checkers: Mapping[Kind, Checker] | None = None,
+    broken: Iterable[tuple[str, str]] = (),
+) -> tuple[Problem, ...]:
+    """Find what does not fit between documents, ordered by place.
+
+    `checkers` are the checks of other rooms, by kind of document. `broken` names documents (kind, name) that could not
+    be read: they are taken to exist, so that one mistake is not told many times.
+    """
+    definitions = Definitions(revision=0, documents=tuple(documents))
+    project = Project(definitions=definitions, broken=frozenset(broken))
+    problems = list(_check_duplicates(documents))
+    for document in documents:
+        found = list(_CHECKS[document.kind](document.name, document.spec, project))
+        checker = (checkers or {}).get(document.kind)
+        if checker is not None:
+            found += [
+                Found(path=read_path(each.field), message=each.message, remedy=each.remedy)
+                for each in checker(document, definitions)
+            ]
+        seen: set[tuple[str | int, ...]] = set()
+        for each in found:
+            if each.path not in seen:  # Two rooms may find the same; it is told once.
+                seen.add(each.path)
+                problems.append(problem_at(document, each.path, each.message, each.remedy))
+    return tuple(sorted(problems, key=lambda each: (each.file, each.line, each.column)))
+
+
+def read_path(text: str) -> tuple[str | int, ...]:
+    """Read a path as people write it: `fields[2].lens` is ("fields", 2, "lens")."""
+    return tuple(name or int(index) for name, index in _STEP.findall(text))
+
+
+def _check_duplicates(documents: Sequence[Document]) -> Iterator[Problem]:
+    first: dict[tuple[Kind, str], Document] = {}
+    counts = Counter(document.kind for document in documents)
+    for document in documents:
+        earlier = first.setdefault(document.key, document)
+        if earlier is not document:
+            message = f"The {document.kind} '{document.name}' exists already, in {earlier.file}."
+            yield problem_at(document, (), message, "Give it another name or remove one of them.")
+        elif document.kind in _SINGLE_KINDS and counts[document.kind] > 1:
+            yield problem_at(
+                document, (), f"There is more than one document of kind {document.kind}.", "Join them in one."
+            )
+
+
+def _check_system(name: str, spec: SystemSpec, project: Project) -> Iterator[Found]:
+    del name
+    for secret_name, secret in spec.secrets.items():
+        if (secret.env is None) == (secret.file is None):
+            yield Found(
+                path=("secrets", secret_name),
+                message="It needs exactly one of env and file.",
+                remedy="Write {env: NAME}.",
+            )
+    for stream_name, stream in spec.streams.items():
+        if stream.cron is not None and not _is_cron(stream.cron):
+            yield Found(
+                path=("streams", stream_name, "every"),
+                message=f"'{stream.every}' is no interval.",
+                remedy="Write a count with s, m, h or d (5s, 2m), or a cron line of five fields.",
+            )
+    yield from _check_clear_secrets(spec)
+    if spec.deliver.create_condition is not None:
+        yield from check_condition(spec.deliver.create_condition, project, path=("deliver", "create"), has_loyalty=True)
+
+
+def _is_cron(text: str) -> bool:
+    from croniter import croniter
+
+    return len(text.split()) == 5 and croniter.is_valid(text)
+
+
+def _check_clear_secrets(spec: SystemSpec) -> Iterator[Found]:
+    """A setting may name a secret of the system; it may not be one."""
+
+    def walk(value: object, path: tuple[str | int, ...]) -> Iterator[Found]:
+        if isinstance(value, dict):
+            entries: dict[str, object] = msgspec.convert(value, dict[str, object])
+            for name, inner in entries.items():
+                if name.lower() in _SECRET_NAMES and isinstance(inner, str) and inner not in spec.secrets:
+                    yield Found(
+                        path=(*path, name),
+                        message="A secret is written in the settings.",
+                        remedy="Put it under `secrets` as {env: NAME}, and replace it, since the file has been seen.",
+                    )
+                else:
+                    yield from walk(inner, (*path, name))
+        elif isinstance(value, list):
+            items: list[object] = msgspec.convert(value, list[object])
+            for index, inner in enumerate(items):
+                yield from walk(inner, (*path, index))
+
+    yield from walk(spec.settings, ("settings",))
+
+
+def _check_programme(name: str, spec: ProgrammeSpec, project: Project) -> Iterator[Found]:
+    del name
+    if spec.timezone not in available_timezones():
+        remedy = suggest(spec.timezone, sorted(available_timezones()), what="Names")
+        remedy = remedy.split("? ")[0] + "?" if remedy.startswith("Did") else "Write an IANA name, e.g. Europe/Berlin."
+        yield Found(path=("timezone",), message=f"There is no time zone '{spec.timezone[:60]}'.", remedy=remedy)
+    if spec.enrol.when is not None:
+        yield from check_condition(spec.enrol.when, project, path=("enrol", "when"))
+    levels = spec.tiers.levels if spec.tiers else ()
+    if levels and levels[0].points_from != 0:
+        yield Found(
+            path=("tiers", "levels", 0, "from"), message="The lowest level does not start at 0.", remedy="Write 0."
+        )
+    names: set[str] = set()
+    for index, level in enumerate(levels):
+        if index and level.points_from <= levels[index - 1].points_from:
+            yield Found(
+                path=("tiers", "levels", index, "from"),
+                message=f"{level.name} does not start above {levels[index - 1].name}.",
+                remedy="Order the levels from low to high, each with more points than the one before.",
+            )
+        if level.name.casefold() in names:
+            yield Found(
+                path=("tiers", "levels", index, "name"),
+                message=f"There are two levels called {level.name}.",
+                remedy="Give each its own name.",
+            )
+        names.add(level.name.casefold())
+
+
+_CHECKS: Mapping[Kind, Callable[..., Iterator[Found]]] = {
+    Kind.SYSTEM: _check_system,
+    Kind.ATTRIBUTE: check_attribute,
+    Kind.MAPPING: check_mapping,
+    Kind.MATCH: check_match,
+    Kind.RULES: check_rules,
+    Kind.PROGRAMME: _check_programme,
+}

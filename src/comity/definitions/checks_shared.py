@@ -1,0 +1,87 @@
+"""What the checks of all kinds share: the project they look into, and what they find."""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from comity.definitions.conditions import compile_condition
+from comity.definitions.shape import suggest
+from comity.definitions.types_attribute import AttributeType
+from comity.definitions.types_condition import Column, ConditionInvalid
+from comity.definitions.types_document import Definitions, Kind
+
+LOYALTY_TYPES = {
+    "loyalty.points": AttributeType.INTEGER,
+    "loyalty.tier": AttributeType.TEXT,
+    "loyalty.programme": AttributeType.TEXT,
+    "loyalty.enrolled_at": AttributeType.TIMESTAMP,
+}
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing found: the path inside the spec, what is wrong, what to do."""
+
+    path: tuple[str | int, ...]
+    message: str
+    remedy: str
+
+
+class Project:
+    """All documents of a project, and the names of those that could not be read."""
+
+    def __init__(self, *, definitions: Definitions, broken: frozenset[tuple[str, str]]) -> None:
+        """Look everything up once."""
+        self.definitions = definitions
+        self.systems = definitions.systems
+        self.attributes = definitions.attributes
+        self.groups = definitions.groups
+        self.mappings = definitions.mappings
+        self._broken = broken
+
+    def has(self, kind: Kind, name: str) -> bool:
+        """True when a document exists, even if it could not be read."""
+        names = self.systems if kind is Kind.SYSTEM else self.attributes
+        return name in names or (kind.value, name) in self._broken
+
+    @property
+    def has_broken_attributes(self) -> bool:
+        """True when some attribute could not be read, so that types are not all known."""
+        return any(kind == Kind.ATTRIBUTE for kind, _ in self._broken)
+
+
+def check_systems(names: Sequence[str], project: Project, *, path: tuple[str | int, ...]) -> Iterator[Found]:
+    """Each of these systems exists and is named once."""
+    for index, name in enumerate(names):
+        if not project.has(Kind.SYSTEM, name):
+            yield Found(
+                path=(*path, index),
+                message=f"There is no system '{name[:60]}'.",
+                remedy=suggest(name, list(project.systems), what="Systems"),
+            )
+        elif name in names[:index]:
+            yield Found(path=(*path, index), message=f"The system '{name}' stands twice.", remedy="Remove one.")
+
+
+def check_attribute_name(name: str, project: Project, *, path: tuple[str | int, ...]) -> Iterator[Found]:
+    """The attribute exists."""
+    if not project.has(Kind.ATTRIBUTE, name):
+        yield Found(
+            path=path,
+            message=f"There is no attribute '{name[:60]}'.",
+            remedy=suggest(name, list(project.attributes), what="Attributes"),
+        )
+
+
+def check_condition(
+    text: str, project: Project, *, path: tuple[str | int, ...], has_loyalty: bool = False
+) -> Iterator[Found]:
+    """The condition compiles over the attributes (and the loyalty values, where they are known)."""
+    types = {name: spec.type for name, spec in project.attributes.items()}
+    if has_loyalty:
+        types |= LOYALTY_TYPES
+    vocabulary = {name: Column(sql="x", type=kind) for name, kind in types.items()}
+    try:
+        compile_condition(text, vocabulary=vocabulary)
+    except ConditionInvalid as error:
+        if not (project.has_broken_attributes and "no attribute" in error.reason):
+            yield Found(path=path, message=str(error.message) + ".", remedy=error.remedy)
