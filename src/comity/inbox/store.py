@@ -6,26 +6,25 @@ from datetime import datetime
 from comity.inbox.types import Change, NewChange, ParkedChange, ParkedItem, Waiting
 from comity.kernel.database import Tx
 from comity.kernel.readers import Position
-from comity.kernel.sql import SqlFolder
+from comity.kernel.sql import SqlFolder, copy_in
 
 _sql = SqlFolder(__package__)
 
+STAGE_COLUMNS = ("system", "stream", "external_id", "version", "kind", "source_at", "survivor_id", "payload")
+STAGE_TYPES = ("text", "text", "text", "text", "text", "timestamptz", "text", "bytea")
+
 
 def accept_changes(tx: Tx, *, changes: Sequence[NewChange], received_at: datetime) -> list[tuple[str, str, str, str]]:
-    """Append and return the keys of those that are new."""
-    rows = _sql.accept_changes.rows(
-        tx,
-        systems=[change.system for change in changes],
-        streams=[change.stream for change in changes],
-        external_ids=[change.external_id for change in changes],
-        versions=[change.version for change in changes],
-        kinds=[str(change.kind) for change in changes],
-        source_ats=[change.source_at for change in changes],
-        survivor_ids=[change.survivor_id for change in changes],
-        payloads=[change.payload for change in changes],
-        received_at=received_at,
+    """Append and return the keys of those that are new.
+
+    Binary COPY into a temporary table and one INSERT took a quarter of the client time of arrays as parameters.
+    """
+    _sql.create_stage.execute(tx)
+    rows = (
+        (c.system, c.stream, c.external_id, c.version, str(c.kind), c.source_at, c.survivor_id, c.payload) for c in changes
     )
-    return [(row[0], row[1], row[2], row[3]) for row in rows]
+    copy_in(tx, table="pg_temp.inbox_stage", columns=STAGE_COLUMNS, types=STAGE_TYPES, rows=rows)
+    return [(row[0], row[1], row[2], row[3]) for row in _sql.accept_stage.rows(tx, received_at=received_at)]
 
 
 def read_changes(tx: Tx, *, position: Position, count_max: int) -> list[Change]:
