@@ -254,7 +254,7 @@ class TestSurvival:
         with ensure(data_dir=kept, linger_seconds=0.0):
             lines = (home.cluster / "postmaster.pid").read_text()
         wait_until(lambda: is_gone(home), "the server is gone")
-        other = subprocess.Popen(["sleep", "60"], user=home.account.user)
+        other = subprocess.Popen([shutil.which("sleep"), "60"], user=home.account.user)
         try:
             if kind == "zombie":
                 other.kill()
