@@ -97,22 +97,26 @@ class Caller:
     ) -> Response:
         if self._budget is not None:
             self._budget.spend()
-        try:
-            return self._egress.request(
-                method,
-                url,
-                headers=headers,
-                params=params or None,
-                json=json,
-                timeout_seconds=self._timeout_seconds,
-            )
-        except EgressFailed as error:
-            raise CallFailed(
-                error_class=ErrorClass.TRANSIENT,
-                message=f"{method} {url.partition('?')[0]}: {error}",
-                is_maybe_applied=changes and error.is_maybe_applied,
-                reason_code=f"egress_{error.kind}",
-            ) from error
+        for attempt in (1, 2):
+            try:
+                return self._egress.request(
+                    method,
+                    url,
+                    headers=headers,
+                    params=params or None,
+                    json=json,
+                    timeout_seconds=self._timeout_seconds,
+                )
+            except EgressFailed as error:
+                if error.kind == "reset" and not changes and attempt == 1:
+                    continue  # A kept-alive connection that the other side had closed; a search may be asked again.
+                raise CallFailed(
+                    error_class=ErrorClass.TRANSIENT,
+                    message=error.message,
+                    is_maybe_applied=changes and error.is_maybe_applied,
+                    reason_code=f"egress_{error.kind}",
+                ) from error
+        raise AssertionError  # The second attempt returns or raises.
 
     def _url(self, path: str) -> str:
         url = urljoin(self._base_url, path if path.startswith("http") else path.lstrip("/"))
@@ -141,10 +145,8 @@ def json_object(response: Response) -> dict[str, Any]:
     decoded = decode_json(response)
     if isinstance(decoded, dict):
         return cast("dict[str, Any]", decoded)
-    start = response.body[:80].decode("utf-8", "replace")
-    raise CallFailed(
-        error_class=ErrorClass.UNKNOWN, message=f"Expected a JSON object (HTTP {response.status}), got: {start}"
-    )
+    message = f"Expected a JSON object (HTTP {response.status}), got: {response.excerpt(80)}"
+    raise CallFailed(error_class=ErrorClass.UNKNOWN, message=message)
 
 
 def objects_in(value: Any) -> list[dict[str, Any]]:
@@ -154,15 +156,9 @@ def objects_in(value: Any) -> list[dict[str, Any]]:
     return [cast("dict[str, Any]", item) for item in cast("list[Any]", value) if isinstance(item, dict)]
 
 
-def header(response: Response, name: str) -> str | None:
-    """A header of an answer, whatever its case."""
-    wanted = name.lower()
-    return next((value for key, value in response.headers.items() if key.lower() == wanted), None)
-
-
 def retry_after(response: Response, now: datetime) -> float | None:
     """The Retry-After header in seconds: a number or an HTTP date; None when absent or unreadable."""
-    text = (header(response, "Retry-After") or "").strip()
+    text = (response.header("Retry-After") or "").strip()
     if not text:
         return None
     try:
@@ -185,10 +181,9 @@ def failure_by_status(response: Response, now: datetime) -> CallFailed | None:
     after_seconds = retry_after(response, now)
     if error_class is ErrorClass.LIMIT_SHORT and after_seconds is not None and after_seconds > _SHORT_SECONDS_MAX:
         error_class = ErrorClass.LIMIT_LONG
-    text = response.body[:300].decode("utf-8", "replace")
     return CallFailed(
         error_class=error_class,
-        message=f"HTTP {status}: {text}",
+        message=f"HTTP {status}: {response.excerpt()}",
         retry_after_seconds=after_seconds,
         reason_code=f"http_{status}",
     )

@@ -26,9 +26,10 @@ def read_path(document: Any, path: str) -> Any:
     """
     if not path:
         return document
-    if isinstance(document, dict) and path in document:
-        return cast("dict[str, Any]", document)[path]
     here: Any = document
+    whole = _step(here, path) if isinstance(here, dict) else MISSING
+    if whole is not MISSING:
+        return whole
     for step in _STEP.findall(path):
         here = _step(here, step)
         if here is MISSING:
@@ -60,12 +61,13 @@ def places_in(template: Any) -> set[str]:
     """The names of all `{places}` in a template."""
     if isinstance(template, str):
         return set(_PLACE.findall(template))
+    parts: list[Any] = []
     if isinstance(template, dict):
         items = cast("dict[str, Any]", template)
-        return set().union(*(places_in(part) for pair in items.items() for part in pair))
-    if isinstance(template, list):
-        return set().union(*(places_in(part) for part in cast("list[Any]", template)))
-    return set()
+        parts = [*items.keys(), *items.values()]
+    elif isinstance(template, list):
+        parts = cast("list[Any]", template)
+    return {name for part in parts for name in places_in(part)}
 
 
 def fill(template: Any, values: Mapping[str, Any]) -> Any:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from msgspec import field
 
 from comity.connect.auth import Auth, OAuth, bearer
-from comity.connect.http import Caller, header, json_object
+from comity.connect.http import Caller, json_object
 from comity.connect.types import CallFailed, ConnectorContext, ConnectorSettings, SettingsInvalid
 from comity.connectors.hubspot import errors
 from comity.kernel.egress import Response
@@ -84,7 +84,7 @@ class HubSpotClient:
         return json_object(self.caller.call("GET", path, params=params))
 
     def _classify(self, response: Response) -> CallFailed | None:
-        maximum, remaining = (header(response, f"X-HubSpot-RateLimit-Daily{end}") for end in ("", "-Remaining"))
+        maximum, remaining = (response.header(f"X-HubSpot-RateLimit-Daily{end}") for end in ("", "-Remaining"))
         if self._budget is not None and (maximum or "").isdecimal() and (remaining or "").isdecimal():
             self._budget.report(used_count=int(maximum or 0) - int(remaining or 0), maximum=int(maximum or 0))
         return errors.classify(response, self.clock)

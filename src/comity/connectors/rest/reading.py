@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from comity.connect.http import decode_json, header, objects_in
+from comity.connect.http import decode_json, objects_in
 from comity.connect.paging import Place, first_place, next_place
 from comity.connect.paths import MISSING, places_in, read_path, text_at
 from comity.connect.types import CallFailed, ChangeKind, ErrorClass, Page, ReadChange, unsupported
@@ -128,7 +128,7 @@ class Reader:
             is_write=False,
         )
         document = decode_json(response)
-        return document, records_at(document, described.records), header(response, "Link")
+        return document, records_at(document, described.records), response.header("Link")
 
     def _fetched(self, described: StreamSettings, values: dict[str, Any]) -> list[dict[str, Any]]:
         request = described.fetch

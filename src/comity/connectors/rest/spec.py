@@ -122,8 +122,8 @@ def _leaves(prefix: str, record: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 def _kind(value: Any) -> str:
     if value is None:
         return "null"
-    names: dict[type, str] = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array"}
-    return names.get(type(value), "object")
+    kinds: list[tuple[type, str]] = [(bool, "boolean"), (int, "integer"), (float, "number"), (str, "string")]
+    return next((name for kind, name in kinds if isinstance(value, kind)), "array")
 
 
 SPEC = ConnectorSpec(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from comity.connect.batches import write_in_batches
-from comity.connect.http import decode_json, header, objects_in
+from comity.connect.http import decode_json, objects_in
 from comity.connect.paths import MISSING, fill, nest, read_path, text_at
 from comity.connect.types import (
     MESSAGE_CHARS_MAX,
@@ -141,7 +141,7 @@ def _written(
     found = read_path(document, request.id or described.id)
     if found is not MISSING and found is not None:
         external_id = str(found)
-    location = header(response, "Location")
+    location = response.header("Location")
     if external_id is None and location:
         external_id = location.partition("?")[0].rstrip("/").rpartition("/")[2]
     is_created = verb == "create" if verb != "upsert" else response.status in request.created_statuses

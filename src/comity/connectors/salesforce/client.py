@@ -6,7 +6,7 @@ from typing import Any, Literal
 from msgspec import field
 
 from comity.connect.auth import Auth, OAuth, bearer
-from comity.connect.http import Caller, header, json_object, objects_in
+from comity.connect.http import Caller, json_object, objects_in
 from comity.connect.types import CallFailed, ConnectorContext, ConnectorSettings, SettingsInvalid
 from comity.connectors.salesforce import errors
 from comity.kernel.egress import Response
@@ -83,7 +83,7 @@ class SalesforceClient:
         return headers
 
     def _classify(self, response: Response) -> CallFailed | None:
-        used = errors.usage(header(response, "Sforce-Limit-Info"))
+        used = errors.usage(response.header("Sforce-Limit-Info"))
         if used is not None and self._budget is not None:
             self._budget.report(used_count=used[0], maximum=used[1])
         return errors.classify(response, self.clock)

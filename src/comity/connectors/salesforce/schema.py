@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
 
 from comity.connect.http import objects_in
 from comity.connect.types import (
@@ -19,7 +19,7 @@ from comity.connect.versions import encode_payload
 from comity.connectors.salesforce import soql
 from comity.connectors.salesforce.client import SalesforceClient
 
-_WINDOWS = {"DailyApiRequests": 86_400, "DailyBulkV2QueryJobs": 86_400, "DailyBulkApiBatches": 86_400}
+DAY_SECONDS = 86_400
 _REMEDIES = {
     ErrorClass.AUTH_EXPIRED: "Give a valid token or client secret; the app needs a run-as user for client credentials.",
     ErrorClass.FORBIDDEN: "Give the integration user API access and read access to the object.",
@@ -87,13 +87,14 @@ def provision(client: SalesforceClient, fields: Sequence[FieldWanted]) -> list[s
 def limits(client: SalesforceClient) -> list[Limit]:
     """The organisation's limits, as its limits resource tells them."""
     found: list[Limit] = []
-    for name, pair in client.get("/limits").items():
-        if isinstance(pair, dict) and isinstance(pair.get("Max"), int):  # pyright: ignore[reportUnknownMemberType] - JSON.
-            found.append(
-                Limit(
-                    name=name, maximum=pair["Max"], remaining=pair.get("Remaining"), window_seconds=_WINDOWS.get(name)
-                )  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType] - JSON.
+    for name, value in client.get("/limits").items():
+        pair = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+        if isinstance(pair.get("Max"), int):
+            window_seconds = DAY_SECONDS if name.startswith("Daily") else None
+            limit = Limit(
+                name=name, maximum=pair["Max"], remaining=pair.get("Remaining"), window_seconds=window_seconds
             )
+            found.append(limit)
     return found
 
 

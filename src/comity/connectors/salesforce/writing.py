@@ -1,7 +1,7 @@
 """Writing: collections of 200, upsert by our external-id field or update by id, one verdict a row."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from comity.connect.batches import verdict_of, write_in_batches
 from comity.connect.http import decode_json, objects_in
@@ -74,7 +74,7 @@ def _record(stream: str, item: WriteItem) -> dict[str, Any]:
         record["Id"] = item.external_id
     elif item.match_field and item.match_value:
         record[item.match_field] = item.match_value
-    return cast("dict[str, Any]", record)
+    return record
 
 
 def _without_match_field(item: WriteItem, failure: CallFailed) -> Verdict:
