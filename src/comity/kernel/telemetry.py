@@ -4,14 +4,16 @@ import logging
 import re
 import sys
 import time
+import traceback
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from typing import Any, TextIO, cast
 
 import msgspec
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, FilteringBoundLogger, Processor, WrappedLogger
 
 from comity.kernel.errors import ComityError
 
@@ -88,7 +90,10 @@ def configure(*, level: str = "info", is_json: bool | None = None, stream: TextI
     last: list[Processor] = (
         [structlog.processors.format_exc_info, mask_secrets, _render_json]
         if as_json
-        else [mask_secrets, structlog.dev.ConsoleRenderer(colors=target.isatty())]
+        else [
+            mask_secrets,
+            structlog.dev.ConsoleRenderer(colors=target.isatty(), exception_formatter=_write_masked_exception),
+        ]
     )
     structlog.configure(
         processors=[*shared, *last],
@@ -180,14 +185,31 @@ def _masked(name: str, value: Any, depth: int) -> Any:
         return MASK
     if isinstance(value, str | bytes):
         return mask_text(value if isinstance(value, str) else value[:200].decode(errors="replace"))
-    if depth >= MASK_DEPTH_MAX:
-        return "..."
-    if isinstance(value, Mapping):
-        items = cast("Mapping[Any, Any]", value).items()
-        return {str(key): _masked(str(key), item, depth + 1) for key, item in items}
-    if isinstance(value, Sequence | set | frozenset):
-        return [_masked("", item, depth + 1) for item in cast("Sequence[Any]", value)]
+    value = _opened(value)
+    if isinstance(value, Mapping | Sequence | set | frozenset):
+        return (
+            _masked_items(cast("Mapping[Any, Any] | Sequence[Any]", value), depth) if depth < MASK_DEPTH_MAX else "..."
+        )
     return value
+
+
+def _opened(value: Any) -> Any:
+    """A struct as its fields, since what is hidden goes by their names."""
+    if isinstance(value, msgspec.Struct):
+        return msgspec.structs.asdict(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    return value
+
+
+def _masked_items(value: Mapping[Any, Any] | Sequence[Any], depth: int) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _masked(str(key), item, depth + 1) for key, item in value.items()}
+    return [_masked("", item, depth + 1) for item in value]
+
+
+def _write_masked_exception(target: TextIO, error: ExcInfo) -> None:
+    target.write(mask_text("".join(traceback.format_exception(*error))))
 
 
 def _render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:

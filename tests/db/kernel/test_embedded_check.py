@@ -29,7 +29,6 @@ FINE = {
     "may_create": True,
     "database": "hub",
     "role": "hub",
-    "client_encoding": "UTF8",
 }
 
 

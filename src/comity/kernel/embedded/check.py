@@ -54,20 +54,20 @@ def find_problems(dsn: str) -> list[SettingProblem]:
 
 ASKED = (
     *("version", "encoding", "lowered", "fsync", "full_page_writes", "synchronous_commit", "strings", "isolation"),
-    *("connections", "reserved", "read_only", "recovery", "may_create", "database", "role", "client_encoding"),
+    *("connections", "reserved", "read_only", "recovery", "may_create", "database", "role"),
 )
 
 QUESTION = """
 select current_setting('server_version_num')::int / 10000,
        current_setting('server_encoding'),
        lower(convert_from(decode(case current_setting('server_encoding') when 'UTF8' then '4a4f53c389'
-                                 else '4a4f5345' end, 'hex'), 'UTF8')),
+                                 else '4a4f5345' end, 'hex'), 'UTF8') collate "default"),
        current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit'),
        current_setting('standard_conforming_strings'), current_setting('default_transaction_isolation'),
        current_setting('max_connections')::int, current_setting('superuser_reserved_connections')::int,
        current_setting('default_transaction_read_only'), pg_is_in_recovery(),
        has_database_privilege(current_user, current_database(), 'CREATE'),
-       current_database(), current_user, current_setting('client_encoding')
+       current_database(), current_user
 """
 
 
