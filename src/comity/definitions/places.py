@@ -227,6 +227,8 @@ class _Builder:
             raise self._stop(node, f"The tag {tag[:60]} is not supported.", "Remove it.")
         kind = tag.removeprefix(_TAG)
         if kind in {"str", "timestamp", "value", "merge"}:
+            if any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in text):
+                raise self._stop(node, "The text holds a character that cannot be stored.", "Remove the escape.")
             return text
         if kind == "null":
             return None

@@ -26,9 +26,9 @@ def read_project(folder: Path) -> Loaded:
 
 def _list_files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
-        if path.suffix in _SUFFIXES and path.is_file():
-            if not any(part.startswith(".") for part in path.relative_to(folder).parts):
-                yield path
+        is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix in _SUFFIXES and not is_hidden and path.is_file():
+            yield path
 
 
 def _read_file(path: Path, name: str) -> Loaded:

@@ -71,15 +71,22 @@ def _check(place: Place, wanted: inspect.Type, path: tuple[str | int, ...]) -> I
 
 
 def _check_union(place: Place, wanted: inspect.UnionType, path: tuple[str | int, ...]) -> Iterator[Misfit]:
-    fitting = [each for each in wanted.types if _is_kind(place.value, _bare(each))]
+    shapes = list(_members(wanted))
+    fitting = [each for each in shapes if _is_kind(place.value, _bare(each))]
     if fitting:
         yield from _check(place, fitting[0], path)
         return
-    shapes = [_bare(each) for each in wanted.types]
-    if any(isinstance(each, inspect.StructType) and each.cls is SecretSpec for each in shapes):
-        yield _clear_secret(place, path)
-        return
     yield _mismatch(place, path, _name(wanted))
+
+
+def _members(wanted: inspect.UnionType) -> Iterator[inspect.Type]:
+    """List what a union is made of; a union inside it counts with its own members."""
+    for each in wanted.types:
+        bare = _bare(each)
+        if isinstance(bare, inspect.UnionType):
+            yield from _members(bare)
+        else:
+            yield each
 
 
 def _bare(wanted: inspect.Type) -> inspect.Type:
@@ -119,7 +126,7 @@ def _name(wanted: inspect.Type) -> str:
         case inspect.EnumType() as enum:
             return "one of " + ", ".join(str(each.value) for each in enum.cls)
         case inspect.UnionType() as union:
-            return " or ".join(_name(each) for each in union.types if not isinstance(_bare(each), inspect.NoneType))
+            return " or ".join(_name(each) for each in _members(union) if not isinstance(_bare(each), inspect.NoneType))
         case bare:
             return _NAMES.get(type(bare), "something else")
 

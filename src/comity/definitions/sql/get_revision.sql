@@ -1,0 +1,2 @@
+-- The revision in force. Takes nothing; returns one number.
+select revision from definitions.revision
