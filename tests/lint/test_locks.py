@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-LINE = re.compile(r"[\w.-]+==[\w.]+( ; .*)? \\$|    --hash=sha256:[0-9a-f]{64}( \\)?$|    # [^:/]*$")
+LINE = re.compile(r"[\w.-]+==[\w.]+( ; .*)? \\$|    --hash=sha256:[0-9a-f]{64}( \\)?$|    # [^/]*$")
 LOCKS = sorted(ROOT.glob("requirements*.lock"))
 
 

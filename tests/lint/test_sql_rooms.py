@@ -67,6 +67,7 @@ def test_a_touch_past_the_door_is_caught(tmp_path, text, word):
         "insert into programme.member select * from unnest(%(ids)s::uuid[]) on conflict do nothing returning *",
         "select nextval('programme.member_id'), count(*) from pg_class",
         "create temp table incoming (id bigint) on commit drop",
+        "select 1 from programme.member m join programme.earning e using (x) for update of m, e",
         FUNCTION.format("select id into n from programme.member; n := n + 1; return n;"),
     ],
 )

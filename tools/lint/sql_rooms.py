@@ -130,7 +130,10 @@ class _Room:
         nodes = list(_walk(statement))
         loose = self.loose | {node.ctename for node in nodes if isinstance(node, ast.CommonTableExpr)}
         written = {id(getattr(node, WRITES[type(node)])) for node in nodes if type(node) in WRITES}
+        aliases = {id(each) for node in nodes if isinstance(node, ast.LockingClause) for each in node.lockedRels or ()}
         for node in nodes:
+            if id(node) in aliases:
+                continue
             if isinstance(node, ast.RangeVar):
                 yield from self._table(node, loose, is_changed=id(node) in written)
             elif isinstance(node, ast.FuncCall):

@@ -5,6 +5,7 @@ Parameters whose type does not follow from their place carry a cast. SQL that is
 conditions) is run by the tests of its room.
 """
 
+import re
 from pathlib import Path
 
 import psycopg
@@ -35,6 +36,12 @@ def test_the_server_can_prepare(tx, path):
 @pytest.mark.parametrize("path", STATEMENTS, ids=[f"{path.parts[-3]}/{path.stem}" for path in STATEMENTS])
 def test_a_statement_says_what_it_does(path):
     assert path.read_text().startswith("-- "), "the first line says what the statement does"
+
+
+@pytest.mark.parametrize("path", STATEMENTS, ids=[f"{path.parts[-3]}/{path.stem}" for path in STATEMENTS])
+def test_a_statement_is_used(path):
+    code = "".join(each.read_text() for each in path.parents[1].rglob("*.py"))
+    assert re.search(rf"\.{path.stem}\b", code), "no store runs this statement; delete it"
 
 
 def test_a_wrong_statement_would_be_seen(tx):
