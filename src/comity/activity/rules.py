@@ -62,7 +62,7 @@ def collapse_moves(moves: Sequence[ProfileMove]) -> list[ProfileMove]:
     """Let each loser point at who survives all moves of the batch: a to b, b to c is a to c, b to c."""
     survivors: dict[UUID, UUID] = {}
     for move in moves:
-        survivors[move.loser_profile_id] = move.survivor_profile_id
+        survivors.setdefault(move.loser_profile_id, move.loser_profile_id)
         for loser, survivor in survivors.items():
             if survivor == move.loser_profile_id:
                 survivors[loser] = move.survivor_profile_id

@@ -11,7 +11,6 @@ from comity.ledger import api as ledger
 from comity.ledger.types import Posting, PostingVerdict
 from comity.programme import rules, store
 from comity.programme.enrolment import enrol
-from comity.programme.members import lock_members
 from comity.programme.tiers import recompute
 from comity.programme.types import POINTS_EARNED, Earned, Earning, Programme
 
@@ -33,11 +32,11 @@ def earn_for_purchases(
 
 def _earn(tx: Tx, *, purchases: Sequence[PurchaseRecorded], programme: Programme, now: datetime) -> list[Earned]:
     wishes = [(each.profile_id, programme.name) for each in purchases]
-    members = lock_members(tx, wishes=wishes, now=now)
+    members = store.lock_members(tx, wishes=wishes, now=now)
     if len(members) < len(purchases) and programme.spec.enrol.automatic and programme.spec.enrol.when is None:
         strangers = [each.profile_id for place, each in enumerate(purchases) if place not in members]
         enrol(tx, profile_ids=strangers, programme=programme, now=now)
-        members = lock_members(tx, wishes=wishes, now=now)
+        members = store.lock_members(tx, wishes=wishes, now=now)
     if not members:
         return []
     plan = rules.plan_earnings(purchases, members, programme.spec)

@@ -10,7 +10,6 @@ from comity.kernel.events import publish
 from comity.ledger import api as ledger
 from comity.ledger.types import PostingStatus, PostingVerdict
 from comity.programme import rules, store
-from comity.programme.members import lock_members
 from comity.programme.types import (
     POINTS_REDEEMED,
     InsufficientPoints,
@@ -45,7 +44,7 @@ def redeem_many(tx: Tx, *, redemptions: Sequence[Redemption], now: datetime) -> 
     if not places:
         return verdicts
     wishes = [(redemptions[place].profile_id, redemptions[place].programme) for place in places]
-    found = lock_members(tx, wishes=wishes, now=now)
+    found = store.lock_members(tx, wishes=wishes, now=now)
     members: dict[int, LockedMember] = {}
     for index, place in enumerate(places):
         if index in found:

@@ -36,7 +36,7 @@ begin
     into systems, streams, external_ids, keys, profiles, person_systems, person_streams, person_external_ids, times,
          amounts, currencies
     from (
-        select r.*,
+        select r.*, p.profile_id,
                -- A report speaks of one fact for good, whatever key it comes with later.
                first_value(coalesce(r.business_key, r.system || ':' || r.external_id))
                    over (partition by r.system, r.stream, r.external_id order by r.place) as key

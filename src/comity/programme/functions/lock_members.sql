@@ -1,0 +1,43 @@
+-- Find the living members behind profiles, aliases followed, and keep others from changing or merging them.
+-- Takes a JSON array of {profile_id, programme} and the time. Returns a row per wish that has a member; place from 0.
+-- Locks in the order of member ids. Who is merged while we wait for the lock has become an alias: then all is let go
+-- and looked for again, so that the order holds.
+create or replace function programme.lock_members(wishes jsonb, moment timestamptz)
+returns table (
+    place int, member_id bigint, profile_id uuid, programme text, account_id bigint, tier text,
+    programme_account_id bigint, today date
+)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+    living bigint[];
+begin
+    for attempt in 1..10 loop
+        begin
+            living := array(
+                select distinct coalesce(m.merged_into, m.member_id)
+                from jsonb_to_recordset(wishes) as w(profile_id uuid, programme text)
+                join programme.member m on (m.profile_id, m.programme) = (w.profile_id, w.programme));
+            perform from programme.member m where m.member_id = any(living) order by m.member_id for no key update;
+            if exists (
+                select from programme.member m where m.member_id = any(living) and m.merged_into is not null
+            ) then
+                raise exception using errcode = 'CM001';
+            end if;
+            return query
+            select (w.place - 1)::int, m.member_id, m.profile_id, m.programme, m.account_id, m.tier, p.account_id,
+                   (moment at time zone p.timezone)::date
+            from rows from (jsonb_to_recordset(wishes) as (profile_id uuid, programme text)) with ordinality
+                as w(profile_id, programme, place)
+            join programme.member a on (a.profile_id, a.programme) = (w.profile_id, w.programme)
+            join programme.member m on m.member_id = coalesce(a.merged_into, a.member_id)
+            join programme.programme p on p.programme = m.programme
+            where m.member_id = any(living);
+            return;
+        exception when sqlstate 'CM001' then
+            null;
+        end;
+    end loop;
+    raise exception 'Members are merged faster than they can be held' using errcode = 'serialization_failure';
+end
+$$;

@@ -1,0 +1,102 @@
+from datetime import UTC, date, datetime
+from fractions import Fraction
+from math import ceil, floor
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from comity.definitions.types import EarningSpec, ProgrammeSpec, Rounding, TierLadder, TierLevel
+from comity.ledger.types import AMOUNT_MAX
+from comity.programme import rules
+from comity.programme.types import EarnOutcome, Redemption
+
+LADDER = TierLadder(
+    window_days=365,
+    levels=(
+        TierLevel(name="Blue", points_from=0),
+        TierLevel(name="Silver", points_from=500),
+        TierLevel(name="Gold", points_from=1000),
+    ),
+)
+SPEC = ProgrammeSpec(
+    title="Points", currency="EUR", earning=EarningSpec(points_per_unit=1, unit_minor=100), tiers=LADDER
+)
+
+
+class TestToPoints:
+    @given(st.integers(1, 10**12), st.integers(0, 1000), st.integers(1, 10_000))
+    def test_rounds_as_named(self, amount, rate, unit):
+        exact = Fraction(amount * rate, unit)
+        expected = {
+            Rounding.FLOOR: floor(exact),
+            Rounding.CEILING: ceil(exact),
+            Rounding.HALF_UP: floor(exact + Fraction(1, 2)),
+        }
+        for rounding, points in expected.items():
+            earning = EarningSpec(points_per_unit=rate, unit_minor=unit, rounding=rounding)
+            assert rules.to_points(amount, earning) == points
+
+
+class TestEvaluatePurchase:
+    @pytest.mark.parametrize(
+        ("amount", "currency", "points", "outcome"),
+        [
+            (12_399, "EUR", 123, EarnOutcome.EARNED),
+            (99, "EUR", 0, EarnOutcome.BELOW_ONE_POINT),
+            (0, "EUR", 0, EarnOutcome.NOT_POSITIVE),
+            (-500, "EUR", 0, EarnOutcome.NOT_POSITIVE),
+            (500, "USD", 0, EarnOutcome.OTHER_CURRENCY),
+            (AMOUNT_MAX * 101, "EUR", 0, EarnOutcome.TOO_LARGE),
+        ],
+    )
+    def test_says_what_and_why(self, amount, currency, points, outcome):
+        assert rules.evaluate_purchase(amount, currency, SPEC) == (points, outcome)
+
+
+class TestDays:
+    def test_the_day_is_the_programmes(self):
+        late = datetime(2026, 3, 28, 23, 30, tzinfo=UTC)
+        assert rules.to_local_date(late, "UTC") == date(2026, 3, 28)
+        assert rules.to_local_date(late, "Europe/Berlin") == date(2026, 3, 29)
+        assert rules.to_local_date(late, "America/New_York") == date(2026, 3, 28)
+
+    def test_the_window_holds_its_days_and_ends_today(self):
+        first, last = rules.get_window(LADDER, date(2026, 3, 3))
+        assert (first, last) == (date(2025, 3, 4), date(2026, 3, 3))
+        assert (last - first).days == 364
+
+
+class TestExplainTier:
+    @pytest.mark.parametrize(
+        ("points", "tier", "missing"), [(0, "Blue", 500), (499, "Blue", 1), (500, "Silver", 500), (1000, "Gold", None)]
+    )
+    def test_names_the_level_and_what_is_missing(self, points, tier, missing):
+        explanation = rules.explain_tier(LADDER, points)
+        assert (explanation.tier, explanation.points_missing) == (tier, missing)
+
+    def test_knows_programmes_without_tiers(self):
+        assert rules.explain_tier(None, 100).tier is None
+
+
+class TestIsValidRedemption:
+    @pytest.mark.parametrize(
+        ("points", "key", "reason", "is_valid"),
+        [
+            (1, "k", "", True),
+            (0, "k", "", False),
+            (-1, "k", "", False),
+            (AMOUNT_MAX + 1, "k", "", False),
+            (2**70, "k", "", False),
+            (1, "", "", False),
+            (1, "k\0", "", False),
+            (1, "k", "a\nb", False),
+            (1, "k" * 500, "", False),
+        ],
+    )
+    def test_wants_points_and_a_key(self, points, key, reason, is_valid):
+        redemption = Redemption(
+            profile_id=UUID(int=1), programme="points", points=points, idempotency_key=key, reason=reason
+        )
+        assert rules.is_valid_redemption(redemption) is is_valid
