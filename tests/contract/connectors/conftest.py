@@ -2,13 +2,15 @@
 
 import json
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
+from comity.kernel.clock import SystemClock
 from comity.kernel.egress import Egress
+from comity.sandbox.api import serve
 
 FIELDS = {"name", "loyalty_no", "note", "contact"}
 
@@ -208,3 +210,55 @@ def egress():
     client = Egress()
     yield client
     client.close()
+
+
+class MovedClock(SystemClock):
+    """The machine's clock, ahead by what it was told."""
+
+    def __init__(self):
+        self.ahead = timedelta()
+
+    def now(self):
+        return super().now() + self.ahead
+
+    def monotonic(self):
+        return super().monotonic() + self.ahead.total_seconds()
+
+
+class RunningSandbox:
+    """A simulated vendor system, its admin routes, and a clock for connectors that moves with it."""
+
+    def __init__(self, sandbox):
+        self.url = sandbox.url
+        self.token = sandbox.token
+        self.ready = sandbox.ready
+        self.clock = MovedClock()
+        self.egress = Egress(ca_file=sandbox.ca_file)
+
+    def post(self, route, **body):
+        response = self.egress.request("POST", f"{self.url}/_sandbox/{route}", json=body)
+        assert response.status == 200, response.text()
+        return response.json()
+
+    def state(self):
+        return self.egress.request("GET", f"{self.url}/_sandbox/state").json()
+
+    def advance(self, *, seconds):
+        self.post("clock", advance_seconds=seconds)
+        self.clock.ahead += timedelta(seconds=seconds)
+
+
+@pytest.fixture(scope="module")
+def salesforce():
+    with serve(kind="salesforce", tls=True, seed=7) as sandbox:
+        running = RunningSandbox(sandbox)
+        yield running
+        running.egress.close()
+
+
+@pytest.fixture(scope="module")
+def hubspot():
+    with serve(kind="hubspot", seed=7) as sandbox:
+        running = RunningSandbox(sandbox)
+        yield running
+        running.egress.close()

@@ -33,6 +33,7 @@ class RestSubject:
     text_field = "name"
     optional_field = "note"
     unknown_field = "shoe_size"
+    unknown_id = "987654321"
     page_size = 3
     renews_login = True
 
