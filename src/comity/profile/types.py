@@ -47,14 +47,14 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Texts(msgspec.Struct, frozen=True, kw_only=True):
-    """The SQL a model compiles to; see `compiler`."""
+    """The SQL a model compiles to; see `observe_sql`, `decide_sql` and `golden_sql`."""
 
     stage_table: str
     stage_create: str
     observe: str
-    decide: str
     refresh: str
     rebuild: str
+    insert_all: str
 
 
 class ProfileModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +97,18 @@ class ApplyResult(msgspec.Struct, frozen=True, kw_only=True):
     """Entries with at least one value that Comity had written itself."""
     late_count: int
     """Entries with at least one value ignored because a newer version of the record is known."""
+
+    @classmethod
+    def nothing(cls) -> "ApplyResult":
+        """Return what an empty batch does."""
+        return cls(
+            changed_profile_ids=[],
+            removed_profile_ids=[],
+            applied_count=0,
+            unchanged_count=0,
+            echo_count=0,
+            late_count=0,
+        )
 
 
 class RefreshResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -199,6 +211,10 @@ class ColumnTypeChanged(Conflict):
     """An attribute has another type than the column it already has; the type of an applied attribute never changes."""
 
 
+class Contended(Conflict):
+    """Others kept changing the same records; try the batch again."""
+
+
 class UnknownAttribute(Invalid):
     """There is no such attribute in the model."""
 
@@ -217,6 +233,7 @@ __all__ = [
     "Candidate",
     "ColumnTypeChanged",
     "ConditionResult",
+    "Contended",
     "Entry",
     "Explanation",
     "ModelInvalid",

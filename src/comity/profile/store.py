@@ -1,0 +1,238 @@
+"""Statements of the profile room."""
+
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg.rows import dict_row
+
+from comity.definitions.types import AttributeType
+from comity.kernel.database import Tx
+from comity.kernel.sql import SqlFolder, copy_in, execute_text, fetch_text
+from comity.profile import names, observe_sql, rules
+from comity.profile.types import Attribute, Contended, ObservationBatch, ProfileModel
+
+_sql = SqlFolder(__package__)
+
+LOOK_UP_TYPES = (AttributeType.EMAIL, AttributeType.PHONE)
+ATTEMPTS_MAX = 10
+SORT_MEMORY = "512MB"
+"""What one big sort may take, so that it stays in memory."""
+
+_SPELLED = {"timestamptz": "timestamp with time zone"}
+
+
+class Observed(msgspec.Struct, kw_only=True):
+    """What the arrival of a batch did to the observations."""
+
+    profile_ids: set[UUID]
+    left_profile_ids: set[UUID]
+    applied_count: int = 0
+    echo_count: int = 0
+    late_count: int = 0
+
+
+def list_columns(tx: Tx) -> dict[tuple[str, str], str]:
+    """Return the type of each column by (table, column)."""
+    return {(row[0], row[1]): row[2] for row in _sql.list_columns.rows(tx)}
+
+
+def is_column_of(attribute: Attribute, found: str) -> bool:
+    """True when a column of this type holds the values of the attribute."""
+    return found == _SPELLED.get(attribute.type.column_type, attribute.type.column_type)
+
+
+def add_columns(tx: Tx, *, attributes: Sequence[Attribute]) -> None:
+    """Add the columns of attributes to both tables, and an index where values are looked up."""
+    if not attributes:
+        return
+    said = ", ".join(
+        f"add column if not exists {names.column(each.name)} {each.type.column_type}, "
+        f"add column if not exists {names.at(each.name)} timestamptz, "
+        f"add column if not exists {names.seen(each.name)} timestamptz"
+        for each in attributes
+    )
+    execute_text(tx, f"alter table profile.observation {said}")
+    golden = ", ".join(
+        f"add column if not exists {names.column(each.name)} {each.type.column_type}" for each in attributes
+    )
+    execute_text(tx, f"alter table profile.golden {golden}")
+    _create_look_up_indexes(tx, attributes)
+
+
+def _create_look_up_indexes(tx: Tx, attributes: Sequence[Attribute]) -> None:
+    for attribute in attributes:
+        if attribute.type in LOOK_UP_TYPES:
+            execute_text(
+                tx,
+                f"create index if not exists {_look_up_index(attribute)} "
+                f"on profile.golden ({names.column(attribute.name)})",
+            )
+
+
+def _look_up_index(attribute: Attribute) -> str:
+    return names.column(f"golden_by_{attribute.name}")
+
+
+def observe(tx: Tx, *, batch: ObservationBatch, model: ProfileModel) -> Observed:
+    """Stage a batch and take it in, wave by wave."""
+    waves = rules.plan_waves(batch.record_ids, batch.changed_ats)
+    _stage(tx, batch=batch, waves=waves, model=model)
+    observed = Observed(profile_ids=set(), left_profile_ids=set())
+    for wave in range(max(waves) + 1):
+        _observe_wave(tx, observed, wave=wave, model=model)
+    return observed
+
+
+def _observe_wave(tx: Tx, observed: Observed, *, wave: int, model: ProfileModel) -> None:
+    """Take in one wave; once more when somebody else changed a record between our reading and our writing."""
+    for attempt in range(ATTEMPTS_MAX):
+        ((changed, left, applied_count, raced_count, echo_count, late_count),) = fetch_text(
+            tx, model.texts.observe, {"wave": wave}
+        )
+        observed.profile_ids.update(changed)
+        observed.left_profile_ids.update(left)
+        observed.applied_count += applied_count
+        if attempt == 0:
+            observed.echo_count += echo_count
+            observed.late_count += late_count
+        if not raced_count:
+            return
+    raise Contended
+
+
+def _stage(tx: Tx, *, batch: ObservationBatch, waves: Sequence[int], model: ProfileModel) -> None:
+    table = model.texts.stage_table
+    execute_text(tx, model.texts.stage_create)
+    execute_text(tx, f"delete from pg_temp.{names.column(table)}")  # noqa: S608 - quoted by `names`.
+    given = [batch.columns.get(attribute.name) for attribute in model.attributes]
+    row_count = len(batch.record_ids)
+    masks = rules.plan_masks(given, row_count=row_count, bits_max=observe_sql.MASK_BITS_MAX)
+    nothing = [None] * row_count
+    values = [nothing if column is None else rules.without_absent(column) for column in given]
+    copy_in(
+        tx,
+        table=f"pg_temp.{table}",
+        columns=[
+            *("record_id", "profile_id", "system", "stream", "external_id", "changed_at__", "wave__"),
+            *observe_sql.mask_columns(len(given)),
+            *(attribute.name for attribute in model.attributes),
+        ],
+        types=[
+            *("int8", "uuid", "text", "text", "text", "timestamptz", "int2"),
+            *("int8" for _ in masks),
+            *(attribute.type.column_type for attribute in model.attributes),
+        ],
+        rows=zip(
+            *(batch.record_ids, batch.profile_ids, batch.systems, batch.streams, batch.external_ids),
+            *(batch.changed_ats, waves),
+            *masks,
+            *values,
+            strict=True,
+        ),
+    )
+
+
+def refresh(tx: Tx, *, profile_ids: Sequence[UUID], model: ProfileModel, now: datetime) -> list[UUID]:
+    """Decide golden rows anew and return the profiles whose row is new or differs."""
+    params = {"profile_ids": list(profile_ids), "rules_version": model.rules_version, "now": now}
+    changed: list[UUID] = []
+    for _ in range(ATTEMPTS_MAX):
+        _sql.lock_golden.value(tx, profile_ids=params["profile_ids"])
+        ((saved, expected_count),) = fetch_text(tx, model.texts.refresh, params)
+        changed += saved
+        if len(saved) == expected_count:
+            return changed
+    raise Contended
+
+
+def remove_golden(tx: Tx, *, profile_ids: Sequence[UUID]) -> list[UUID]:
+    """Remove the golden rows of profiles without records."""
+    return [row[0] for row in _sql.remove_golden.rows(tx, profile_ids=list(profile_ids))]
+
+
+def refresh_all(tx: Tx, *, model: ProfileModel, now: datetime) -> int:
+    """Decide all golden rows anew while nobody else writes them; return how many are new or differ."""
+    execute_text(tx, "lock table profile.golden in exclusive mode")
+    ((_, changed_count),) = fetch_text(tx, model.texts.rebuild, {"rules_version": model.rules_version, "now": now})
+    return changed_count
+
+
+def remove_golden_all(tx: Tx) -> int:
+    """Remove the golden rows of all profiles without records."""
+    return _sql.remove_golden_all.execute(tx)
+
+
+def move_records(tx: Tx, *, moves: Mapping[int, UUID]) -> list[UUID]:
+    """Give records to other profiles; return the profiles that lost or won one."""
+    rows = _sql.move_records.rows(tx, record_ids=list(moves), profile_ids=list(moves.values()))
+    return rules.unique(profile_id for row in rows for profile_id in row)
+
+
+def drop_observations(tx: Tx, *, record_ids: Sequence[int]) -> list[UUID]:
+    """Forget what records said; return the profiles that lost one."""
+    return [row[0] for row in _sql.drop_observations.rows(tx, record_ids=list(record_ids))]
+
+
+def note_written(tx: Tx, *, written: Mapping[int, Mapping[str, str | None]], now: datetime) -> None:
+    """Remember what was written into records."""
+    texts = [msgspec.json.encode(values).decode() for values in written.values()]
+    _sql.note_written.execute(tx, record_ids=list(written), written=texts, now=now)
+
+
+def forget_written(tx: Tx, *, record_ids: Sequence[int]) -> None:
+    """Forget what was written into records."""
+    _sql.forget_written.execute(tx, record_ids=list(record_ids))
+
+
+def list_profiles(tx: Tx, *, profile_ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+    """Return golden rows by profile."""
+    statement = _sql.list_profiles
+    with tx.cursor(row_factory=dict_row) as cursor:
+        # Never prepared: the table gets columns while sessions live, which a prepared `select *` does not survive.
+        rows = cursor.execute(statement.text, {"profile_ids": list(profile_ids)}, prepare=False).fetchall()
+    return {row["profile_id"]: row for row in rows}
+
+
+def find_profiles(tx: Tx, *, attribute: Attribute, value: Any, found_max: int) -> list[UUID]:
+    """Return the profiles with a golden value."""
+    text = (
+        f"select profile_id from profile.golden where {names.column(attribute.name)} = "  # noqa: S608 - quoted by `names`.
+        f"%(value)s::{attribute.type.column_type} order by profile_id limit %(found_max)s"
+    )
+    return [row[0] for row in fetch_text(tx, text, {"value": value, "found_max": found_max})]
+
+
+@contextmanager
+def bulk_load(tx: Tx, *, attributes: Sequence[Attribute]) -> Generator[bool]:
+    """Take the indexes away while empty tables are filled; yield True when they were empty."""
+    is_first = bool(_sql.is_empty.value(tx))
+    if is_first:
+        execute_text(tx, "drop index if exists profile.observation_by_profile")
+        for attribute in attributes:
+            if attribute.type in LOOK_UP_TYPES:
+                execute_text(tx, f"drop index if exists profile.{_look_up_index(attribute)}")
+    yield is_first
+    if is_first:
+        execute_text(tx, "create index observation_by_profile on profile.observation (profile_id)")
+        _create_look_up_indexes(tx, attributes)
+
+
+def copy_observations(tx: Tx, *, columns: Sequence[str], types: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+    """Append observations of records nobody has seen; types are those on the wire."""
+    return copy_in(tx, table="profile.observation", columns=columns, types=types, rows=rows)
+
+
+def insert_golden(tx: Tx, *, model: ProfileModel, now: datetime) -> int:
+    """Decide all golden rows into the empty table; return how many there are."""
+    execute_text(tx, f"set local work_mem = '{SORT_MEMORY}'")
+    return execute_text(tx, model.texts.insert_all, {"rules_version": model.rules_version, "now": now})
+
+
+def explain(tx: Tx, *, profile_id: UUID, text: str) -> tuple[Any, ...] | None:
+    """Run the compiled explanation of an attribute for one profile; None when no record belongs to it."""
+    rows = fetch_text(tx, text, {"profile_ids": [profile_id]})
+    return rows[0] if rows else None
