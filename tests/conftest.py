@@ -1,5 +1,6 @@
 """Real PostgreSQL for every test that wants one: the embedded server, or the one COMITY_TEST_DSN names."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,11 +11,12 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from comity.kernel import migrate as kernel_migrate
 from comity.kernel.clock import ManualClock
 from comity.kernel.database import Database, Tx
-from comity.kernel.embedded import ensure
+from comity.kernel.embedded import ServerInUse, ensure, remove
+from comity.kernel.errors import NotFound
 from comity.kernel.ids import SeededIds
-from comity.kernel import migrate as kernel_migrate
 
 ROOMS = (
     "kernel", "definitions", "access", "systems", "inbox", "identity", "profile", "activity", "ledger", "programme",
@@ -33,8 +35,11 @@ def server_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         return
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
-    with ensure(data_dir=Path(shared) / "postgres") as server:
+    data_dir = Path(shared) / "postgres"
+    with ensure(data_dir=data_dir, linger_seconds=0.0) as server:
         yield server.dsn
+    with contextlib.suppress(ServerInUse, NotFound):  # The last test process takes the database away with it.
+        remove(data_dir=data_dir, wait_seconds=3.0)
 
 
 def _create_database(server_dsn: str, name: str, template: str) -> str:
