@@ -98,6 +98,7 @@ class EmbeddedServer:
                 pause = GUARD_WATCH_SECONDS
             else:
                 pause = min(pause * 2, GUARD_WATCH_SECONDS_MAX)
+                _warn_of_lost_guard(self.home)
                 with contextlib.suppress(OSError, subprocess.SubprocessError):
                     _start_guard(self.home, self._order)
         guard.close()
@@ -178,6 +179,12 @@ def _leave_all_in_child() -> None:
 
 
 os.register_at_fork(after_in_child=_leave_all_in_child)
+
+
+def _warn_of_lost_guard(home: Home) -> None:
+    from comity.kernel.telemetry import get_logger  # Here, so that the guard itself starts without it.
+
+    get_logger().warning("embedded.guard_lost", home=str(home.path), server_log=str(home.log))
 
 
 def _wait_for_another_port(home: Home, data_dir: Path, *, asked: int, found: int | None) -> None:
