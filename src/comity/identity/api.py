@@ -5,9 +5,13 @@ from datetime import datetime
 from uuid import UUID
 
 from comity.definitions.types import AttributeSpec, MatchSpec
-from comity.identity.match import CompiledMatch
+from comity.identity import decide, explain, resolve, store
+from comity.identity import match as matching
+from comity.identity.match import LOOKUP_MARK, CompiledMatch, fold
 from comity.identity.types import (
+    RECORDS_MAX,
     Explanation,
+    ProfileUnknown,
     Record,
     RecordFacts,
     RecordKey,
@@ -23,6 +27,7 @@ __all__ = [
     "explain_link",
     "find_profile_by_record",
     "find_profiles_by_identifier",
+    "find_profiles_by_records",
     "forget_records",
     "get_record_ids",
     "list_records",
@@ -41,7 +46,7 @@ def compile_match(spec: MatchSpec | None, *, attributes: Mapping[str, AttributeS
 
     `CompiledMatch.attributes` names the features a record's facts must hold. Raises MatchInvalid.
     """
-    raise NotImplementedError
+    return matching.compile_match(spec, attributes=attributes)
 
 
 def resolve_records(
@@ -52,12 +57,19 @@ def resolve_records(
     Records with known keys and unchanged features cost one look-up. Repeating a call changes nothing. A record that
     was forgotten comes back to life. A key given twice counts with its features merged, the later one winning.
     """
-    raise NotImplementedError
+    return resolve.resolve_records(tx, records=records, match=match, now=now, ids=ids)
 
 
-def resolve_stale_records(tx: Tx, *, match: CompiledMatch, now: datetime, ids: Ids, limit: int) -> Resolution:
-    """Resolve records again whose keys were made by other match rules. Empty when none is left."""
-    raise NotImplementedError
+def resolve_stale_records(
+    tx: Tx, *, match: CompiledMatch, now: datetime, ids: Ids, limit: int, after: int = 0
+) -> Resolution:
+    """Resolve records again whose keys were made by other match rules, after a record id.
+
+    Go on after the greatest of `record_ids`; an empty resolution means that none is left.
+    """
+    keys = store.list_stale_records(tx, match_hash=match.match_hash, after=after, limit=min(limit, RECORDS_MAX))
+    records = [RecordFacts(key=key, features={}) for key in keys]
+    return resolve.resolve_records(tx, records=records, match=match, now=now, ids=ids)
 
 
 def forget_records(tx: Tx, *, keys: Sequence[RecordKey], match: CompiledMatch, now: datetime, ids: Ids) -> Resolution:
@@ -65,37 +77,41 @@ def forget_records(tx: Tx, *, keys: Sequence[RecordKey], match: CompiledMatch, n
 
     Unknown keys are ignored; the resolution is parallel to the keys that are known. Repetition changes nothing.
     """
-    raise NotImplementedError
+    return decide.forget_records(tx, keys=keys, match=match, now=now, ids=ids)
 
 
 def get_record_ids(tx: Tx, *, keys: Sequence[RecordKey]) -> dict[RecordKey, int]:
     """Get the record ids of those keys that are known."""
-    raise NotImplementedError
+    return {keys[position - 1]: record_id for position, record_id, _ in store.find_record_ids(tx, keys=keys)}
 
 
 def find_profile_by_record(tx: Tx, *, key: RecordKey) -> UUID | None:
     """Find the living profile a record belongs to."""
-    raise NotImplementedError
+    return find_profiles_by_records(tx, keys=[key]).get(key)
 
 
 def find_profiles_by_records(tx: Tx, *, keys: Sequence[RecordKey]) -> dict[RecordKey, UUID]:
     """Find the living profiles of those keys that are known."""
-    raise NotImplementedError
+    return {keys[position - 1]: profile_id for position, _, profile_id in store.find_record_ids(tx, keys=keys)}
 
 
 def find_profiles_by_identifier(tx: Tx, *, attribute: str, value: str, limit: int = 100) -> list[UUID]:
     """Find the living profiles one of whose records has this value; attributes of type e-mail and phone are indexed."""
-    raise NotImplementedError
+    return store.find_profiles_by_identifier(tx, rule=LOOKUP_MARK + attribute, value=fold(value), limit=limit)
 
 
 def list_records(tx: Tx, *, profile_ids: Sequence[UUID]) -> list[Record]:
     """List the records of profiles (aliases included), oldest first."""
-    raise NotImplementedError
+    living = store.list_living(tx, profile_ids=profile_ids)
+    return store.list_records(tx, profile_ids=sorted(set(living.values())))
 
 
 def resolve_alias(tx: Tx, *, profile_id: UUID) -> UUID:
     """Follow merges to the living profile. Raises ProfileUnknown."""
-    raise NotImplementedError
+    living = store.find_living(tx, profile_id=profile_id)
+    if living is None:
+        raise ProfileUnknown(details={"profile_id": str(profile_id)})
+    return living
 
 
 def merge_source_records(
@@ -105,14 +121,16 @@ def merge_source_records(
 
     Raises RecordUnknown when one of them is not known yet. Repetition changes nothing.
     """
-    raise NotImplementedError
+    return decide.merge_source_records(
+        tx, loser_key=loser_key, survivor_key=survivor_key, match=match, now=now, ids=ids
+    )
 
 
 def merge_profiles(
     tx: Tx, *, profile_ids: Sequence[UUID], match: CompiledMatch, reason: str, now: datetime, ids: Ids
 ) -> Resolution:
     """Decide as a steward that these profiles are one person; the oldest survives. Raises ProfileUnknown."""
-    raise NotImplementedError
+    return decide.merge_profiles(tx, profile_ids=profile_ids, match=match, reason=reason, now=now, ids=ids)
 
 
 def unmerge_profile(
@@ -123,14 +141,14 @@ def unmerge_profile(
     They get back the Global ID they had before, if they had one. Raises ProfileUnknown, MergeRefused when `keys` are
     none or all of the profile's records or not its own.
     """
-    raise NotImplementedError
+    return decide.unmerge_profile(tx, profile_id=profile_id, keys=keys, match=match, reason=reason, now=now, ids=ids)
 
 
 def explain_link(tx: Tx, *, record_a: RecordKey, record_b: RecordKey, match: CompiledMatch) -> Explanation:
     """Explain why two records are, or are not, one person. Raises RecordUnknown."""
-    raise NotImplementedError
+    return explain.explain_link(tx, record_a=record_a, record_b=record_b, match=match)
 
 
 def list_reviews(tx: Tx, *, limit: int = 100, after: int = 0) -> list[Review]:
     """List doubtful links that wait for a steward, oldest first, after a review id."""
-    raise NotImplementedError
+    return store.list_reviews(tx, after=after, limit=limit)

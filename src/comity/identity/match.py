@@ -1,5 +1,207 @@
-"""Match rules compiled for one-by-one use."""
+"""Match rules compiled: keys of a record, and what the guards say of a pair."""
+
+import hashlib
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Literal
+
+import msgspec
+from rapidfuzz.distance import JaroWinkler
+
+from comity.definitions.types import (
+    AttributeSpec,
+    AttributeType,
+    Comparison,
+    KeyPart,
+    MatchRule,
+    MatchSpec,
+    PrefixTransform,
+    Transform,
+)
+from comity.identity.phonetic import metaphone, soundex
+from comity.identity.types import MatchInvalid
+
+Features = Mapping[str, str | None]
+Key = tuple[str, str]
+"""A rule's name and the key value."""
+Verdict = Literal["accept", "conflict", "no_agreement"]
+
+KEY_SEPARATOR: Final = "\x1f"
+KEY_CHARS_MAX: Final = 1_000
+"""A longer key makes no link: an index entry has its limit, and so has a name."""
+LOOKUP_MARK: Final = "@"
+_LOOKUP_TYPES: Final = (AttributeType.EMAIL, AttributeType.PHONE)
+
+
+def fold(value: str | None) -> str:
+    """Write a value as matching compares it: lower case, no accents, single spaces."""
+    if not value:
+        return ""
+    if value.isascii():
+        return " ".join(value.lower().split())
+    plain = unicodedata.normalize("NFKD", value.casefold())
+    bare = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    return " ".join(unicodedata.normalize("NFC", bare).casefold().split())
+
+
+def transformer(transform: Transform | PrefixTransform) -> Callable[[str], str]:
+    """Give the function a transform does to a folded value; an empty result makes no key."""
+    if isinstance(transform, PrefixTransform):
+        length = transform.prefix
+        return lambda text: text[:length]
+    return _TRANSFORMS[transform]
+
+
+def _same(text: str) -> str:
+    return text
+
+
+def _digits(text: str) -> str:
+    return "".join(letter for letter in text if letter in "0123456789")
+
+
+def _alnum(text: str) -> str:
+    return "".join(letter for letter in text if letter.isalnum())
+
+
+def _year(text: str) -> str:
+    return text[:4] if text[:4].isdecimal() else ""
+
+
+_TRANSFORMS: Final[Mapping[Transform, Callable[[str], str]]] = {
+    Transform.LOWER: _same,
+    Transform.SOUNDEX: soundex,
+    Transform.METAPHONE: metaphone,
+    Transform.DIGITS: _digits,
+    Transform.ALNUM: _alnum,
+    Transform.YEAR: _year,
+}
+
+
+def values_agree(comparison: Comparison, value_a: str, value_b: str) -> bool:
+    """Hold two folded values, both present, against each other."""
+    if value_a == value_b:
+        return True
+    least = comparison.similar_min
+    return least is not None and JaroWinkler.similarity(value_a, value_b) >= least
+
+
+class CompiledRule:
+    """One rule, ready for use; `priority` counts from 0, strongest first."""
+
+    def __init__(self, rule: MatchRule, priority: int) -> None:
+        """Compile the key and the guards."""
+        self.name = rule.name
+        self.priority = priority
+        self.records_max = rule.records_max
+        self.parts: tuple[KeyPart, ...] = rule.key_parts
+        self.agree = rule.agree
+        self.conflict = rule.conflict_guard
+        self._parts = tuple((part.attribute, transformer(part.transform)) for part in self.parts)
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Attributes the rule looks at."""
+        guards = (self.agree, self.conflict)
+        compared = (each.attribute for guard in guards if guard is not None for each in guard.comparisons)
+        return (*(part.attribute for part in self.parts), *compared)
+
+    def key_of(self, folded: Mapping[str, str]) -> str | None:
+        """Make the key of folded features; None when a part is missing."""
+        values: list[str] = []
+        for attribute, transform in self._parts:
+            value = folded.get(attribute)
+            if not value:
+                return None
+            value = transform(value)
+            if not value:
+                return None
+            values.append(value)
+        key = KEY_SEPARATOR.join(values)
+        return key if len(key) <= KEY_CHARS_MAX else None
+
+    def judge(self, folded_a: Mapping[str, str], folded_b: Mapping[str, str]) -> Verdict:
+        """Say what the guards say of two records that share the key."""
+        if self.agree is not None and count_agreeing(self.agree.comparisons, folded_a, folded_b) < self.agree.at_least:
+            return "no_agreement"
+        if (
+            self.conflict is not None
+            and count_differing(self.conflict.comparisons, folded_a, folded_b) > self.conflict.at_most
+        ):
+            return "conflict"
+        return "accept"
+
+
+def count_agreeing(comparisons: Sequence[Comparison], folded_a: Mapping[str, str], folded_b: Mapping[str, str]) -> int:
+    """Count the attributes present on both sides that agree."""
+    return sum(
+        1
+        for each in comparisons
+        if (value_a := folded_a.get(each.attribute))
+        and (value_b := folded_b.get(each.attribute))
+        and values_agree(each, value_a, value_b)
+    )
+
+
+def count_differing(comparisons: Sequence[Comparison], folded_a: Mapping[str, str], folded_b: Mapping[str, str]) -> int:
+    """Count the attributes present on both sides that differ."""
+    return sum(
+        1
+        for each in comparisons
+        if (value_a := folded_a.get(each.attribute))
+        and (value_b := folded_b.get(each.attribute))
+        and not values_agree(each, value_a, value_b)
+    )
 
 
 class CompiledMatch:
-    """Match rules in force, ready for use."""
+    """Match rules in force, ready for use; made by `compile_match`, shared by threads.
+
+    `attributes` are the features a record's facts must hold. `match_hash` changes with anything that changes keys.
+    """
+
+    def __init__(self, spec: MatchSpec | None, *, lookups: tuple[str, ...]) -> None:
+        """Compile the rules; `lookups` are attributes by whose value people are found."""
+        self.rules = tuple(CompiledRule(rule, at) for at, rule in enumerate(spec.rules if spec else ()))
+        self.rule_by_name = {rule.name: rule for rule in self.rules}
+        self.lookups = lookups
+        self.per_system_max = spec.per_system_max if spec else None
+        looked_at = [attribute for rule in self.rules for attribute in rule.attributes]
+        self.attributes = tuple(sorted({*looked_at, *lookups}))
+        digest = hashlib.blake2b(msgspec.json.encode((spec, lookups)), digest_size=8).digest()
+        self.match_hash = int.from_bytes(digest, signed=True)
+
+    def folded(self, features: Features) -> dict[str, str]:
+        """Fold the features that matching looks at."""
+        return {name: fold(features.get(name)) for name in self.attributes}
+
+    def keys_of(self, folded: Mapping[str, str]) -> tuple[Key, ...]:
+        """Make the keys of a record that may link it, strongest rule first."""
+        return tuple((rule.name, key) for rule in self.rules if (key := rule.key_of(folded)) is not None)
+
+    def lookups_of(self, folded: Mapping[str, str]) -> tuple[Key, ...]:
+        """Make the identifiers by which people are found."""
+        return tuple(
+            (LOOKUP_MARK + name, value)
+            for name in self.lookups
+            if (value := folded.get(name)) and len(value) <= KEY_CHARS_MAX
+        )
+
+
+def compile_match(spec: MatchSpec | None, *, attributes: Mapping[str, AttributeSpec | AttributeType]) -> CompiledMatch:
+    """Compile match rules; None links nothing (every record is a person of its own).
+
+    Raises MatchInvalid when a rule names an attribute that does not exist, or two rules share a name.
+    """
+    types = {name: each if isinstance(each, AttributeType) else each.type for name, each in attributes.items()}
+    lookups = tuple(sorted(name for name, each in types.items() if each in _LOOKUP_TYPES))
+    match = CompiledMatch(spec, lookups=lookups)
+    unknown = sorted(set(match.attributes) - set(types))
+    if unknown:
+        raise MatchInvalid(
+            f"Match rules name unknown attributes: {', '.join(unknown)}. Define them or correct the rules.",
+            details={"unknown": unknown},
+        )
+    if len(match.rule_by_name) != len(match.rules):
+        raise MatchInvalid("Two match rules have the same name. Give each rule a name of its own.")
+    return match

@@ -139,6 +139,10 @@ class MatchInvalid(Invalid):
     """The match rules cannot be used as they are."""
 
 
+class TooManyRecords(Invalid):
+    """Too many records in one call; take RECORDS_MAX at a time."""
+
+
 class RecordUnknown(NotFound):
     """No such record is known."""
 
@@ -168,4 +172,5 @@ __all__ = [
     "Review",
     "ReviewKind",
     "RuleFinding",
+    "TooManyRecords",
 ]

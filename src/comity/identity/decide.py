@@ -1,0 +1,183 @@
+"""Decisions no rule makes: records deleted or merged at their source, profiles merged or parted by a steward."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import product
+from typing import Final
+from uuid import UUID
+
+from comity.identity import store
+from comity.identity.match import CompiledMatch, Key
+from comity.identity.resolve import resolve_known
+from comity.identity.rules import Clusters, Node
+from comity.identity.types import MergeRefused, ProfileUnknown, Record, RecordUnknown, Resolution
+from comity.kernel.database import Tx
+from comity.kernel.ids import Ids
+from comity.mapping.types import RecordKey
+
+PAIRS_MAX: Final = 20_000
+"""A profile with more pairs to part is a matter for the rules, not for a decision."""
+
+STEWARD: Final = "steward"
+VENDOR: Final = "vendor"
+
+
+def forget_records(tx: Tx, *, keys: Sequence[RecordKey], match: CompiledMatch, now: datetime, ids: Ids) -> Resolution:
+    """Take note that records were deleted at the source; see the door."""
+    store.lock(tx)
+    rows = store.find_record_ids(tx, keys=list(dict.fromkeys(keys)))
+    known = {list(dict.fromkeys(keys))[position - 1] for position, _, _ in rows}
+    vacated = _bury(tx, record_ids=[record_id for _, record_id, _ in rows], match=match)
+    return resolve_known(
+        tx,
+        keys=[key for key in keys if key in known],
+        seeds=[record_id for _, record_id, _ in rows],
+        vacated=vacated,
+        match=match,
+        now=now,
+        ids=ids,
+    )
+
+
+def merge_source_records(
+    tx: Tx, *, loser_key: RecordKey, survivor_key: RecordKey, match: CompiledMatch, now: datetime, ids: Ids
+) -> Resolution:
+    """Take note that a system merged two of its records; see the door."""
+    store.lock(tx)
+    loser, survivor = _get_ids(tx, [loser_key, survivor_key])
+    others = store.list_records(tx, profile_ids=[_profile_of(tx, survivor)])
+    pairs = [(loser, record.record_id) for record in others if record.record_id != loser]
+    store.drop_decisions(tx, pairs=pairs, is_same=False)
+    if loser != survivor:
+        store.put_decisions(
+            tx, pairs=[(loser, survivor)], is_same=True, source=VENDOR, reason="merged at the source", now=now
+        )
+        vacated = _bury(tx, record_ids=[loser], match=match)
+    else:
+        vacated = Counter[Key]()
+    return resolve_known(
+        tx,
+        keys=[loser_key, survivor_key],
+        seeds=sorted({loser, survivor}),
+        vacated=vacated,
+        match=match,
+        now=now,
+        ids=ids,
+    )
+
+
+def merge_profiles(
+    tx: Tx, *, profile_ids: Sequence[UUID], match: CompiledMatch, reason: str, now: datetime, ids: Ids
+) -> Resolution:
+    """Decide that profiles are one person; see the door."""
+    store.lock(tx)
+    living = store.list_living(tx, profile_ids=profile_ids)
+    unknown = [str(profile_id) for profile_id in profile_ids if profile_id not in living]
+    if unknown:
+        raise ProfileUnknown(details={"profile_ids": unknown})
+    groups: dict[UUID, list[Record]] = {profile_id: [] for profile_id in sorted(set(living.values()))}
+    for record in store.list_records(tx, profile_ids=list(groups)):
+        groups[record.profile_id].append(record)
+    first, *others = groups.values()
+    pairs: list[tuple[int, int]] = []
+    for at, other in enumerate(others):
+        earlier = [record for group in (first, *others[:at]) for record in group]
+        across = _pairs(earlier, other)
+        store.drop_decisions(tx, pairs=across, is_same=False)
+        pairs.append((first[0].record_id, other[0].record_id))
+    store.put_decisions(tx, pairs=pairs, is_same=True, source=STEWARD, reason=reason, now=now)
+    keys = [record.key for group in groups.values() for record in group]
+    return resolve_known(
+        tx,
+        keys=keys,
+        seeds=[group[0].record_id for group in groups.values()],
+        vacated={},
+        match=match,
+        now=now,
+        ids=ids,
+    )
+
+
+def unmerge_profile(
+    tx: Tx, *, profile_id: UUID, keys: Sequence[RecordKey], match: CompiledMatch, reason: str, now: datetime, ids: Ids
+) -> Resolution:
+    """Decide that some records of a profile are somebody else; see the door."""
+    store.lock(tx)
+    living = store.find_living(tx, profile_id=profile_id)
+    if living is None:
+        raise ProfileUnknown(details={"profile_id": str(profile_id)})
+    records = store.list_records(tx, profile_ids=[living])
+    wanted = set(keys)
+    leaving = [record for record in records if record.key in wanted]
+    staying = [record for record in records if record.key not in wanted]
+    if len(leaving) != len(wanted) or not leaving or not staying:
+        raise MergeRefused(
+            "Name some, not all, of the records of this profile, and no others.",
+            details={"records": [f"{record.system}/{record.stream}/{record.external_id}" for record in records][:100]},
+        )
+    across = _pairs(leaving, staying)
+    store.drop_decisions(tx, pairs=across, is_same=True)
+    store.put_decisions(tx, pairs=across, is_same=False, source=STEWARD, reason=reason, now=now)
+    for side in (leaving, staying):
+        _hold_together(tx, records=side, match=match, reason=reason, now=now)
+    return resolve_known(
+        tx,
+        keys=[record.key for record in records],
+        seeds=[record.record_id for record in records],
+        vacated={},
+        match=match,
+        now=now,
+        ids=ids,
+    )
+
+
+def _hold_together(tx: Tx, *, records: Sequence[Record], match: CompiledMatch, reason: str, now: datetime) -> None:
+    """Join what was one person only by way of the records that left: parting them from these says no more than that."""
+    record_ids = [record.record_id for record in records]
+    nodes: dict[int, Node] = {node.record_id: node for node in store.list_nodes(tx, record_ids=record_ids, match=match)}
+    sets = Clusters(nodes, per_system_max=None, apart=())
+    for edge in store.list_edges(tx, record_ids=record_ids):
+        if edge.record_a in nodes and edge.record_b in nodes:
+            sets.join(edge.record_a, edge.record_b)
+    for decision in store.list_decisions(tx, record_ids=record_ids):
+        if decision.is_same and decision.record_a in nodes and decision.record_b in nodes:
+            sets.join(decision.record_a, decision.record_b)
+    first, *others = sets.clusters()
+    pairs = [(first[0], other[0]) for other in others]
+    if pairs:
+        store.put_decisions(tx, pairs=pairs, is_same=True, source=STEWARD, reason=reason, now=now)
+
+
+def _bury(tx: Tx, *, record_ids: Sequence[int], match: CompiledMatch) -> Counter[Key]:
+    """Mark records as deleted and take their keys away; count the records that left a key value."""
+    vacated: Counter[Key] = Counter()
+    living = [node for node in store.list_nodes(tx, record_ids=record_ids, match=match) if not node.is_deleted]
+    for node in living:
+        vacated.update(node.keys)
+        node.is_deleted = True
+    if living:
+        store.update_records(tx, nodes=living, match_hash=match.match_hash)
+        store.drop_identifiers(tx, record_ids=[node.record_id for node in living])
+    return vacated
+
+
+def _pairs(left: Sequence[Record], right: Sequence[Record]) -> list[tuple[int, int]]:
+    if len(left) * len(right) > PAIRS_MAX:
+        raise MergeRefused(
+            "These profiles have too many records to decide about at once; change the match rules instead.",
+            details={"pairs_max": PAIRS_MAX},
+        )
+    return [(a.record_id, b.record_id) for a, b in product(left, right)]
+
+
+def _get_ids(tx: Tx, keys: Sequence[RecordKey]) -> list[int]:
+    found = {keys[position - 1]: record_id for position, record_id, _ in store.find_record_ids(tx, keys=keys)}
+    unknown = [f"{key.system}/{key.stream}/{key.external_id}" for key in keys if key not in found]
+    if unknown:
+        raise RecordUnknown(f"Unknown record: {', '.join(unknown)}. Read it from its system first.")
+    return [found[key] for key in keys]
+
+
+def _profile_of(tx: Tx, record_id: int) -> UUID:
+    return store.list_records_by_id(tx, record_ids=[record_id])[0].profile_id

@@ -1,0 +1,352 @@
+"""Resolving: from facts about records to links, clusters and Global IDs, in one transaction."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from comity.identity import store
+from comity.identity.closure import Closure, ClosureTooLarge
+from comity.identity.match import CompiledMatch, Features, Key
+from comity.identity.rules import Edge, Node, Partition, assign, partition
+from comity.identity.store import Doubt
+from comity.identity.types import RECORDS_MAX, Merge, Move, RecordFacts, Resolution, TooManyRecords
+from comity.kernel.database import Tx
+from comity.kernel.events import publish
+from comity.kernel.ids import Ids
+from comity.mapping.types import RecordKey
+
+MERGED_EVENT: Final = "identity.profiles_merged"
+MOVED_EVENT: Final = "identity.records_moved"
+FOUNDED: Final = "founded"
+"""What a record's `rule` says when no link brought it to its profile."""
+DECIDED: Final = "decided"
+
+
+class Outcome:
+    """What changed so far in one call."""
+
+    def __init__(self) -> None:
+        """Start with no change."""
+        self.created: list[UUID] = []
+        self.merged: dict[UUID, UUID] = {}
+        self.moved: dict[int, Move] = {}
+        self.affected: set[UUID] = set()
+
+    def note_move(self, record_id: int, source: UUID, target: UUID) -> None:
+        """Note that a record changed its profile; of several moves only the first source and the last target count."""
+        earlier = self.moved.get(record_id)
+        self.moved[record_id] = Move(record_id=record_id, source=earlier.source if earlier else source, target=target)
+        self.affected.update((source, target))
+
+    def note_aliases(self, merged_into: Mapping[UUID, UUID | None]) -> None:
+        """Note which profiles became aliases; one that came back to life is none any more."""
+        for loser, survivor in merged_into.items():
+            if survivor is None:
+                self.merged.pop(loser, None)
+            else:
+                self.merged[loser] = survivor
+
+
+class Resolver:
+    """One call's work on the identity tables."""
+
+    def __init__(self, tx: Tx, *, match: CompiledMatch, now: datetime, ids: Ids) -> None:
+        """Take the transaction, which must hold the identity lock, the rules, the time and the source of ids."""
+        self._tx = tx
+        self._match = match
+        self._now = now
+        self._ids = ids
+        self._pending: dict[int, Node] = {}
+        self.outcome = Outcome()
+
+    def resolve(
+        self, seeds: Sequence[int], *, vacated: Mapping[Key, int] | None = None, pending: Sequence[Node] = ()
+    ) -> None:
+        """Settle records and everything connected with them. `pending` are new records whose keys are stored."""
+        self._pending.update((node.record_id, node) for node in pending)
+        closure = Closure(self._tx, match=self._match, pending=self._pending)
+        try:
+            closure.load(seeds, vacated=vacated or {})
+        except ClosureTooLarge:
+            self._resolve_piecemeal(seeds)
+            return
+        self._settle(closure)
+
+    def _resolve_piecemeal(self, seeds: Sequence[int]) -> None:
+        if len(seeds) > 1:
+            middle = len(seeds) // 2
+            self.resolve(seeds[:middle])
+            self.resolve(seeds[middle:])
+            return
+        # Keys that connect everybody with everybody are not believed: the record stays as it is, a steward looks.
+        doubts = [Doubt("too_large", "", "", seeds[0], seeds[0])]
+        store.put_reviews(self._tx, doubts=doubts, details=[{}], now=self._now)
+        node = self._pending.pop(seeds[0], None)
+        if node is not None:
+            self._store_new([(node, self._found(node.record_id), FOUNDED)])
+
+    def _settle(self, closure: Closure) -> None:
+        if not closure.nodes:
+            return
+        result = partition(
+            closure.nodes, edges=closure.edges, decisions=list(closure.decisions.values()), match=self._match
+        )
+        self._save_links(closure, result)
+        self._save_doubts(closure, result)
+        self._save_people(closure, result)
+
+    def _save_links(self, closure: Closure, result: Partition) -> None:
+        kept = {(edge.record_a, edge.record_b, edge.rule): edge for edge in result.kept}
+        lost = [edge for place, edge in closure.remembered.items() if place not in kept]
+        fresh = [edge for place, edge in kept.items() if closure.remembered.get(place) != edge]
+        if lost:
+            store.drop_edges(self._tx, edges=lost)
+        if fresh:
+            store.put_edges(self._tx, edges=fresh, match_hash=self._match.match_hash, now=self._now)
+
+    def _save_doubts(self, closure: Closure, result: Partition) -> None:
+        at = {record_id: number for number, cluster in enumerate(result.clusters) for record_id in cluster}
+        doubts = {
+            doubt for doubt in closure.doubts if not doubt.record_a or at[doubt.record_a] != at.get(doubt.record_b)
+        }
+        parted = {place for place, decision in closure.decisions.items() if not decision.is_same}
+        doubts.update(
+            Doubt("cardinality", edge.rule, edge.value, edge.record_a, edge.record_b)
+            for edge in result.refused
+            if (edge.record_a, edge.record_b) not in parted
+        )
+        ordered = sorted(doubts)
+        if closure.cleared:
+            store.close_shared_values(self._tx, keys=closure.cleared, now=self._now)
+        if any(node.record_id not in self._pending for node in closure.nodes.values()):
+            store.close_reviews(self._tx, record_ids=list(closure.nodes), doubts=ordered, now=self._now)
+        if ordered:
+            details = [{"shared_by": closure.members((doubt.rule, doubt.value))} for doubt in ordered]
+            store.put_reviews(self._tx, doubts=ordered, details=details, now=self._now)
+
+    def _save_people(self, closure: Closure, result: Partition) -> None:
+        stored = [record_id for record_id in closure.nodes if record_id not in self._pending]
+        profiles = store.list_profiles_by_founder(self._tx, record_ids=stored) if stored else []
+        assignment = assign(result.clusters, profiles=profiles)
+        fresh: list[tuple[UUID, int]] = []
+        profile_of: list[UUID] = []
+        for cluster, known in zip(result.clusters, assignment.profile_of_cluster, strict=True):
+            profile_id = known or self._ids.uuid7(self._now)
+            profile_of.append(profile_id)
+            if known is None:
+                fresh.append((profile_id, cluster[0]))
+        if fresh:
+            store.insert_profiles(self._tx, profiles=fresh, now=self._now)
+            self.outcome.created.extend(profile_id for profile_id, _ in fresh)
+        if assignment.merged_into:
+            store.put_aliases(self._tx, merged_into=assignment.merged_into)
+            self.outcome.note_aliases(assignment.merged_into)
+        self._save_places(closure, result, profile_of)
+
+    def _save_places(self, closure: Closure, result: Partition, profile_of: Sequence[UUID]) -> None:
+        """Store new records under their profiles, and move those that changed theirs."""
+        brought_by = _brought_by(result.kept)
+        new_records: list[tuple[Node, UUID, str]] = []
+        moves: list[tuple[int, UUID, str]] = []
+        for cluster, profile_id in zip(result.clusters, profile_of, strict=True):
+            for record_id in cluster:
+                node = closure.nodes[record_id]
+                if node.profile_id == profile_id:
+                    continue
+                rule = brought_by.get(record_id, FOUNDED if record_id == cluster[0] else DECIDED)
+                if node.profile_id is None:
+                    new_records.append((node, profile_id, rule))
+                    self.outcome.affected.add(profile_id)
+                else:
+                    moves.append((record_id, profile_id, rule))
+                    self.outcome.note_move(record_id, node.profile_id, profile_id)
+                    node.profile_id = profile_id
+        if new_records:
+            self._store_new(new_records)
+        if moves:
+            store.move_records(
+                self._tx,
+                record_ids=[move[0] for move in moves],
+                profile_ids=[move[1] for move in moves],
+                rules=[move[2] for move in moves],
+                now=self._now,
+            )
+
+    def _found(self, record_id: int) -> UUID:
+        profile_id = self._ids.uuid7(self._now)
+        store.insert_profiles(self._tx, profiles=[(profile_id, record_id)], now=self._now)
+        self.outcome.created.append(profile_id)
+        self.outcome.affected.add(profile_id)
+        return profile_id
+
+    def _store_new(self, records: Sequence[tuple[Node, UUID, str]]) -> None:
+        store.insert_records(
+            self._tx,
+            nodes=[node for node, _, _ in records],
+            profile_ids=[profile_id for _, profile_id, _ in records],
+            rules=[rule for _, _, rule in records],
+            match_hash=self._match.match_hash,
+            now=self._now,
+        )
+        for node, profile_id, _ in records:
+            node.profile_id = profile_id
+            self._pending.pop(node.record_id, None)
+
+    def publish(self) -> None:
+        """Tell the rooms downstream who was merged and which records moved."""
+        outcome = self.outcome
+        merged = [{"loser": str(loser), "survivor": str(survivor)} for loser, survivor in outcome.merged.items()]
+        moved = [
+            {"record_id": move.record_id, "source": str(move.source), "target": str(move.target)}
+            for move in outcome.moved.values()
+        ]
+        publish(self._tx, kind=MERGED_EVENT, payloads=merged, now=self._now)
+        publish(self._tx, kind=MOVED_EVENT, payloads=moved, now=self._now)
+
+
+def _brought_by(kept: Sequence[Edge]) -> dict[int, str]:
+    """Say for each linked record which rule linked it first."""
+    rules: dict[int, str] = {}
+    for edge in kept:
+        rules.setdefault(edge.record_a, edge.rule)
+        rules.setdefault(edge.record_b, edge.rule)
+    return rules
+
+
+def resolve_records(
+    tx: Tx, *, records: Sequence[RecordFacts], match: CompiledMatch, now: datetime, ids: Ids
+) -> Resolution:
+    """Link records to profiles; see the door."""
+    if len(records) > RECORDS_MAX:
+        raise TooManyRecords
+    facts = _by_key(records, match)
+    keys = list(facts)
+    store.lock(tx)
+    rows = store.find_records(
+        tx, keys=keys, features=[msgspec.json.encode(each) for each in facts.values()], match_hash=match.match_hash
+    )
+    known = {keys[position - 1]: (record_id, profile_id) for position, record_id, profile_id, _ in rows}
+    changed = [
+        (keys[position - 1], record_id, profile_id, stored)
+        for position, record_id, profile_id, stored in rows
+        if stored is not None
+    ]
+    resolver = Resolver(tx, match=match, now=now, ids=ids)
+    new_nodes: dict[RecordKey, Node] = {}
+    if changed or len(known) < len(keys):
+        new_nodes = _new_nodes(tx, [(key, facts[key]) for key in keys if key not in known], match)
+        vacated = _save_changed(tx, changed, facts, match)
+        store.insert_identifiers(tx, identifiers=_identifiers(new_nodes.values(), match))
+        seeds = sorted({node.record_id for node in new_nodes.values()} | {record_id for _, record_id, _, _ in changed})
+        resolver.resolve(seeds, vacated=vacated, pending=list(new_nodes.values()))
+        resolver.publish()
+    return _resolution([record.key for record in records], known, new_nodes, resolver.outcome)
+
+
+def _by_key(records: Sequence[RecordFacts], match: CompiledMatch) -> dict[RecordKey, Features]:
+    wanted = match.attributes
+    facts: dict[RecordKey, Features] = {}
+    for record in records:
+        given = record.features
+        features = {name: given[name] or None for name in wanted if name in given}
+        facts[record.key] = {**facts[record.key], **features} if record.key in facts else features
+    return facts
+
+
+def _new_nodes(tx: Tx, new: Sequence[tuple[RecordKey, Features]], match: CompiledMatch) -> dict[RecordKey, Node]:
+    if not new:
+        return {}
+    record_ids = store.draw_record_ids(tx, count=len(new))
+    return {
+        key: Node(record_id=record_id, key=key, profile_id=None, features=features, is_deleted=False, match=match)
+        for record_id, (key, features) in zip(record_ids, new, strict=True)
+    }
+
+
+def _save_changed(
+    tx: Tx,
+    changed: Sequence[tuple[RecordKey, int, UUID, dict[str, str | None]]],
+    facts: dict[RecordKey, Features],
+    match: CompiledMatch,
+) -> Counter[Key]:
+    """Store changed features and keys; count the records that left a key value."""
+    vacated: Counter[Key] = Counter()
+    if not changed:
+        return vacated
+    nodes: list[Node] = []
+    for key, record_id, profile_id, stored in changed:
+        node = Node(
+            record_id=record_id,
+            key=key,
+            profile_id=profile_id,
+            features={**stored, **facts[key]},
+            is_deleted=False,
+            match=match,
+        )
+        nodes.append(node)
+        vacated.update(set(match.keys_of(match.folded(stored))) - set(node.keys))
+    store.update_records(tx, nodes=nodes, match_hash=match.match_hash)
+    store.drop_identifiers(tx, record_ids=[node.record_id for node in nodes])
+    store.insert_identifiers(tx, identifiers=_identifiers(nodes, match))
+    return vacated
+
+
+def _identifiers(nodes: Collection[Node], match: CompiledMatch) -> list[tuple[str, str, int]]:
+    return [
+        (rule, value, node.record_id)
+        for node in nodes
+        for rule, value in (*node.keys, *(() if node.is_deleted else match.lookups_of(node.folded)))
+    ]
+
+
+def _resolution(
+    keys: Sequence[RecordKey],
+    known: dict[RecordKey, tuple[int, UUID]],
+    new_nodes: dict[RecordKey, Node],
+    outcome: Outcome,
+) -> Resolution:
+    record_ids: list[int] = []
+    profile_ids: list[UUID] = []
+    for key in keys:
+        found = known.get(key)
+        if found is None:
+            node = new_nodes[key]
+            record_ids.append(node.record_id)
+            profile_ids.append(node.profile_id)  # pyright: ignore[reportArgumentType] - every new record was settled.
+        else:
+            record_id, profile_id = found
+            move = outcome.moved.get(record_id)
+            record_ids.append(record_id)
+            profile_ids.append(move.target if move else profile_id)
+    return Resolution(
+        record_ids=record_ids,
+        profile_ids=profile_ids,
+        is_new=[key in new_nodes for key in keys],
+        created_profile_ids=outcome.created,
+        merged=[Merge(loser=loser, survivor=survivor) for loser, survivor in outcome.merged.items()],
+        moved=list(outcome.moved.values()),
+        affected_profile_ids=sorted(outcome.affected - outcome.merged.keys()),
+    )
+
+
+def resolve_known(
+    tx: Tx,
+    *,
+    keys: Sequence[RecordKey],
+    seeds: Sequence[int],
+    vacated: Mapping[Key, int],
+    match: CompiledMatch,
+    now: datetime,
+    ids: Ids,
+) -> Resolution:
+    """Settle records that are stored already, and answer for these keys, which must be known."""
+    resolver = Resolver(tx, match=match, now=now, ids=ids)
+    resolver.resolve(sorted(seeds), vacated=vacated)
+    resolver.publish()
+    rows = store.find_record_ids(tx, keys=keys)
+    known = {keys[position - 1]: (record_id, profile_id) for position, record_id, profile_id in rows}
+    return _resolution(keys, known, {}, resolver.outcome)

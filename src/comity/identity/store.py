@@ -1,0 +1,312 @@
+"""Statements of the identity room, one function each; no decisions."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from comity.identity.match import CompiledMatch, Key
+from comity.identity.rules import Decision, Edge, Node, Profile
+from comity.identity.types import Record, Review
+from comity.kernel.database import Tx
+from comity.kernel.sql import Jsonb, SqlFolder, copy_in
+from comity.mapping.types import RecordKey
+
+_sql = SqlFolder(__package__)
+
+
+class Doubt(msgspec.Struct, frozen=True, order=True):
+    """A link not made, for the steward's queue."""
+
+    kind: str
+    rule: str
+    value: str
+    record_a: int = 0
+    record_b: int = 0
+
+
+def lock(tx: Tx) -> None:
+    """Wait until no other resolution runs; until the end of the transaction none does."""
+    _sql.lock_identity.rows(tx)
+
+
+def find_records(
+    tx: Tx, *, keys: Sequence[RecordKey], features: Sequence[bytes], match_hash: int
+) -> list[tuple[int, int, UUID, dict[str, str | None] | None]]:
+    """Find known records and what changed in them: position from 1, record, profile, stored features if changed."""
+    return _sql.find_records.rows(
+        tx,
+        systems=[key.system for key in keys],
+        streams=[key.stream for key in keys],
+        external_ids=[key.external_id for key in keys],
+        features=[each.decode() for each in features],
+        match_hash=match_hash,
+    )
+
+
+def find_record_ids(tx: Tx, *, keys: Sequence[RecordKey]) -> list[tuple[int, int, UUID]]:
+    """Find records by key: position from 1, record, profile."""
+    return _sql.find_record_ids.rows(
+        tx,
+        systems=[key.system for key in keys],
+        streams=[key.stream for key in keys],
+        external_ids=[key.external_id for key in keys],
+    )
+
+
+def draw_record_ids(tx: Tx, *, count: int) -> list[int]:
+    """Draw ids for new records."""
+    return sorted(row[0] for row in _sql.draw_record_ids.rows(tx, count=count))
+
+
+def insert_records(
+    tx: Tx, *, nodes: Sequence[Node], profile_ids: Sequence[UUID], rules: Sequence[str], match_hash: int, now: datetime
+) -> None:
+    """Store new records with their profiles."""
+    copy_in(
+        tx,
+        table="identity.record",
+        columns=(
+            *("record_id", "system", "stream", "external_id", "profile_id", "features", "match_hash"),
+            *("is_deleted", "linked_at", "rule"),
+        ),
+        types=("int8", "text", "text", "text", "uuid", "jsonb", "int8", "bool", "timestamptz", "text"),
+        rows=(
+            (
+                node.record_id,
+                node.key.system,
+                node.key.stream,
+                node.key.external_id,
+                profile_id,
+                Jsonb(node.features),
+                match_hash,
+                node.is_deleted,
+                now,
+                rule,
+            )
+            for node, profile_id, rule in zip(nodes, profile_ids, rules, strict=True)
+        ),
+    )
+
+
+def update_records(tx: Tx, *, nodes: Sequence[Node], match_hash: int) -> None:
+    """Store changed features and signs of life."""
+    _sql.update_records.execute(
+        tx,
+        record_ids=[node.record_id for node in nodes],
+        features=[msgspec.json.encode(node.features).decode() for node in nodes],
+        are_deleted=[node.is_deleted for node in nodes],
+        match_hash=match_hash,
+    )
+
+
+def move_records(
+    tx: Tx, *, record_ids: Sequence[int], profile_ids: Sequence[UUID], rules: Sequence[str], now: datetime
+) -> None:
+    """Put records under other profiles."""
+    _sql.move_records.execute(
+        tx, record_ids=list(record_ids), profile_ids=list(profile_ids), rules=list(rules), linked_at=now
+    )
+
+
+def drop_identifiers(tx: Tx, *, record_ids: Sequence[int]) -> None:
+    """Drop all keys of records."""
+    _sql.drop_identifiers.execute(tx, record_ids=list(record_ids))
+
+
+def insert_identifiers(tx: Tx, *, identifiers: Iterable[tuple[str, str, int]]) -> None:
+    """Store keys: rule (or @attribute), value, record."""
+    copy_in(
+        tx,
+        table="identity.identifier",
+        columns=("rule", "value", "record_id"),
+        types=("text", "text", "int8"),
+        rows=identifiers,
+    )
+
+
+def list_members(tx: Tx, *, keys: Sequence[Key], limits: Sequence[int]) -> dict[Key, list[int]]:
+    """List the records of key values that at least two records share, each list cut at its limit."""
+    rows = _sql.list_members.rows(
+        tx, rules=[rule for rule, _ in keys], values=[value for _, value in keys], limits=list(limits)
+    )
+    return {keys[position - 1]: record_ids for position, record_ids in rows}
+
+
+def list_nodes(tx: Tx, *, record_ids: Sequence[int], match: CompiledMatch) -> list[Node]:
+    """Load records for matching."""
+    return [
+        Node(
+            record_id=record_id,
+            key=RecordKey(system, stream, external_id),
+            profile_id=profile_id,
+            features=features,
+            is_deleted=is_deleted,
+            match=match,
+        )
+        for record_id, system, stream, external_id, profile_id, features, is_deleted in _sql.list_facts.rows(
+            tx, record_ids=list(record_ids)
+        )
+    ]
+
+
+def list_edges(tx: Tx, *, record_ids: Sequence[int]) -> list[Edge]:
+    """List the remembered links of records."""
+    return [Edge(*row) for row in _sql.list_edges.rows(tx, record_ids=list(record_ids))]
+
+
+def list_edges_by_evidence(tx: Tx, *, keys: Sequence[Key]) -> list[Edge]:
+    """List the links made from key values."""
+    rows = _sql.list_edges_by_evidence.rows(tx, rules=[rule for rule, _ in keys], values=[value for _, value in keys])
+    return [Edge(*row) for row in rows]
+
+
+def list_decisions(tx: Tx, *, record_ids: Sequence[int]) -> list[Decision]:
+    """List what was decided about records."""
+    return [Decision(*row) for row in _sql.list_decisions.rows(tx, record_ids=list(record_ids))]
+
+
+def find_decision(tx: Tx, *, record_a: int, record_b: int) -> tuple[bool, str, str] | None:
+    """Find what was decided about one pair: whether they are the same, by whom, why."""
+    rows = _sql.get_decision.rows(tx, record_a=min(record_a, record_b), record_b=max(record_a, record_b))
+    return (rows[0][0], rows[0][1], rows[0][2]) if rows else None
+
+
+def put_decisions(
+    tx: Tx, *, pairs: Sequence[tuple[int, int]], is_same: bool, source: str, reason: str, now: datetime
+) -> None:
+    """Store decisions about pairs; the latest counts."""
+    _sql.put_decisions.execute(
+        tx,
+        records_a=[min(pair) for pair in pairs],
+        records_b=[max(pair) for pair in pairs],
+        is_same=is_same,
+        source=source,
+        reason=reason,
+        decided_at=now,
+    )
+
+
+def drop_decisions(tx: Tx, *, pairs: Sequence[tuple[int, int]], is_same: bool) -> None:
+    """Take decisions of one sense back."""
+    _sql.drop_decisions.execute(
+        tx, records_a=[min(pair) for pair in pairs], records_b=[max(pair) for pair in pairs], is_same=is_same
+    )
+
+
+def put_edges(tx: Tx, *, edges: Sequence[Edge], match_hash: int, now: datetime) -> None:
+    """Remember links."""
+    _sql.put_edges.execute(
+        tx,
+        records_a=[edge.record_a for edge in edges],
+        records_b=[edge.record_b for edge in edges],
+        rules=[edge.rule for edge in edges],
+        values=[edge.value for edge in edges],
+        match_hash=match_hash,
+        linked_at=now,
+    )
+
+
+def drop_edges(tx: Tx, *, edges: Sequence[Edge]) -> None:
+    """Forget links."""
+    _sql.drop_edges.execute(
+        tx,
+        records_a=[edge.record_a for edge in edges],
+        records_b=[edge.record_b for edge in edges],
+        rules=[edge.rule for edge in edges],
+    )
+
+
+def list_profiles_by_founder(tx: Tx, *, record_ids: Sequence[int]) -> list[Profile]:
+    """List the Global IDs that records founded."""
+    return [Profile(*row) for row in _sql.list_profiles_by_founder.rows(tx, record_ids=list(record_ids))]
+
+
+def insert_profiles(tx: Tx, *, profiles: Sequence[tuple[UUID, int]], now: datetime) -> None:
+    """Store new Global IDs with their founding records."""
+    copy_in(
+        tx,
+        table="identity.profile",
+        columns=("profile_id", "founder_record_id", "created_at"),
+        types=("uuid", "int8", "timestamptz"),
+        rows=((profile_id, founder, now) for profile_id, founder in profiles),
+    )
+
+
+def put_aliases(tx: Tx, *, merged_into: dict[UUID, UUID | None]) -> None:
+    """Merge profiles into others, or bring them back to life."""
+    _sql.put_aliases.execute(tx, profile_ids=list(merged_into), merged_into=list(merged_into.values()))
+
+
+def find_living(tx: Tx, *, profile_id: UUID) -> UUID | None:
+    """Follow merges to the living profile."""
+    rows = _sql.resolve_alias.rows(tx, profile_id=profile_id)
+    return rows[0][0] if rows else None
+
+
+def list_living(tx: Tx, *, profile_ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """Follow merges of several profiles."""
+    return dict(_sql.resolve_aliases.rows(tx, profile_ids=list(profile_ids)))  # pyright: ignore[reportArgumentType] - rows of two columns.
+
+
+def list_records(tx: Tx, *, profile_ids: Sequence[UUID]) -> list[Record]:
+    """List the records of living profiles."""
+    return _sql.list_records.fetch(tx, Record, profile_ids=list(profile_ids))
+
+
+def list_records_by_id(tx: Tx, *, record_ids: Sequence[int]) -> list[Record]:
+    """List records by id."""
+    return _sql.list_records_by_id.fetch(tx, Record, record_ids=list(record_ids))
+
+
+def list_stale_records(tx: Tx, *, match_hash: int, after: int, limit: int) -> list[RecordKey]:
+    """List living records whose keys were made by other rules."""
+    rows = _sql.list_stale_records.rows(tx, match_hash=match_hash, after=after, limit=limit)
+    return [RecordKey(system, stream, external_id) for _, system, stream, external_id in rows]
+
+
+def find_profiles_by_identifier(tx: Tx, *, rule: str, value: str, limit: int) -> list[UUID]:
+    """Find living profiles by one identifier."""
+    return [row[0] for row in _sql.find_profiles_by_identifier.rows(tx, rule=rule, value=value, limit=limit)]
+
+
+def put_reviews(tx: Tx, *, doubts: Sequence[Doubt], details: Sequence[dict[str, Any]], now: datetime) -> None:
+    """Queue doubtful links, each once."""
+    _sql.put_reviews.execute(
+        tx,
+        kinds=[doubt.kind for doubt in doubts],
+        rules=[doubt.rule for doubt in doubts],
+        values=[doubt.value for doubt in doubts],
+        records_a=[doubt.record_a for doubt in doubts],
+        records_b=[doubt.record_b for doubt in doubts],
+        details=[msgspec.json.encode(detail).decode() for detail in details],
+        opened_at=now,
+    )
+
+
+def close_reviews(tx: Tx, *, record_ids: Sequence[int], doubts: Sequence[Doubt], now: datetime) -> None:
+    """Close the doubts about pairs among these records that no longer stand."""
+    _sql.close_reviews.execute(
+        tx,
+        record_ids=list(record_ids),
+        kinds=[doubt.kind for doubt in doubts],
+        rules=[doubt.rule for doubt in doubts],
+        values=[doubt.value for doubt in doubts],
+        records_a=[doubt.record_a for doubt in doubts],
+        records_b=[doubt.record_b for doubt in doubts],
+        closed_at=now,
+    )
+
+
+def close_shared_values(tx: Tx, *, keys: Sequence[Key], now: datetime) -> None:
+    """Close the doubts about values no longer shared by too many."""
+    _sql.close_shared_values.execute(
+        tx, rules=[rule for rule, _ in keys], values=[value for _, value in keys], closed_at=now
+    )
+
+
+def list_reviews(tx: Tx, *, after: int, limit: int) -> list[Review]:
+    """List doubtful links that wait."""
+    return _sql.list_reviews.fetch(tx, Review, after=after, limit=limit)
