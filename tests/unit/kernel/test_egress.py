@@ -1,87 +1,17 @@
 """The HTTP client against real servers on loopback, well-behaved and hostile."""
 
 import contextlib
-import gzip
 import json
 import socket
-import ssl
 import threading
 import time
-from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-import trustme
 
 from comity.kernel.egress import Egress, EgressFailed, RequestUnusable, Response
-from comity.kernel.egress_network import is_public
 from comity.kernel.telemetry import REGISTRY
 
 BIG = 300_000
-
-
-class Peer(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        self.server.seen[f"{self.command} {self.path}"] += 1
-        length = int(self.headers.get("Content-Length", 0))
-        request = {
-            "method": self.command,
-            "path": self.path,
-            "headers": {name.lower(): value for name, value in self.headers.items()},
-            "body": self.rfile.read(length).decode(),
-            "client": self.client_address[1],
-        }
-        match self.path.partition("?")[0]:
-            case "/redirect":
-                self.answer(302, b"", Location="/elsewhere", **{"Set-Cookie": "session=1"})
-            case "/big":
-                self.answer(200, b"x" * BIG)
-            case "/bomb":
-                self.answer(200, gzip.compress(b"x" * BIG), **{"Content-Encoding": "gzip"})
-            case "/broken-gzip":
-                self.answer(200, b"nothing of the kind", **{"Content-Encoding": "gzip"})
-            case "/error":
-                self.answer(503, b"<html>\n  <h1>Sorry\x00</h1>" + b"y" * 5000, **{"Retry-After": "7"})
-            case "/close":
-                self.answer(200, json.dumps(request).encode(), Connection="close")
-            case _:
-                self.answer(200, json.dumps(request).encode())
-
-    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 (the names http.server calls)
-
-    def answer(self, status, body, **headers):
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-
-@contextlib.contextmanager
-def serving(context=None):
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_):
-            pass
-
-    server = Server(("127.0.0.1", 0), Peer)
-    server.seen = Counter()
-    if context is not None:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    server.url = f"http{'s' if context else ''}://localhost:{server.server_address[1]}"
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @contextlib.contextmanager
@@ -160,31 +90,6 @@ def drip_body(connection, seen):
     for _ in range(1000):
         connection.sendall(b".")
         time.sleep(0.05)
-
-
-@pytest.fixture
-def peer():
-    with serving() as server:
-        yield server
-
-
-@pytest.fixture
-def egress():
-    with Egress() as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def authority():
-    return trustme.CA()
-
-
-@pytest.fixture
-def secure_peer(authority):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(context)
-    with serving(context) as server:
-        yield server
 
 
 class TestRequest:
@@ -379,71 +284,6 @@ class TestFailures:
 def _call_in_vain(client, url):
     with contextlib.suppress(EgressFailed):
         client.request("GET", url, timeout_seconds=1)
-
-
-class TestTrust:
-    @pytest.fixture
-    def ca_file(self, authority, tmp_path):
-        path = tmp_path / "ca.pem"
-        authority.cert_pem.write_to_path(path)
-        return str(path)
-
-    def test_trusts_the_file_it_is_given_whatever_the_environment_says(self, secure_peer, ca_file, monkeypatch):
-        for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"):
-            monkeypatch.setenv(name, "/nowhere.pem")
-        with Egress(ca_file=ca_file) as client:
-            assert client.request("GET", secure_peer.url).status == 200
-
-    def test_trusts_nobody_the_environment_names(self, secure_peer, ca_file, monkeypatch):
-        monkeypatch.setenv("SSL_CERT_FILE", ca_file)
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", ca_file)
-        with Egress() as client, pytest.raises(EgressFailed, match="certificate") as raised:
-            client.request("POST", secure_peer.url)
-        assert (raised.value.kind, raised.value.is_maybe_applied) == ("tls", False)
-
-    def test_refuses_a_certificate_for_another_name(self, secure_peer, ca_file):
-        with Egress(ca_file=ca_file) as client, pytest.raises(EgressFailed) as raised:
-            client.request("GET", secure_peer.url.replace("localhost", "127.0.0.1"))
-        assert raised.value.kind == "tls"
-
-    def test_names_a_ca_file_that_is_not_there(self):
-        with pytest.raises(RequestUnusable, match=r"/nowhere\.pem"):
-            Egress(ca_file="/nowhere.pem")
-
-    def test_names_a_proxy_that_is_none(self):
-        with pytest.raises(RequestUnusable, match="proxy"):
-            Egress(proxy="localhost:3128")
-
-
-class TestPrivateTargets:
-    @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "[::]"])
-    def test_refuses_the_hubs_own_network_for_addresses_that_users_typed(self, peer, host):
-        port = peer.server_address[1]
-        with Egress(allow_private=False) as client, pytest.raises(EgressFailed) as raised:
-            client.request("POST", f"http://{host}:{port}/hook", json={})
-        assert raised.value.kind in {"target", "connect"}
-        assert not raised.value.is_maybe_applied
-        assert not peer.seen
-
-    def test_refuses_them_behind_a_proxy_too(self, peer):
-        with Egress(allow_private=False, proxy=peer.url) as client, pytest.raises(EgressFailed, match="not allowed"):
-            client.request("POST", "http://127.0.0.1:9/hook", json={})
-        assert not peer.seen
-
-    @pytest.mark.parametrize(
-        "address",
-        [
-            *("10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "224.0.0.1", "240.0.0.1"),
-            *("::", "fe80::1%eth0", "fd00::1", "ff02::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::1"),
-            "2001:db8::1",
-        ],
-    )
-    def test_knows_addresses_that_are_not_of_the_open_internet(self, address):
-        assert not is_public(address)
-
-    @pytest.mark.parametrize("address", ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "::ffff:1.1.1.1"])
-    def test_knows_public_ones(self, address):
-        assert is_public(address)
 
 
 class TestResponse:
