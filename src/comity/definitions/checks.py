@@ -1,7 +1,6 @@
 """Checks between documents: what one names must exist in another, and must fit. Pure; finds everything at once."""
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from zoneinfo import available_timezones
 
@@ -68,17 +67,17 @@ def read_path(text: str) -> tuple[str | int, ...]:
 
 
 def _check_duplicates(documents: Sequence[Document]) -> Iterator[Problem]:
-    first: dict[tuple[Kind, str], Document] = {}
-    counts = Counter(document.kind for document in documents)
+    by_key: dict[tuple[Kind, str], Document] = {}
+    by_kind: dict[Kind, Document] = {}
     for document in documents:
-        earlier = first.setdefault(document.key, document)
-        if earlier is not document:
-            message = f"The {document.kind} '{document.name}' exists already, in {earlier.file}."
+        same = by_key.setdefault(document.key, document)
+        only = by_kind.setdefault(document.kind, document)
+        if same is not document:
+            message = f"The {document.kind} '{document.name}' exists already, in {same.file}."
             yield problem_at(document, (), message, "Give it another name or remove one of them.")
-        elif document.kind in _SINGLE_KINDS and counts[document.kind] > 1:
-            yield problem_at(
-                document, (), f"There is more than one document of kind {document.kind}.", "Join them in one."
-            )
+        elif only is not document and document.kind in _SINGLE_KINDS:
+            message = f"There is a document of kind {document.kind} already: '{only.name}', in {only.file}."
+            yield problem_at(document, (), message, "Join them in one.")
 
 
 def _check_system(name: str, spec: SystemSpec, project: Project) -> Iterator[Found]:

@@ -89,7 +89,7 @@ def split_documents(text: str) -> Iterator[Chunk]:
     """
     held: list[str] = []
     start = 1
-    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(keepends=True), start=1):
+    for number, line in enumerate(_lines(text.removeprefix("\ufeff")), start=1):
         found = _MARKER.match(line)
         if found and _has_content(held):
             yield Chunk(text="".join(held), line=start)
@@ -97,6 +97,11 @@ def split_documents(text: str) -> Iterator[Chunk]:
         held.append(f"   {line[3:]}" if found else line)
     if _has_content(held):
         yield Chunk(text="".join(held), line=start)
+
+
+def _lines(text: str) -> list[str]:
+    """Split at line feeds only: YAML does not take the other line ends of Unicode for one."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
 def _has_content(lines: list[str]) -> bool:
@@ -126,7 +131,7 @@ def read_document(chunk: Chunk) -> Place | Fault:
 
 
 def _compose(chunk: Chunk) -> Node:
-    for number, line in enumerate(chunk.text.splitlines(), start=chunk.line):
+    for number, line in enumerate(chunk.text.split("\n"), start=chunk.line):
         if line.startswith("%"):
             raise _Stop(Fault(line=number, column=1, message="YAML directives are not supported.", remedy="Remove it."))
     yaml: Any = YAML(typ="safe", pure=True)

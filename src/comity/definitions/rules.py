@@ -2,18 +2,17 @@
 
 import difflib
 import hashlib
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from ruamel.yaml import YAML
 
 from comity.definitions.loading import load_text
 from comity.definitions.shape import name_path
 from comity.definitions.types_change import FieldChange, PlanItem
 from comity.definitions.types_document import Document, Kind, Spec
+from comity.definitions.writing import write_yaml
 
 _FILE = re.compile(r"^(?!.*(?:^|/)\.)[A-Za-z0-9._ -]+(?:/[A-Za-z0-9._ -]+)*\.ya?ml$")
 _BLANK_LINES = re.compile(r"\A(?:[ \t]*\n)+")
@@ -116,14 +115,7 @@ def write_document(document: Document) -> str:
 
 def dump_document(document: Document) -> str:
     """Write a document as YAML from its values alone."""
-    stream = io.StringIO()
-    yaml: Any = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False
-    yaml.allow_unicode = True
-    yaml.width = 110
-    yaml.dump({"kind": document.kind.value, "name": document.name, "spec": plain(document.spec)}, stream)
-    return stream.getvalue()
+    return write_yaml({"kind": document.kind.value, "name": document.name, "spec": plain(document.spec)})
 
 
 def export_files(documents: Sequence[Document]) -> dict[str, str]:

@@ -93,7 +93,7 @@ def _source(value: str | SourceField, lens: Lens) -> SourceField:
     if isinstance(value, str):
         return SourceField(field=value, lens=lens)
     if value.field is not None and value.lens is None:
-        return SourceField(field=value.field, lens=lens)
+        return msgspec.structs.replace(value, lens=lens)
     return value
 
 
