@@ -33,7 +33,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tls_key: Path | None = None
     unify_batch_max: int = 1000
     log_level: str = "info"
-    log_format: str = "auto"
 
     @property
     def base_url(self) -> str:

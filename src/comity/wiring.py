@@ -1,26 +1,35 @@
 """The one place that knows every room and every connector by name, and who listens to which event."""
 
+import difflib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
+from typing import Self
 
 from comity.connect.budget import Budgets, DailyQuota, TokenBucket
 from comity.connect.opening import check_secrets, open_connector, read_settings
 from comity.connect.types import Budget, Connector, ConnectorSpec, SettingsInvalid
-from comity.connectors.hubspot import SPEC as HUBSPOT
-from comity.connectors.rest import SPEC as REST
-from comity.connectors.salesforce import SPEC as SALESFORCE
-from comity.definitions.types import SecretSpec, SystemSpec
+from comity.connectors.hubspot.spec import SPEC as HUBSPOT
+from comity.connectors.rest.spec import SPEC as REST
+from comity.connectors.salesforce.spec import SPEC as SALESFORCE
+from comity.definitions.types import Checker, Definitions, Document, Kind, SecretSpec, SystemSpec
 from comity.kernel import migrate as kernel_migrate
 from comity.kernel.clock import Clock, SystemClock
-from comity.kernel.database import Database, Tx
+from comity.kernel.database import Database
 from comity.kernel.embedded import EmbeddedServer, check_settings, ensure
-from comity.kernel.events import Event
 from comity.kernel.ids import Ids, RandomIds
+from comity.mapping.types import Fault
 from comity.settings import Settings
 from comity.sync import reactions
-from comity.sync.api import PROFILE_CREATED, PROFILES_MERGED, Runtime, RuntimeSource
+from comity.sync.api import (
+    PROFILE_CREATED,
+    PROFILES_MERGED,
+    Runtime,
+    RuntimeSource,
+    check_mapping_document,
+    check_rules_document,
+)
 from comity.sync.reactions import Reaction
 
 ROOMS = (
@@ -106,7 +115,7 @@ class Hub:
         if self._server is not None:
             self._server.close()
 
-    def __enter__(self) -> "Hub":
+    def __enter__(self) -> Self:
         """Use as a context manager."""
         return self
 
@@ -151,7 +160,7 @@ def read_secret(system: str, key: str, secret: SecretSpec, *, base: Path) -> str
         value = os.environ.get(secret.env)
         if not value:
             raise SettingsInvalid(
-                f"System {system} takes its secret {key!r} from the environment variable {secret.env}, which is not set.",
+                f"System {system} takes its secret {key!r} from {secret.env} in the environment, where it is not set.",
                 details={"system": system, "remedy": f"Set {secret.env} for the processes of the hub."},
             )
         return value
@@ -165,22 +174,34 @@ def read_secret(system: str, key: str, secret: SecretSpec, *, base: Path) -> str
         ) from error
 
 
-def check_connector_settings(connector: str, settings: Mapping[str, object], secrets: Sequence[str]) -> list[str]:
-    """Return what is wrong in a system's settings, for `validate`; an empty list when all is well."""
-    spec = CONNECTORS.get(connector)
-    if spec is None:
-        return [f"There is no connector {connector!r}; known are {', '.join(sorted(CONNECTORS))}."]
-    faults: list[str] = []
-    for check in (lambda: read_settings(spec, settings), lambda: check_secrets(spec, set(secrets))):
-        _collect(check, faults)
+def check_system_document(document: Document, _: Definitions) -> Sequence[Fault]:
+    """Check a system's settings and secrets against its connector."""
+    spec = document.spec
+    if not isinstance(spec, SystemSpec):
+        return ()
+    connector = CONNECTORS.get(spec.connector)
+    if connector is None:
+        near = difflib.get_close_matches(spec.connector, CONNECTORS, n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(sorted(CONNECTORS))}."
+        return [Fault(field="connector", message=f"There is no connector {spec.connector!r}.", remedy=hint)]
+    faults: list[Fault] = []
+    try:
+        read_settings(connector, spec.settings)
+    except SettingsInvalid as error:
+        faults.append(Fault(field="settings", message=error.message, remedy="See the guide of the connector."))
+    try:
+        check_secrets(connector, set(spec.secrets))
+    except SettingsInvalid as error:
+        faults.append(Fault(field="secrets", message=error.message, remedy="Name where each secret is found."))
     return faults
 
 
-def _collect(check: Callable[[], object], faults: list[str]) -> None:
-    try:
-        check()
-    except SettingsInvalid as error:
-        faults.append(error.message)
+CHECKERS: dict[Kind, Checker] = {
+    Kind.SYSTEM: check_system_document,
+    Kind.MAPPING: check_mapping_document,
+    Kind.RULES: check_rules_document,
+}
+"""The checks of documents that rooms downstream of definitions bring."""
 
 
 def _budget(spec: SystemSpec, clock: Clock) -> Budget:
@@ -192,8 +213,3 @@ def _budget(spec: SystemSpec, clock: Clock) -> Budget:
         return bucket
     reserve = round(deliver.daily_quota * RESERVE_SHARE)
     return Budgets(DailyQuota(clock=clock, maximum=deliver.daily_quota, reserve_count=reserve), bucket)
-
-
-def react(tx: Tx, *, reaction: Reaction, events: Sequence[Event], hub: Hub) -> None:
-    """Let a reaction have its events, in the transaction that moves its reader."""
-    reaction.handle(tx, events, hub.runtimes.get(tx), hub.clock.now())

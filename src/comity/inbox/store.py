@@ -21,7 +21,8 @@ def accept_changes(tx: Tx, *, changes: Sequence[NewChange], received_at: datetim
     """
     _sql.create_stage.execute(tx)
     rows = (
-        (c.system, c.stream, c.external_id, c.version, str(c.kind), c.source_at, c.survivor_id, c.payload) for c in changes
+        (c.system, c.stream, c.external_id, c.version, str(c.kind), c.source_at, c.survivor_id, c.payload)
+        for c in changes
     )
     copy_in(tx, table="pg_temp.inbox_stage", columns=STAGE_COLUMNS, types=STAGE_TYPES, rows=rows)
     return [(row[0], row[1], row[2], row[3]) for row in _sql.accept_stage.rows(tx, received_at=received_at)]

@@ -63,6 +63,11 @@ class Database:
         except psycopg.OperationalError as error:
             raise DatabaseUnavailable(details={"cause": str(error).strip()[:500]}) from error
 
+    def ping(self) -> None:
+        """Make sure the database answers. Raises DatabaseUnavailable."""
+        with self.transaction() as tx:
+            tx.execute("select 1")
+
     def close(self) -> None:
         """Give all connections back to the server."""
         self._pool.close()

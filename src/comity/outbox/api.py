@@ -20,6 +20,7 @@ __all__ = [
     "get_bases",
     "is_ping_pong",
     "list_parked",
+    "mark_everybody",
     "mark_stale",
     "park_stale",
     "plan_candidates",
@@ -53,6 +54,13 @@ def mark_stale(
     if profile_ids and systems:
         store.mark_stale(tx, profile_ids=profile_ids, systems=systems, lane=int(lane), due_at=now)
         notify(tx, channel=OUTBOX_CHANNEL)
+
+
+def mark_everybody(tx: Tx, *, systems: Sequence[str], lane: Lane = Lane.BACKFILL, now: datetime) -> int:
+    """Note that nobody may be up to date in these systems, as one statement; returns how many marks that made."""
+    count = store.mark_everybody(tx, systems=systems, lane=int(lane), due_at=now)
+    notify(tx, channel=OUTBOX_CHANNEL)
+    return count
 
 
 def claim_stale(tx: Tx, *, system: str, now: datetime, count_max: int) -> list[Claim]:

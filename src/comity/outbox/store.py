@@ -16,6 +16,11 @@ def mark_stale(tx: Tx, *, profile_ids: Sequence[UUID], systems: Sequence[str], l
     return _sql.mark_stale.execute(tx, profile_ids=list(profile_ids), systems=list(systems), lane=lane, due_at=due_at)
 
 
+def mark_everybody(tx: Tx, *, systems: Sequence[str], lane: int, due_at: datetime) -> int:
+    """Mark all profiles stale in systems."""
+    return _sql.mark_everybody.execute(tx, systems=list(systems), lane=lane, due_at=due_at)
+
+
 def claim_stale(tx: Tx, *, system: str, now: datetime, claimed_until: datetime, count_max: int) -> list[Claim]:
     """Take due marks."""
     return _sql.claim_stale.fetch(tx, Claim, system=system, now=now, claimed_until=claimed_until, count_max=count_max)

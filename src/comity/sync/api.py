@@ -3,7 +3,13 @@
 from comity.sync.deliver import Deliverer
 from comity.sync.pull import HINTS_CHANNEL, Puller, receive_hook
 from comity.sync.runtime import Runtime, RuntimeSource, StreamMapping, compile_runtime
-from comity.sync.setup import apply_documents, plan_documents
+from comity.sync.setup import (
+    ApplyEffects,
+    apply_documents,
+    check_mapping_document,
+    check_rules_document,
+    plan_documents,
+)
 from comity.sync.store import sum_runs
 from comity.sync.unify import PROFILE_CREATED, PROFILES_MERGED, READER, Prepared, prepare
 from comity.sync.unify import apply as apply_batch
@@ -13,6 +19,7 @@ __all__ = [
     "PROFILES_MERGED",
     "PROFILE_CREATED",
     "READER",
+    "ApplyEffects",
     "Deliverer",
     "Prepared",
     "Puller",
@@ -21,6 +28,8 @@ __all__ = [
     "StreamMapping",
     "apply_batch",
     "apply_documents",
+    "check_mapping_document",
+    "check_rules_document",
     "compile_runtime",
     "plan_documents",
     "prepare",

@@ -222,9 +222,7 @@ class Deliverer:
             return Ending(rank=2, code=verdict.reason_code or "retries_exhausted", message=verdict.message or "")
         return Ending(rank=1, due_at=due_at, is_failure=True)
 
-    def _adopt(
-        self, tx: Tx, item: Item, state: ReadChange | None, verdict: Verdict, *, now: datetime
-    ) -> Record | None:
+    def _adopt(self, tx: Tx, item: Item, state: ReadChange | None, verdict: Verdict, *, now: datetime) -> Record | None:
         """Link a record that was created for a person to that person, before its echo can come in as a stranger."""
         external_id = verdict.external_id or (state.external_id if state else None)
         if external_id is None:
@@ -234,9 +232,7 @@ class Deliverer:
         profile.adopt_record(tx, record=record, written=_golden_part(item, item.writes), now=now)
         return record
 
-    def _settle(
-        self, tx: Tx, item: Item, record: Record, state: ReadChange | None, *, now: datetime
-    ) -> NewBase:
+    def _settle(self, tx: Tx, item: Item, record: Record, state: ReadChange | None, *, now: datetime) -> NewBase:
         """Return the new base of a written record, and let what the system made of our values count as ours."""
         payload: dict[str, Any] = msgspec.json.decode(state.payload) if state is not None else {}
         if state is not None:
@@ -252,9 +248,7 @@ class Deliverer:
             is_write=True,
         )
 
-    def _finish(
-        self, tx: Tx, claims: Sequence[Claim], items: Sequence[Item], endings: Mapping[str, Ending]
-    ) -> None:
+    def _finish(self, tx: Tx, claims: Sequence[Claim], items: Sequence[Item], endings: Mapping[str, Ending]) -> None:
         """Close the marks of people whose items have all ended; the worst ending of a person counts."""
         now = self._clock.now()
         worst: dict[UUID, Ending] = {claim.profile_id: DONE for claim in claims}
@@ -357,5 +351,3 @@ def _holds(item: Item, state: ReadChange) -> bool:
         for field in item.stream.spec.person_fields
         if field.field in item.writes
     )
-
-

@@ -103,9 +103,7 @@ def _without_silent_clears(
 ) -> dict[str, Any]:
     """Leave out fields that would be emptied, unless the mapping says that empty clears."""
     silent = {
-        field.field
-        for field in stream.spec.person_fields
-        if values.get(field.attribute) is None and not field.clears
+        field.field for field in stream.spec.person_fields if values.get(field.attribute) is None and not field.clears
     }
     return {field: value for field, value in fields.items() if field not in silent or value not in (None, "")}
 
@@ -115,8 +113,8 @@ def _list_members(tx: Tx, *, profile_ids: Sequence[UUID], runtime: Runtime) -> d
     if not runtime.programmes:
         return {}
     name = runtime.programmes[0].name
-    members = programme.get_members(tx, profile_ids=profile_ids)
-    return {member.profile_id: member for member in members if member.programme == name}
+    found = programme.find_members(tx, profile_ids=profile_ids, programme=name)
+    return {profile_id: members[0] for profile_id, members in found.items()}
 
 
 def _list_creatable(tx: Tx, golden: Mapping[UUID, Any], *, policy: str, runtime: Runtime) -> set[UUID]:

@@ -110,11 +110,11 @@ def receive_hook(tx: Tx, *, system: str, connector: Connector, request: HookRequ
     """
     received = connector.receive(request)
     changes = [item for item in received if isinstance(item, ReadChange)]
-    hints = [(item.stream, external_id) for item in received if isinstance(item, Hint) for external_id in item.external_ids]
+    hints = [
+        (item.stream, external_id) for item in received if isinstance(item, Hint) for external_id in item.external_ids
+    ]
     inbox.accept_changes(tx, changes=to_changes(system, changes), now=request.now)
     if hints:
         store.put_hints(tx, system=system, records=hints, now=request.now)
         notify(tx, channel=HINTS_CHANNEL, payload=system)
     return len(changes) + len(hints)
-
-

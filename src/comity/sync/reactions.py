@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from comity.activity.types import ProfileMove
 from comity.kernel import events as log
 from comity.kernel import leases, readers
 from comity.kernel.database import Tx
@@ -53,15 +54,16 @@ def keep_memberships(tx: Tx, events: Sequence[Event], runtime: Runtime, now: dat
     for each in runtime.programmes:
         if created and each.spec.enrol.automatic:
             programme.enrol(tx, profile_ids=created, programme=each, now=now)
-    for event in events:
-        if event.kind == PROFILES_MERGED:
-            programme.merge_members(
-                tx,
-                loser_profile_id=UUID(event.payload["loser_profile_id"]),
-                survivor_profile_id=UUID(event.payload["survivor_profile_id"]),
-                programmes=runtime.programmes,
-                now=now,
-            )
+    moves = [
+        ProfileMove(
+            loser_profile_id=UUID(event.payload["loser_profile_id"]),
+            survivor_profile_id=UUID(event.payload["survivor_profile_id"]),
+        )
+        for event in events
+        if event.kind == PROFILES_MERGED
+    ]
+    if moves:
+        programme.merge_members(tx, moves=moves, programmes=runtime.programmes, now=now)
     purchases = [event for event in events if event.kind == "activity.purchase_recorded"]
     if purchases:
         programme.earn_for_purchases(tx, events=purchases, programmes=runtime.programmes, now=now)

@@ -2,9 +2,6 @@
 
 import msgspec
 
-
-
-
 from comity.kernel.errors import Unavailable
 
 
@@ -41,5 +38,3 @@ class HintRow(msgspec.Struct, frozen=True, kw_only=True):
     stream: str
     external_id: str
     hint_id: int
-
-

@@ -134,9 +134,7 @@ def _to_facts(mapped: MappedBatch, runtime: Runtime) -> list[RecordFacts]:
         for target, value in zip(features, mapped.columns.get(attribute, ()), strict=False):
             if value is not ABSENT:
                 target[attribute] = _to_text(value)
-    return [
-        RecordFacts(key=key, features=feature) for key, feature in zip(mapped.records, features, strict=True)
-    ]
+    return [RecordFacts(key=key, features=feature) for key, feature in zip(mapped.records, features, strict=True)]
 
 
 def _to_text(value: Any) -> str | None:
@@ -182,9 +180,7 @@ def apply(tx: Tx, *, prepared: Prepared, runtime: Runtime, lease: Lease, ids: Id
     applied = _apply_people(tx, prepared, resolution, runtime=runtime, now=now, changed=changed)
     _apply_ends(tx, prepared, runtime=runtime, now=now, ids=ids, changed=changed)
     new_purchases = _apply_purchases(tx, prepared, resolution, now=now)
-    outbox.mark_stale(
-        tx, profile_ids=list(changed), systems=runtime.written_systems, lane=Lane.PROFILE, now=now
-    )
+    outbox.mark_stale(tx, profile_ids=list(changed), systems=runtime.written_systems, lane=Lane.PROFILE, now=now)
     inbox.park_changes(tx, parked=list(prepared.parked.values()), now=now)
     readers.advance(tx, name=READER, position=prepared.batch.end)
     books = _books(prepared, applied=applied + new_purchases)
@@ -193,9 +189,7 @@ def apply(tx: Tx, *, prepared: Prepared, runtime: Runtime, lease: Lease, ids: Id
     return books
 
 
-def _follow_identity(
-    tx: Tx, resolution: Resolution, *, runtime: Runtime, now: datetime, changed: set[UUID]
-) -> None:
+def _follow_identity(tx: Tx, resolution: Resolution, *, runtime: Runtime, now: datetime, changed: set[UUID]) -> None:
     """Let everything that hangs on records follow them to the profiles they belong to now."""
     if resolution.created_profile_ids:
         events.publish(
@@ -247,9 +241,7 @@ def _apply_people(
     return result.applied_count
 
 
-def _apply_ends(
-    tx: Tx, prepared: Prepared, *, runtime: Runtime, now: datetime, ids: Ids, changed: set[UUID]
-) -> None:
+def _apply_ends(tx: Tx, prepared: Prepared, *, runtime: Runtime, now: datetime, ids: Ids, changed: set[UUID]) -> None:
     """Take note of records that were deleted or merged away in their system."""
     for loser, survivor in prepared.merged:
         known = identity.get_record_ids(tx, keys=[loser, survivor])
@@ -278,17 +270,14 @@ def _apply_purchases(tx: Tx, prepared: Prepared, resolution: Resolution, *, now:
             external_id=fact.key.external_id,
             profile_id=profile_id,
         )
-        for fact, profile_id, is_new in zip(
-            prepared.facts, resolution.profile_ids, resolution.is_new, strict=True
-        )
+        for fact, profile_id, is_new in zip(prepared.facts, resolution.profile_ids, resolution.is_new, strict=True)
         if is_new
     ]
     activity.attach_waiting(tx, records=linked, now=now)
     if not prepared.purchases:
         return 0
     people = [
-        purchase.person
-        and RecordKey(purchase.person.system, purchase.person.stream, purchase.person.external_id)
+        purchase.person and RecordKey(purchase.person.system, purchase.person.stream, purchase.person.external_id)
         for purchase in prepared.purchases
     ]
     found = identity.find_profiles_by_records(tx, keys=[key for key in set(people) if key is not None])

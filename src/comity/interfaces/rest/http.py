@@ -15,7 +15,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 JSON_TYPE = b"application/json"
 
-log = get_logger(__name__)
+log = get_logger()
 
 
 class BodyTooLarge(Invalid):

@@ -83,7 +83,7 @@ class Intake:
             body = await read_body(scope, receive, bytes_max=BULK_BYTES_MAX)
             await self._streams.refresh_when_old()
             changes, rejected = self._to_changes(body)
-            accepted = await self._batcher.run(self._accept, changes) if changes else []
+            accepted: Sequence[bool] = await self._batcher.run(self._accept, changes) if changes else ()
         except Exception as error:  # noqa: BLE001 - the edge turns every error into problem+json.
             await send_problem(send, error)
             return
@@ -121,7 +121,8 @@ class Intake:
         data = bytes(event.data)
         if not data.startswith(b"{"):
             raise EventMalformed(
-                "The event's `data` is not a JSON object - at `$.data`.", details={"remedy": "Send the record's fields."}
+                "The event's `data` is not a JSON object - at `$.data`.",
+                details={"remedy": "Send the record's fields."},
             )
         self._streams.require(event.system, event.stream)
         version = event.event_id or fallback_version

@@ -68,21 +68,19 @@ class Redeem:
             await self._callers.require(header(scope, b"authorization"), "redeem")
             body = await read_body(scope, receive, bytes_max=BODY_BYTES_MAX)
             verdict = await self._batcher.submit(_to_redemption(body, key=header(scope, b"idempotency-key")))
-            error = _ERRORS.get(verdict.status)
-            if error is not None:
-                raise error(details={"balance": verdict.balance} if verdict.balance is not None else None)
         except Exception as error:  # noqa: BLE001 - the edge turns every error into problem+json.
             await send_problem(send, error)
+            return
+        refusal = _ERRORS.get(verdict.status)
+        if refusal is not None:
+            await send_problem(send, refusal(details={} if verdict.balance is None else {"balance": verdict.balance}))
             return
         status = 200 if verdict.status is RedemptionStatus.DUPLICATE else 201
         await send_json(send, status, msgspec.json.encode(verdict))
 
     def _redeem(self, wanted: Sequence[Redemption]) -> Sequence[RedemptionVerdict]:
         with self._hub.database.transaction() as tx:
-            runtime = self._hub.runtimes.get(tx)
-            return programme.redeem_many(
-                tx, redemptions=wanted, programmes=runtime.programmes, now=self._hub.clock.now()
-            )
+            return programme.redeem_many(tx, redemptions=wanted, now=self._hub.clock.now())
 
 
 def _to_redemption(body: bytes, *, key: str | None) -> Redemption:

@@ -11,7 +11,7 @@ from comity.sync import api as sync
 from comity.systems import api as systems
 from comity.systems.types import SystemState
 
-log = get_logger(__name__)
+log = get_logger()
 
 
 class SystemEdge:
@@ -78,4 +78,3 @@ class SystemEdge:
         with self._hub.database.transaction() as tx:
             listed = schedules.list_schedules(tx, prefix=f"pull:{self.system}:")
         return [schedule for schedule in listed if schedule.next_at <= now]
-

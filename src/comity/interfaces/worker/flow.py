@@ -124,5 +124,3 @@ def build_reaction_step(hub: wiring.Hub, reaction: Reaction, keeper: LeaseKeeper
         return count >= EVENTS_MAX
 
     return step
-
-

@@ -7,7 +7,7 @@ from comity.kernel.errors import Unavailable
 from comity.kernel.leases import LeaseLost
 from comity.kernel.telemetry import get_logger, span
 
-log = get_logger(__name__)
+log = get_logger()
 
 FAILURE_SECONDS_MIN = 0.2
 FAILURE_SECONDS_MAX = 30.0
@@ -51,13 +51,13 @@ class Loop:
                 failures = 0
             except LeaseLost:
                 has_more = False
-            except Exception as error:  # noqa: BLE001 - a loop never dies of one step; it says why and waits.
+            except Exception as error:  # A loop never dies of one step; it says why and waits.
                 failures += 1
                 wait = min(FAILURE_SECONDS_MAX, FAILURE_SECONDS_MIN * 2.0 ** min(failures, 10))
                 if isinstance(error, Unavailable):
                     log.warning("loop_waits", loop=self.name, cause=str(error), seconds=wait)
                 else:
-                    log.error("loop_failed", loop=self.name, seconds=wait, exc_info=error)
+                    log.exception("loop_failed", loop=self.name, seconds=wait)
                 self._stopping.wait(wait)
                 continue
             if not has_more:

@@ -19,7 +19,7 @@ from comity.settings import read_settings
 from comity.sync.api import HINTS_CHANNEL
 from comity.sync.types import NotReady
 
-log = get_logger(__name__)
+log = get_logger()
 
 DEFINITIONS_CHANNEL = "comity_definitions"
 IDLE_SECONDS = 1.0
@@ -129,7 +129,7 @@ class Worker:
 def main() -> int:
     """Run the worker until SIGTERM or SIGINT."""
     settings = read_settings(os.environ)
-    configure(level=settings.log_level, style=settings.log_format)
+    configure(level=settings.log_level)
     with wiring.open_hub(settings, pool_size_max=24) as hub:
         worker = Worker(hub)
 
@@ -140,5 +140,3 @@ def main() -> int:
         signal.signal(signal.SIGINT, stop)
         worker.run()
     return 0
-
-

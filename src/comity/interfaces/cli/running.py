@@ -1,0 +1,171 @@
+"""Commands that run something: up, status, sandbox serve, bench."""
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import msgspec
+import typer
+
+from comity import wiring
+from comity.interfaces.cli.opening import DataDir, Project, get_settings, open_hub
+from comity.interfaces.cli.output import Json, console, print_json, print_table, translates_errors
+from comity.interfaces.shared.views import view_status
+from comity.kernel.errors import Invalid, NotFound
+from comity.kernel.telemetry import configure, get_logger
+from comity.sandbox import api as simulated
+from comity.sandbox.api import SandboxOptions
+
+log = get_logger()
+
+PROCESSES = ("comity.interfaces.rest", "comity.interfaces.worker")
+RESTART_SECONDS = 1.0
+STOP_SECONDS_MAX = 30.0
+
+sandbox = typer.Typer(help="Simulated systems to rehearse on.", no_args_is_help=True)
+
+
+@translates_errors
+def up(
+    *,
+    project: Project = None,
+    data_dir: DataDir = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+) -> None:
+    """Run the hub: web and worker processes, restarted when they die, until SIGTERM or Ctrl-C."""
+    settings = get_settings(project=project, data_dir=data_dir, host=host, port=port)
+    configure(level=settings.log_level)
+    environment = {
+        **os.environ,
+        "COMITY_DATA_DIR": str(settings.data_dir.resolve()),
+        "COMITY_PROJECT_DIR": str(settings.project_dir.resolve()),
+        "COMITY_HOST": settings.host,
+        "COMITY_PORT": str(settings.port),
+    }
+    stopping = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    with wiring.open_hub(settings, pool_size_max=2):
+        running = {name: _start(name, environment) for name in PROCESSES}
+        sys.stdout.write(msgspec.json.encode({"url": settings.base_url}).decode() + "\n")
+        sys.stdout.flush()
+        while not stopping.wait(0.2):
+            for name, process in list(running.items()):
+                if process.poll() is not None:
+                    log.error("process_died", process=name, exit_code=process.returncode)
+                    time.sleep(RESTART_SECONDS)
+                    running[name] = _start(name, environment)
+        for process in running.values():
+            process.terminate()
+        for process in running.values():
+            try:
+                process.wait(timeout=STOP_SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _start(name: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", name]
+    return subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603 - our own module.
+
+
+@translates_errors
+def status(*, data_dir: DataDir = None, json: Json = False) -> None:
+    """Show how the hub is doing: systems, lag, counts."""
+    with open_hub(data_dir=data_dir) as hub:
+        view = view_status(hub)
+    if json:
+        print_json(view)
+        return
+    console.print(
+        f"{view.profile_count:,} people, {view.member_count:,} members, {view.points_outstanding:,} points outstanding, "
+        f"trial balance {view.trial_balance}, {view.waiting_count:,} changes waiting",
+        highlight=False,
+    )
+    print_table(
+        "",
+        ("system", "connector", "state", "healthy", "read", "to deliver", "retrying", "parked", "last error"),
+        [
+            (
+                s.system,
+                s.connector,
+                s.state,
+                s.is_healthy,
+                s.read_count,
+                s.stale_count,
+                s.retrying_count,
+                s.parked_changes + s.parked_deliveries,
+                s.last_error,
+            )
+            for s in view.systems
+        ],
+        numbers=(4, 5, 6, 7),
+    )
+
+
+class KindUnknown(Invalid):
+    """There is no simulated system of this kind; known are salesforce and hubspot."""
+
+
+@sandbox.command("serve")
+@translates_errors
+def serve(
+    kind: Annotated[str, typer.Argument(help="salesforce or hubspot")],
+    *,
+    port: Annotated[int, typer.Option(help="0 takes a free port.")] = 0,
+    tls: Annotated[bool, typer.Option("--tls", help="Serve https with a test certificate authority.")] = False,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same ids and token.")] = 1,
+    people: Annotated[Path | None, typer.Option(help="CSV file; its header row names the vendor's fields.")] = None,
+) -> None:
+    """Run a simulated system; prints one JSON line (url, token, ca_file) when it is ready."""
+    if kind not in {"salesforce", "hubspot"}:
+        raise KindUnknown(details={"found": kind})
+    stopped = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        stopped.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    vendor: simulated.SandboxKind = "salesforce" if kind == "salesforce" else "hubspot"
+    with simulated.serve(
+        kind=vendor, port=port, tls=tls, seed=seed, people_csv=people, options=SandboxOptions()
+    ) as running:
+        sys.stdout.write(msgspec.json.encode(running.ready).decode() + "\n")
+        sys.stdout.flush()
+        stopped.wait()
+
+
+class BenchMissing(NotFound):
+    """Benchmarks come with the source: run this in a checkout, after `make setup`."""
+
+
+@translates_errors
+def bench(
+    name: Annotated[str, typer.Argument(help="intake, unify, ledger or bulk")],
+    *,
+    quick: Annotated[bool, typer.Option("--quick", help="A short run, for a first impression.")] = False,
+    json: Json = False,
+) -> None:
+    """Measure a path against a limit taken in the same run; prints name, value, unit, limit, ratio."""
+    if importlib.util.find_spec("bench") is None:
+        sys.path.insert(0, str(Path.cwd()))
+    if importlib.util.find_spec("bench") is None:
+        raise BenchMissing
+    known = ("intake", "unify", "ledger", "bulk")
+    if name not in known:
+        raise Invalid(f"There is no benchmark {name!r}; known are {', '.join(known)}.", code="bench_unknown")
+    arguments = [sys.executable, "-m", f"bench.{name}", *(["--quick"] if quick else []), *(["--json"] if json else [])]
+    raise typer.Exit(subprocess.call(arguments))  # noqa: S603 - our own module.

@@ -1,0 +1,104 @@
+"""Definitions over HTTP: what is in force, what a change would do, and the change itself."""
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, get, post
+
+from comity import wiring
+from comity.definitions import api as definitions
+from comity.definitions.api import Loaded
+from comity.definitions.types import DefinitionsInvalid, Document, Plan, PlanItem
+from comity.interfaces.rest.guards import caller_of, hub_of, require_key
+from comity.sync import api as sync
+
+
+class Files(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A project as files: path -> YAML. `allow_removal`: documents that are not among them go."""
+
+    files: dict[str, Annotated[str, msgspec.Meta(max_length=2_000_000)]]
+    allow_removal: bool = False
+
+
+class PlanView(msgspec.Struct, frozen=True, kw_only=True):
+    """What applying would do."""
+
+    revision: int
+    added: tuple[PlanItem, ...]
+    changed: tuple[PlanItem, ...]
+    removed: tuple[PlanItem, ...]
+    unchanged_count: int
+
+
+class ApplyView(msgspec.Struct, frozen=True, kw_only=True):
+    """What was put in force."""
+
+    revision: int
+    added: tuple[PlanItem, ...]
+    changed: tuple[PlanItem, ...]
+    removed: tuple[PlanItem, ...]
+    kept: tuple[PlanItem, ...]
+    new_attributes: list[str]
+    stale_systems: list[str]
+
+
+@get("/v1/definitions", guards=[require_key], opt={"scope": "read"}, sync_to_thread=True)
+def export_definitions(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """Return the definitions in force as files, comments kept."""
+    with hub_of(request).database.transaction() as tx:
+        return definitions.export(tx)
+
+
+@post("/v1/definitions/plan", guards=[require_key], opt={"scope": "configure"}, status_code=200, sync_to_thread=True)
+def plan_definitions(request: Request[Any, Any, Any], data: Files) -> PlanView:
+    """Say what applying these files would do; changes nothing."""
+    documents = _load(data)
+    with hub_of(request).database.transaction() as tx:
+        plan = sync.plan_documents(tx, documents=documents)
+    return PlanView(
+        revision=plan.revision,
+        added=plan.added,
+        changed=plan.changed,
+        removed=plan.removed,
+        unchanged_count=len(plan.unchanged),
+    )
+
+
+@post("/v1/definitions/apply", guards=[require_key], opt={"scope": "configure"}, status_code=200, sync_to_thread=True)
+def apply_definitions(request: Request[Any, Any, Any], data: Files) -> ApplyView:
+    """Put these files in force, all or nothing; running processes follow at once."""
+    documents = _load(data)
+    hub = hub_of(request)
+    with hub.database.transaction() as tx:
+        plan: Plan = sync.plan_documents(tx, documents=documents)
+        effects = sync.apply_documents(
+            tx,
+            plan=plan,
+            author=caller_of(request),
+            now=hub.clock.now(),
+            checkers=wiring.CHECKERS,
+            is_removal_allowed=data.allow_removal,
+        )
+    result = effects.result
+    return ApplyView(
+        revision=result.revision,
+        added=result.added,
+        changed=result.changed,
+        removed=result.removed,
+        kept=result.kept,
+        new_attributes=effects.new_attributes,
+        stale_systems=effects.stale_systems,
+    )
+
+
+def _load(data: Files) -> tuple[Document, ...]:
+    loaded = Loaded()
+    for path in sorted(data.files):
+        loaded += definitions.load_text(data.files[path], file=path)
+    problems = definitions.validate(loaded, checkers=wiring.CHECKERS)
+    if problems:
+        raise DefinitionsInvalid(problems)
+    return loaded.documents
+
+
+HANDLERS = [export_definitions, plan_definitions, apply_definitions]

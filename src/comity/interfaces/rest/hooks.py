@@ -1,0 +1,45 @@
+"""Webhooks of connected systems: verify the raw bytes, store, commit, answer. Nothing else on that path."""
+
+import asyncio
+from typing import Any
+
+from litestar import Request, Response, post
+
+from comity.connect.types import HookRequest
+from comity.interfaces.rest.guards import hub_of
+from comity.kernel.errors import NotFound
+from comity.sync import api as sync
+
+BODY_BYTES_MAX = 5_000_000
+
+
+class SystemUnknown(NotFound):
+    """There is no such system."""
+
+
+@post("/hooks/{system:str}", status_code=202, request_max_body_size=BODY_BYTES_MAX)
+async def receive_hook(request: Request[Any, Any, Any], system: str) -> Response[bytes]:
+    """Take a webhook of a system in; its signature is checked by the system's connector."""
+    body = await request.body()
+    await asyncio.to_thread(_store, request, system, body)
+    return Response(content=b"", status_code=202)
+
+
+def _store(request: Request[Any, Any, Any], system: str, body: bytes) -> None:
+    hub = hub_of(request)
+    with hub.database.transaction() as tx:
+        runtime = hub.runtimes.get(tx)
+        spec = runtime.systems.get(system)
+        if spec is None:
+            raise SystemUnknown(f"There is no system {system!r}.", details={"known": sorted(runtime.systems)})
+        hook = HookRequest(
+            method=request.method,
+            url=f"{hub.settings.base_url}{request.scope['path']}",
+            headers=dict(request.headers),
+            body=body,
+            now=hub.clock.now(),
+        )
+        sync.receive_hook(tx, system=system, connector=hub.get_connector(system, spec), request=hook)
+
+
+HANDLERS = [receive_hook]

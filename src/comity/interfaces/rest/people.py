@@ -1,0 +1,59 @@
+"""People: by any key, whole, and why a value is what it is."""
+
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, get
+
+from comity.interfaces.rest.guards import hub_of, require_key
+from comity.interfaces.shared.keys import find_person
+from comity.interfaces.shared.views import ProfileView, view_profile
+from comity.profile import api as profile
+from comity.profile.types import Explanation
+from comity.programme import api as programme
+from comity.programme.types import Member
+
+
+@get("/v1/profiles", guards=[require_key], opt={"scope": "read"}, sync_to_thread=True)
+def find_profile(request: Request[Any, Any, Any], key: str) -> ProfileView:
+    """Find a person by Global ID, e-mail, phone or system/stream/external-id."""
+    hub = hub_of(request)
+    with hub.database.transaction() as tx:
+        runtime = hub.runtimes.get(tx)
+        return view_profile(tx, profile_id=find_person(tx, key=key, runtime=runtime))
+
+
+@get("/v1/profiles/{global_id:uuid}", guards=[require_key], opt={"scope": "read"}, sync_to_thread=True)
+def get_profile(request: Request[Any, Any, Any], global_id: UUID) -> ProfileView:
+    """Return a person whole; the Global ID of somebody who was merged answers with the survivor."""
+    hub = hub_of(request)
+    with hub.database.transaction() as tx:
+        runtime = hub.runtimes.get(tx)
+        return view_profile(tx, profile_id=find_person(tx, key=str(global_id), runtime=runtime))
+
+
+@get(
+    "/v1/profiles/{global_id:uuid}/why/{attribute:str}",
+    guards=[require_key],
+    opt={"scope": "read"},
+    sync_to_thread=True,
+)
+def explain_value(request: Request[Any, Any, Any], global_id: UUID, attribute: str) -> Explanation:
+    """Say why a golden value is what it is: winner, losers, rule and version."""
+    hub = hub_of(request)
+    with hub.database.transaction() as tx:
+        runtime = hub.runtimes.get(tx)
+        profile_id = find_person(tx, key=str(global_id), runtime=runtime)
+        return profile.explain(tx, profile_id=profile_id, attribute=attribute, model=runtime.model)
+
+
+@get("/v1/members/{global_id:uuid}/balance", guards=[require_key], opt={"scope": "read"}, sync_to_thread=True)
+def get_balance(request: Request[Any, Any, Any], global_id: UUID) -> list[Member]:
+    """Return memberships with points and tier."""
+    hub = hub_of(request)
+    with hub.database.transaction() as tx:
+        profile_id = find_person(tx, key=str(global_id), runtime=hub.runtimes.get(tx))
+        return programme.find_members(tx, profile_ids=[profile_id]).get(profile_id, [])
+
+
+HANDLERS = [find_profile, get_profile, explain_value, get_balance]

@@ -1,0 +1,159 @@
+"""What people and programs are shown: a person whole, and how the hub is doing. Read through doors only."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from comity import wiring
+from comity.activity import api as activity
+from comity.activity.types import Purchase
+from comity.identity import api as identity
+from comity.inbox import api as inbox
+from comity.kernel import readers
+from comity.kernel.database import Tx
+from comity.kernel.errors import NotFound
+from comity.outbox import api as outbox
+from comity.profile import api as profile
+from comity.programme import api as programme
+from comity.programme.types import Member
+from comity.sync import api as sync
+from comity.sync.types import NotReady
+from comity.systems import api as systems
+
+PURCHASES_SHOWN = 20
+
+
+class RecordView(msgspec.Struct, frozen=True, kw_only=True):
+    """A record of the person in a system, and by which rule it was linked."""
+
+    system: str
+    stream: str
+    external_id: str
+    is_deleted: bool
+    rule: str
+    linked_at: datetime
+
+
+class ProfileView(msgspec.Struct, frozen=True, kw_only=True):
+    """One person: golden values, records in systems, memberships with balances, latest purchases."""
+
+    global_id: UUID
+    attributes: dict[str, Any]
+    records: list[RecordView]
+    memberships: list[Member]
+    purchases: list[Purchase]
+
+
+class SystemView(msgspec.Struct, frozen=True, kw_only=True):
+    """A connected system and how it is doing."""
+
+    system: str
+    connector: str
+    title: str
+    state: str
+    is_healthy: bool
+    last_error: str | None
+    read_ok_at: datetime | None
+    write_ok_at: datetime | None
+    read_count: int
+    waiting_count: int
+    parked_changes: int
+    stale_count: int
+    retrying_count: int
+    parked_deliveries: int
+
+
+class StatusView(msgspec.Struct, frozen=True, kw_only=True):
+    """The hub at a glance. `oldest_waiting_at` is the age of what waits to be unified; None when nothing does."""
+
+    now: datetime
+    revision: int
+    is_ready: bool
+    profile_count: int
+    member_count: int
+    points_outstanding: int
+    trial_balance: int
+    waiting_count: int
+    oldest_waiting_at: datetime | None
+    systems: list[SystemView]
+
+
+def view_profile(tx: Tx, *, profile_id: UUID) -> ProfileView:
+    """Return a person whole. Raises NotFound."""
+    rows = profile.get_profiles(tx, profile_ids=[profile_id])
+    if not rows:
+        raise NotFound("This person has no profile (yet).", code="profile_not_found")
+    hidden = {"profile_id", "rules_version", "updated_at"}
+    records = identity.list_records(tx, profile_ids=[profile_id])
+    return ProfileView(
+        global_id=profile_id,
+        attributes={name: value for name, value in rows[0].items() if name not in hidden},
+        records=[
+            RecordView(
+                system=record.system,
+                stream=record.stream,
+                external_id=record.external_id,
+                is_deleted=record.is_deleted,
+                rule=record.rule,
+                linked_at=record.linked_at,
+            )
+            for record in records
+        ],
+        memberships=programme.find_members(tx, profile_ids=[profile_id]).get(profile_id, []),
+        purchases=activity.list_purchases(tx, profile_id=profile_id, limit_max=PURCHASES_SHOWN),
+    )
+
+
+def view_status(hub: wiring.Hub) -> StatusView:
+    """Return the hub at a glance."""
+    with hub.database.transaction() as tx:
+        try:
+            runtime: sync.Runtime | None = hub.runtimes.get(tx)
+        except NotReady:
+            runtime = None
+        waiting = inbox.count_waiting(tx, position=readers.peek_position(tx, name=sync.READER))
+        totals = programme.sum_programmes(tx)
+        return StatusView(
+            now=hub.clock.now(),
+            revision=runtime.revision if runtime else 0,
+            is_ready=runtime is not None,
+            profile_count=profile.count_profiles(tx) if runtime else 0,
+            member_count=totals.member_count,
+            points_outstanding=totals.points_outstanding,
+            trial_balance=totals.trial_balance,
+            waiting_count=sum(each.waiting_count for each in waiting),
+            oldest_waiting_at=min((each.oldest_at for each in waiting), default=None),
+            systems=_view_systems(tx, waiting={each.system: each.waiting_count for each in waiting}),
+        )
+
+
+def _view_systems(tx: Tx, *, waiting: dict[str, int]) -> list[SystemView]:
+    parked = inbox.count_parked(tx)
+    stale = {each.system: each for each in outbox.count_stale(tx)}
+    read_counts: dict[str, int] = {}
+    for cursor in systems.list_cursors(tx):
+        read_counts[cursor.system] = read_counts.get(cursor.system, 0) + cursor.read_count
+    views: list[SystemView] = []
+    for each in systems.list_systems(tx):
+        marks = stale.get(each.system)
+        views.append(
+            SystemView(
+                system=each.system,
+                connector=each.connector,
+                title=each.title,
+                state=each.state,
+                is_healthy=each.failures_in_row == 0,
+                last_error=(each.read_error or each.write_error) if each.failures_in_row else None,
+                read_ok_at=each.read_ok_at,
+                write_ok_at=each.write_ok_at,
+                read_count=read_counts.get(each.system, 0),
+                waiting_count=waiting.get(each.system, 0),
+                parked_changes=parked.get(each.system, 0),
+                stale_count=marks.waiting_count if marks else 0,
+                retrying_count=marks.retrying_count if marks else 0,
+                parked_deliveries=marks.parked_count if marks else 0,
+            )
+        )
+    return views
