@@ -37,7 +37,7 @@ def publish(tx: Tx, *, kind: str, payloads: Sequence[Mapping[str, Any]], now: da
     """Append events of one kind; they are seen when the transaction commits."""
     if not payloads:
         return
-    _sql.publish_events.execute(tx, kind=kind, payloads=[Jsonb(payload) for payload in payloads], occurred_at=now)
+    _sql.publish_events.execute(tx, kind=kind, payloads=Jsonb(payloads), occurred_at=now)
     notify(tx, channel=EVENTS_CHANNEL)
 
 
