@@ -10,14 +10,16 @@ returns table (
 language plpgsql as $$
 #variable_conflict use_column
 declare
+    wished bigint[];    -- the living member each wish means, or null
     living bigint[];
 begin
     for attempt in 1..10 loop
         begin
-            living := array(
-                select distinct coalesce(m.merged_into, m.member_id)
-                from jsonb_to_recordset(wishes) as w(profile_id uuid, programme text)
-                join programme.member m on (m.profile_id, m.programme) = (w.profile_id, w.programme));
+            select array_agg(coalesce(m.merged_into, m.member_id) order by w.place) into wished
+            from rows from (jsonb_to_recordset(wishes) as (profile_id uuid, programme text)) with ordinality
+                as w(profile_id, programme, place)
+            left join programme.member m on (m.profile_id, m.programme) = (w.profile_id, w.programme);
+            living := array(select distinct u.id from unnest(wished) as u(id) where u.id is not null);
             perform from programme.member m where m.member_id = any(living) order by m.member_id for no key update;
             if exists (
                 select from programme.member m where m.member_id = any(living) and m.merged_into is not null
@@ -27,12 +29,9 @@ begin
             return query
             select (w.place - 1)::int, m.member_id, m.profile_id, m.programme, m.account_id, m.tier, p.account_id,
                    (moment at time zone p.timezone)::date
-            from rows from (jsonb_to_recordset(wishes) as (profile_id uuid, programme text)) with ordinality
-                as w(profile_id, programme, place)
-            join programme.member a on (a.profile_id, a.programme) = (w.profile_id, w.programme)
-            join programme.member m on m.member_id = coalesce(a.merged_into, a.member_id)
-            join programme.programme p on p.programme = m.programme
-            where m.member_id = any(living);
+            from unnest(wished) with ordinality as w(member_id, place)
+            join programme.member m using (member_id)
+            join programme.programme p using (programme);
             return;
         exception when sqlstate 'CM001' then
             null;

@@ -16,11 +16,12 @@ create table activity.purchase (
 create index purchase_of_profile on activity.purchase (profile_id, purchase_id) where profile_id is not null;
 create index purchase_waiting on activity.purchase (purchase_id) where profile_id is null;
 
+-- No foreign key: one function writes facts and reports, and the check would cost as much as the row.
 create table activity.report (
     system text not null,
     stream text not null,
     external_id text not null,
-    purchase_id bigint not null references activity.purchase,
+    purchase_id bigint not null,
     person_system text,
     person_stream text,
     person_external_id text,
