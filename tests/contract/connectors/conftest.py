@@ -262,3 +262,16 @@ def hubspot():
         running = RunningSandbox(sandbox)
         yield running
         running.egress.close()
+
+
+@pytest.fixture
+def running_sandbox():
+    running = []
+
+    def make(sandbox):
+        running.append(RunningSandbox(sandbox))
+        return running[-1]
+
+    yield make
+    for sandbox in running:
+        sandbox.egress.close()

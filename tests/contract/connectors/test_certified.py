@@ -1,7 +1,5 @@
 """Every vendor connector passes the certification suite against the simulated system of its vendor."""
 
-from datetime import timedelta
-
 import pytest
 
 from comity.connect.certification import CHECKS
@@ -114,9 +112,3 @@ def test_the_suite_catches_a_connector_that_repeats_itself(salesforce):
     quiet = next(check for check in CHECKS if check.name == "quiet")
     with pytest.raises(Exception, match="quiet system"):
         quiet.examine(subject)
-
-
-def test_clocks_move_together(salesforce):
-    before = salesforce.clock.now()
-    salesforce.advance(seconds=60)
-    assert salesforce.clock.now() - before >= timedelta(seconds=60)

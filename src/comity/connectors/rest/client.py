@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 from comity.connect.auth import Auth, OAuth, api_key_header, api_key_query, basic, bearer, no_auth
 from comity.connect.batches import verdict_of
@@ -78,6 +78,11 @@ class RestClient:
             headers=headers,
             is_write=is_write,
         )
+
+    def link(self, path: str, url: str) -> str:
+        """A link found in the answer to a call of `path`, as an absolute URL without template places."""
+        whole = urljoin(f"{self.settings.base_url.rstrip('/')}/{path.lstrip('/')}", url)
+        return whole.replace("{", "%7B").replace("}", "%7D")
 
     def failure(self, document: Any, response: Response) -> CallFailed | None:
         """What a body or status says, as the description has it; also for errors inside a 200."""

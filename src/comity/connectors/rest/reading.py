@@ -118,10 +118,9 @@ class Reader:
         values = {"cursor": state.value}
         query = request.query if state.value is not None else _without_cursor(request.query)
         body = request.body if state.value is not None else _without_cursor(request.body)
-        path = place.url or request.path
         response = self._client.send(
             request.method,
-            path if place.url is None else place.url.replace("{", "%7B").replace("}", "%7D"),
+            request.path if place.url is None else self._client.link(request.path, place.url),
             values,
             query={} if place.url else {**query, **place.params},
             body=body,

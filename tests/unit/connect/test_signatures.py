@@ -1,0 +1,123 @@
+"""Signatures, with vectors that the vendors or their libraries computed."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from comity.connect.signatures import verify_hmac, verify_hubspot_v3, verify_standard_webhooks
+from comity.connect.types import HookRequest, SettingsInvalid, SignatureInvalid
+
+HUBSPOT = {
+    "secret": "yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy",
+    "url": "https://www.example.com/webhook_uri",
+    "body": b"{'example_field':'example_value'}",
+    "timestamp": "1693657560000",
+    "signature": "K36dawei4A+QBNolUOqo7s91KQDWQ5MXZ/QufNYuk/Y=",
+}
+STANDARD = {
+    "secret": "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3",
+    "id": "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W",
+    "timestamp": "1795305600",
+    "body": b'{"type":"member.tier_changed","data":{"member_id":"M-1","tier":"gold"}}',
+    "signature": "v1,OrcJJo5BfEjf4gNCidTc+bR/7YMPRnpOlnEkyRpEDxM=",
+}
+
+
+def hubspot(now=None, url=HUBSPOT["url"], body=HUBSPOT["body"], **headers):
+    sent = {
+        "X-HubSpot-Signature-v3": HUBSPOT["signature"],
+        "X-HubSpot-Request-Timestamp": HUBSPOT["timestamp"],
+        **headers,
+    }
+    at = now or datetime.fromtimestamp(1693657560, UTC)
+    return HookRequest(url=url, headers={k: v for k, v in sent.items() if v is not None}, body=body, now=at)
+
+
+class TestHubSpotV3:
+    def test_accepts_the_vendors_vector(self):
+        verify_hubspot_v3(hubspot(), secret=HUBSPOT["secret"])
+
+    def test_takes_the_public_url_behind_a_proxy(self):
+        verify_hubspot_v3(hubspot(url="http://10.0.0.7/x"), secret=HUBSPOT["secret"], public_url=HUBSPOT["url"])
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"body": b"{'example_field':'example_valuf'}"},
+            {"url": "https://www.example.com/webhook_uri?"},
+            {"X-HubSpot-Signature-v3": None},
+            {"X-HubSpot-Signature-v3": HUBSPOT["signature"].lower()},
+            {"X-HubSpot-Signature-v3": "\udce4\udce4"},
+            {"X-HubSpot-Request-Timestamp": None},
+            {"X-HubSpot-Request-Timestamp": "1693657560001"},
+            {"X-HubSpot-Request-Timestamp": "\u0661\u0662\u0663"},
+        ],
+    )
+    def test_refuses_anything_else(self, change):
+        with pytest.raises(SignatureInvalid):
+            verify_hubspot_v3(hubspot(**change), secret=HUBSPOT["secret"])
+
+    @pytest.mark.parametrize("minutes", [-6, 6])
+    def test_refuses_old_and_future_times(self, minutes):
+        now = datetime.fromtimestamp(1693657560, UTC) + timedelta(minutes=minutes)
+        with pytest.raises(SignatureInvalid):
+            verify_hubspot_v3(hubspot(now=now), secret=HUBSPOT["secret"])
+
+    def test_refuses_to_work_without_a_secret(self):
+        with pytest.raises(SettingsInvalid):
+            verify_hubspot_v3(hubspot(), secret="")
+
+
+def standard(signature=STANDARD["signature"], body=STANDARD["body"], message_id=STANDARD["id"]):
+    headers = {
+        "webhook-id": message_id,
+        "webhook-timestamp": STANDARD["timestamp"],
+        "webhook-signature": signature,
+    }
+    now = datetime.fromtimestamp(1795305600, UTC)
+    return HookRequest(url="https://hub.example/x", headers=headers, body=body, now=now)
+
+
+class TestStandardWebhooks:
+    def test_accepts_the_vector_and_gives_the_message_id(self):
+        assert verify_standard_webhooks(standard(), secrets=[STANDARD["secret"]]) == STANDARD["id"]
+
+    def test_accepts_any_of_several_signatures_and_secrets(self):
+        request = standard(signature=f"v1a,xxxx v1,AAAA {STANDARD['signature']}")
+        verify_standard_webhooks(request, secrets=["whsec_AAAA", STANDARD["secret"]])
+
+    @pytest.mark.parametrize(
+        "request_",
+        [
+            standard(body=b"{}"),
+            standard(message_id="msg_2"),
+            standard(signature="v2," + STANDARD["signature"][3:]),
+            standard(signature=""),
+        ],
+    )
+    def test_refuses_anything_else(self, request_):
+        with pytest.raises(SignatureInvalid):
+            verify_standard_webhooks(request_, secrets=[STANDARD["secret"]])
+
+
+class TestHmac:
+    def test_fills_a_declared_template(self):
+        import hashlib
+        import hmac
+
+        message = b"POST|https://hub.example/x?a=1|n1|{}"
+        signature = hmac.new(b"k", message, hashlib.sha512).hexdigest().upper()
+        request = HookRequest(
+            url="https://hub.example/x?a=1",
+            headers={"X-Sig": f"v={signature}", "x-nonce": "n1"},
+            body=b"{}",
+            now=datetime.now(UTC),
+        )
+        verify_hmac(
+            request,
+            secrets=["old", "k"],
+            header="x-sig",
+            template="{method}|{url}|{header:X-Nonce}|{body}",
+            digest="sha512",
+            prefix="v=",
+        )
