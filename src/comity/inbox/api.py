@@ -42,10 +42,8 @@ def read_changes(tx: Tx, *, position: Position, count_max: int) -> ChangeBatch:
     """Return the next changes after a place, and the place to move to once their effects are committed."""
     horizon = get_horizon(tx)
     changes: list[Change] = store.read_changes(tx, position=position, count_max=count_max)
-    if len(changes) == count_max:
-        end = Position(xid=changes[-1].xid, id=changes[-1].change_id)
-    else:
-        end = max(horizon, position)
+    last = Position(xid=changes[-1].xid, id=changes[-1].change_id) if changes else position
+    end = last if len(changes) == count_max else max(horizon, last)
     return ChangeBatch(changes=changes, start=position, end=end)
 
 

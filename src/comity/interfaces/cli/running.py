@@ -90,8 +90,8 @@ def status(*, data_dir: DataDir = None, json: Json = False) -> None:
         print_json(view)
         return
     console.print(
-        f"{view.profile_count:,} people, {view.member_count:,} members, {view.points_outstanding:,} points outstanding, "
-        f"trial balance {view.trial_balance}, {view.waiting_count:,} changes waiting",
+        f"{view.profile_count:,} people, {view.member_count:,} members, "
+        f"{view.points_outstanding:,} points outstanding, trial balance {view.trial_balance}, {view.waiting_count:,} changes waiting",
         highlight=False,
     )
     print_table(

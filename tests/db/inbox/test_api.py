@@ -1,0 +1,86 @@
+"""The inbox stores once, keeps order, parks with reasons and replays."""
+
+from comity.inbox import api as inbox
+from comity.inbox.types import NewChange, ParkedChange
+from comity.kernel.readers import Position
+from tests.conftest import NOW
+
+
+def _change(external_id="1", version="v1", payload=b"{}"):
+    return NewChange(system="crm", stream="Contact", external_id=external_id, version=version, payload=payload)
+
+
+def _read(database, position=None, count_max=100):
+    with database.transaction() as tx:
+        return inbox.read_changes(tx, position=position or Position(), count_max=count_max)
+
+
+class TestAcceptChanges:
+    def test_a_version_counts_once_within_a_batch_and_over_batches(self, database):
+        with database.transaction() as tx:
+            assert len(inbox.accept_changes(tx, changes=[_change(), _change(), _change(version="v2")], now=NOW)) == 2
+        with database.transaction() as tx:
+            new = inbox.accept_changes(tx, changes=[_change(), _change(version="v3")], now=NOW)
+        assert new == {("crm", "Contact", "1", "v3")}
+        assert [change.version for change in _read(database).changes] == ["v1", "v2", "v3"]
+
+    def test_keeps_the_raw_bytes(self, database):
+        raw = b'{"Name": "Jos\xc3\xa9",  "n": 1.10}'
+        with database.transaction() as tx:
+            inbox.accept_changes(tx, changes=[_change(payload=raw)], now=NOW)
+        assert _read(database).changes[0].payload == raw
+
+    def test_pages_are_full_until_the_end(self, database):
+        with database.transaction() as tx:
+            inbox.accept_changes(tx, changes=[_change(version=str(n)) for n in range(25)], now=NOW)
+        seen, position = [], Position()
+        for _ in range(4):
+            batch = _read(database, position, count_max=10)
+            seen += [change.version for change in batch.changes]
+            position = batch.end
+        assert seen == [str(n) for n in range(25)]
+
+
+class TestListUnread:
+    def test_tells_what_a_reader_has_not_passed(self, database):
+        with database.transaction() as tx:
+            inbox.accept_changes(tx, changes=[_change(version="old")], now=NOW)
+        position = _read(database).end
+        with database.transaction() as tx:
+            inbox.accept_changes(tx, changes=[_change(version="new")], now=NOW)
+        with database.transaction() as tx:
+            unread = inbox.list_unread(
+                tx,
+                changes=[_change(version="old"), _change(version="new"), _change(version="never")],
+                position=position,
+            )
+        assert unread == {1}
+
+
+class TestPark:
+    def test_a_parked_change_shows_place_and_remedy_and_can_be_replayed_once(self, database):
+        with database.transaction() as tx:
+            inbox.accept_changes(tx, changes=[_change(payload=b'{"Email": 5}')], now=NOW)
+        change_id = _read(database).changes[0].change_id
+        parked = ParkedChange(
+            change_id=change_id, code="not_text", field="Email", message="Found 5.", remedy="Send text."
+        )
+        with database.transaction() as tx:
+            inbox.park_changes(tx, parked=[parked, parked], now=NOW)
+        with database.transaction() as tx:
+            [item] = inbox.list_parked(tx)
+            assert (item.field, item.remedy, item.payload_excerpt) == ("Email", "Send text.", '{"Email": 5}')
+            assert inbox.count_parked(tx) == {"crm": 1}
+            assert inbox.replay_parked(tx, now=NOW) == [change_id]
+            assert inbox.replay_parked(tx, now=NOW) == []
+            assert inbox.list_parked(tx) == []
+        assert len(_read(database).changes) == 2
+
+    def test_a_discarded_change_stays_in_the_log_and_leaves_the_list(self, database):
+        with database.transaction() as tx:
+            inbox.accept_changes(tx, changes=[_change()], now=NOW)
+        change_id = _read(database).changes[0].change_id
+        with database.transaction() as tx:
+            inbox.park_changes(tx, parked=[ParkedChange(change_id=change_id, code="x", message="m")], now=NOW)
+            assert inbox.discard_parked(tx, change_ids=[change_id], actor="steward", now=NOW) == 1
+            assert inbox.replay_parked(tx, now=NOW) == []

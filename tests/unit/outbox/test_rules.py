@@ -1,0 +1,67 @@
+"""Three-way comparison: what was sent, what they made of it, what they hold, what we want."""
+
+from datetime import timedelta
+
+from comity.outbox import rules
+from comity.outbox.types import Base
+from tests.conftest import NOW
+
+
+def _base(**fields):
+    return Base(record_id=1, fields=fields, written_at=NOW, writes_in_hour=1, hour_started_at=NOW)
+
+
+def _plan(candidates, theirs, base=None, is_same=None):
+    return rules.plan_fields(candidates=candidates, theirs=theirs, is_same=is_same or {}, base=base)
+
+
+class TestPlanCandidates:
+    def test_without_a_base_everything_is_to_be_compared(self):
+        assert rules.plan_candidates({"a": 1}, None) == {"a": 1}
+
+    def test_what_was_sent_already_is_no_candidate(self):
+        base = _base(a={"sent": 1, "stored": 1}, b={"sent": 1, "stored": 1})
+        assert rules.plan_candidates({"a": 1, "b": 2, "c": 3}, base) == {"b": 2, "c": 3}
+
+
+class TestPlanFields:
+    def test_writes_where_they_hold_something_else(self):
+        plan = _plan({"city": "Ulm"}, {"city": "Bonn"})
+        assert (plan.writes, plan.agreed) == ({"city": "Ulm"}, {})
+
+    def test_writes_nothing_where_they_hold_what_we_want(self):
+        plan = _plan({"city": "Ulm"}, {"city": "Ulm"})
+        assert (plan.writes, plan.agreed) == ({}, {"city": "Ulm"})
+
+    def test_same_once_normalised_is_agreed(self):
+        plan = _plan({"email": "A@b.example"}, {"email": "a@b.example"}, is_same={"email": True})
+        assert plan.writes == {}
+
+    def test_does_not_repeat_what_they_cut_short(self):
+        base = _base(name={"sent": "Maximiliane", "stored": "Maximi"})
+        assert _plan({"name": "Maximiliane"}, {"name": "Maximi"}, base).writes == {}
+        assert _plan({"name": "Maximiliane"}, {"name": "Max"}, base).writes == {"name": "Maximiliane"}
+
+    def test_a_field_they_do_not_show_is_written(self):
+        assert _plan({"tier": "Gold"}, {}).writes == {"tier": "Gold"}
+
+
+class TestPlanRetry:
+    def test_waits_longer_each_time_and_ends(self):
+        waits = [rules.plan_retry(attempts=n, now=NOW, after_seconds=None) for n in range(rules.ATTEMPTS_MAX)]
+        assert waits[-1] is None
+        times = waits[:-1]
+        assert times == sorted(times)
+
+    def test_is_never_earlier_than_asked(self):
+        assert rules.plan_retry(attempts=0, now=NOW, after_seconds=90) == NOW + timedelta(seconds=90)
+
+
+class TestIsPingPong:
+    def test_only_within_the_hour(self):
+        busy = Base(
+            record_id=1, fields={}, written_at=NOW, writes_in_hour=rules.WRITES_IN_HOUR_MAX, hour_started_at=NOW
+        )
+        assert rules.is_ping_pong(busy, now=NOW)
+        assert not rules.is_ping_pong(busy, now=NOW + timedelta(hours=2))
+        assert not rules.is_ping_pong(None, now=NOW)
