@@ -43,7 +43,7 @@ def load(tx: Tx, *, frame: "DataFrame", model: ProfileModel, now: datetime) -> B
         record_count = store.copy_observations(
             tx,
             columns=prepared.columns,
-            types=[*("int8", "bytea", "text", "text", "text"), *_types(attributes)],
+            types=[*("int8", "bytea", "text", "text", "text"), *_types(prepared, attributes)],
             rows=_rows(prepared),
         )
         if is_first:
@@ -73,7 +73,10 @@ def _attributes_of(frame: "DataFrame", model: ProfileModel) -> list[Attribute]:
 
 
 def _prepared(frame: "DataFrame", attributes: list[Attribute]) -> "DataFrame":
-    """Lay out the columns of the observation table: value, time and time seen empty of each attribute."""
+    """Lay out the columns of the observation table: value, time and, where some are empty, time seen empty.
+
+    The records of a profile lie together, which later batches profit from.
+    """
     import polars as pl
 
     changed_at = _microseconds(pl.col(CHANGED_AT))
@@ -86,8 +89,9 @@ def _prepared(frame: "DataFrame", attributes: list[Attribute]) -> "DataFrame":
         cells += [
             _wire(value, attribute.type).alias(attribute.name),
             pl.when(value.is_not_null()).then(changed_at).alias(f"{attribute.name}__at"),
-            pl.when(value.is_null()).then(changed_at).alias(f"{attribute.name}__seen"),
         ]
+        if frame[attribute.name].null_count():
+            cells.append(pl.when(value.is_null()).then(changed_at).alias(f"{attribute.name}__seen"))
     return frame.sort("profile_id").select(*keys, *cells)
 
 
@@ -105,8 +109,9 @@ def _microseconds(value: "Expr") -> "Expr":
     return value.dt.epoch("us") - EPOCH_MICROSECONDS
 
 
-def _types(attributes: list[Attribute]) -> list[str]:
-    return [each for attribute in attributes for each in (_WIRE_TYPES.get(attribute.type, "text"), "int8", "int8")]
+def _types(prepared: "DataFrame", attributes: list[Attribute]) -> list[str]:
+    values = {attribute.name: _WIRE_TYPES.get(attribute.type, "text") for attribute in attributes}
+    return [values.get(column, "int8") for column in prepared.columns[len(KEYS) :]]
 
 
 def _rows(frame: "DataFrame") -> Iterator[tuple[Any, ...]]:

@@ -3,13 +3,13 @@
 Built from inside out, one select around the other:
 
 1. the observations, with system, stream and external id as the order that breaks ties;
-2. where an entry compares by two things (rank of the system, then time), the best of the first one in the profile;
-3. one row a profile: all values of an attribute as an array in tie order, and for each entry the position of the
-   winner in it, which is the first one with the greatest key;
+2. for each entry what the winner has: where an entry compares by two things (rank of the system, then time) the best
+   of the first one in the profile, then the best of the second one among those;
+3. one row a profile: for each entry the value of the first record, in the order that breaks ties, that has just that;
 4. the values of the units that have no conditions;
 5. the values of the others, whose conditions see those of step 4.
 
-One sort serves all. The sort order is total, so the outcome does not depend on the order of arrival.
+One sort serves all. Its order is total, so the outcome does not depend on the order of arrival.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ WHOLE = f"partition by profile_id order by {TIE} rows between unbounded precedin
 """The whole profile as a window, in the order the aggregates want as well, so that rows are sorted once."""
 
 ONCE = "offset 0"
-"""Keeps the planner from folding the selects into one, which would compute the winners again for every use."""
+"""Keeps the planner from folding the selects into one, which would compute the values again for every use."""
 
 _MERGE_AGGREGATES = {
     MergeKind.LONGEST: "max",
@@ -45,13 +45,11 @@ class Pick(msgspec.Struct, frozen=True, kw_only=True):
     first: str | None
     aggregate: str
     second: str
-    is_partial: bool
 
 
 def pick_of(unit: Unit, entry: Entry) -> Pick | None:
     """Say how the entry picks a winner; None for a union, which has none."""
     time = time_of(unit)
-    is_partial = bool(entry.systems) and entry.rule is not RuleKind.SYSTEM_OF_RECORD
     takes_part = f"{time} is not null"
     if entry.rule is RuleKind.MERGE:
         if entry.merge is None or entry.merge is MergeKind.UNION:
@@ -59,21 +57,13 @@ def pick_of(unit: Unit, entry: Entry) -> Pick | None:
         value = names.column(unit.members[0])
         takes_part = f"{value} is not null{_listed(entry)}"
         first = f"length({value})" if entry.merge is MergeKind.LONGEST else value
-        return Pick(
-            takes_part=takes_part,
-            first=first,
-            aggregate=_MERGE_AGGREGATES[entry.merge],
-            second=time,
-            is_partial=is_partial,
-        )
+        return Pick(takes_part=takes_part, first=first, aggregate=_MERGE_AGGREGATES[entry.merge], second=time)
     if entry.rule is RuleKind.SYSTEM_OF_RECORD:
-        return Pick(takes_part=takes_part, first=rank_of(entry), aggregate="min", second=time, is_partial=is_partial)
+        return Pick(takes_part=takes_part, first=rank_of(entry), aggregate="min", second=time)
     if entry.systems:
         takes_part += _listed(entry)
-        return Pick(
-            takes_part=takes_part, first=time, aggregate="max", second=f"-{rank_of(entry)}", is_partial=is_partial
-        )
-    return Pick(takes_part=takes_part, first=None, aggregate="max", second=time, is_partial=is_partial)
+        return Pick(takes_part=takes_part, first=time, aggregate="max", second=f"-{rank_of(entry)}")
+    return Pick(takes_part=takes_part, first=None, aggregate="max", second=time)
 
 
 def time_of(unit: Unit) -> str:
@@ -101,55 +91,74 @@ def explain(attributes: Sequence[Attribute], units: Sequence[Unit], *, unit: Uni
     """Return a select of all that bears on one attribute of one profile, out of the very decision.
 
     Its row holds arrays over the records in tie order (ids, systems, streams, external ids, times, values), the
-    position of each entry's winner, whether each entry's condition holds, the value decided and the value stored.
+    winner of each entry by record id, whether each entry's condition holds, the value decided and the value stored.
     """
     decision = _Decision(attributes, units)
-    number = decision.place[unit.name]
     winners = [
-        "null" if pick_of(unit, entry) is None else f"d.i__{number}_{place}" for place, entry in enumerate(unit.entries)
+        decision.first_of("record_id", unit, entry) if pick_of(unit, entry) else "null" for entry in unit.entries
     ]
     held = [f"coalesce({entry.condition}, false)" if entry.condition else "true" for entry in unit.entries]
     value = names.column(member)
-    said = [f"array_agg({item} order by {TIE}) as {name}" for name, item in _said(unit)]
+    said = {
+        "records__": "record_id",
+        "systems__": "system",
+        "streams__": "stream",
+        "external_ids__": "external_id",
+        "times__": time_of(unit),
+        "values__": decision.element(member),
+    }
+    extra = [f"array_agg({item} order by {TIE}) as {name}" for name, item in said.items()]
+    extra.append(f"array[{', '.join(winners)}]::bigint[] as winners__")
+    listed = ", ".join(f"d.{name}" for name in said)
     return (
-        f"select d.records__, d.systems__, d.streams__, d.external_ids__, d.times__, d.{_values(member)},\n"  # noqa: S608 - quoted by `names`.
-        f"    array[{', '.join(winners)}]::int[], d.held__, d.{value}, g.{value}\n"
+        f"select {listed},\n"  # noqa: S608 - quoted by `names`.
+        f"    d.winners__, d.held__, d.{value}, g.{value}\n"
         f"from (select *, array[{', '.join(held)}] as held__ from (\n"
-        f"{decision.select(scope, said)}\n) as decided) as d left join profile.golden g on g.profile_id = d.profile_id"
+        f"{decision.select(scope, extra)}\n) as decided) as d left join profile.golden g on g.profile_id = d.profile_id"
     )
 
 
-def _said(unit: Unit) -> list[tuple[str, str]]:
-    return [
-        ("records__", "record_id"),
-        ("systems__", "system"),
-        ("streams__", "stream"),
-        ("external_ids__", "external_id"),
-        ("times__", time_of(unit)),
-    ]
-
-
 class _Decision:
-    """Inner columns: `v__A` values of A, and of entry M of unit N: `i__N_M` winner, `u__N_M` union, `b__N_M` best.
+    """Inner columns of entry M of unit N: `b__N_M` and `k__N_M` what the winner has, `v__N_M_A` its value of A.
 
     No attribute has two underscores in a row, so none is called like an inner column.
     """
 
     def __init__(self, attributes: Sequence[Attribute], units: Sequence[Unit]) -> None:
-        self.attributes = attributes
-        self.units = units
         self.types = {attribute.name: attribute.type for attribute in attributes}
+        self.units = units
         self.place = {unit.name: number for number, unit in enumerate(units)}
 
     def select(self, scope: str, extra: Sequence[str] = ()) -> str:
         """Wrap step around step; `extra` is gathered as well."""
-        text = self._best(self._ordered(scope))
         gathered = _lines([*self._gathered(), *extra])
+        text = self._compared(self._ordered(scope))
         text = f"select profile_id,\n    {gathered}\nfrom (\n{text}\n) as compared\ngroup by profile_id {ONCE}"
         text = self._valued(text, is_conditional=False)
         if any(unit.is_conditional for unit in self.units):
             text = self._valued(text, is_conditional=True)
         return text
+
+    def element(self, member: str) -> str:
+        """Return a value as an array element; tags travel as text, since unequal arrays do not fit into one."""
+        column = names.column(member)
+        return f"{column}::text" if self.types[member] is AttributeType.TAGS else column
+
+    def first_of(self, item: str, unit: Unit, entry: Entry) -> str:
+        """Return the aggregate that takes something from the winner; null when nobody takes part."""
+        suffix, pick = self._suffix(unit, entry), pick_of(unit, entry)
+        if pick is None:
+            tags = names.column(unit.members[0])
+            return f"array_agg({item} order by {TIE}) filter (where {tags} is not null{_listed(entry)})"
+        is_winner = [*self._is_first_best(suffix, pick), f"{pick.second} = k__{suffix}"]
+        return f"(array_agg({item} order by {TIE}) filter (where {' and '.join(is_winner)}))[1]"
+
+    def _suffix(self, unit: Unit, entry: Entry) -> str:
+        return f"{self.place[unit.name]}_{unit.entries.index(entry)}"
+
+    def _is_first_best(self, suffix: str, pick: Pick) -> list[str]:
+        conditions = [] if pick.takes_part == f"{pick.second} is not null" else [pick.takes_part]
+        return conditions if pick.first is None else [*conditions, f"{pick.first} = b__{suffix}"]
 
     def _ordered(self, scope: str) -> str:
         said = [each for name in self.types for each in (names.column(name), names.at(name))]
@@ -159,40 +168,41 @@ class _Decision:
             f"from profile.observation\nwhere {scope}"
         )
 
-    def picks(self) -> list[tuple[str, Pick]]:
-        """All picks with the suffix of their inner columns."""
-        found = [
-            (f"{number}_{place}", pick_of(unit, entry))
-            for number, unit in enumerate(self.units)
-            for place, entry in enumerate(unit.entries)
+    def _compared(self, inner: str) -> str:
+        picks = [
+            (self._suffix(unit, entry), pick)
+            for unit in self.units
+            for entry in unit.entries
+            if (pick := pick_of(unit, entry)) is not None
         ]
-        return [(suffix, pick) for suffix, pick in found if pick is not None]
-
-    def _best(self, inner: str) -> str:
-        best = [
-            f"{pick.aggregate}({pick.first}) filter (where {pick.takes_part}) over same as b__{suffix}"
-            for suffix, pick in self.picks()
+        firsts = [
+            f"{pick.aggregate}({pick.first}) filter (where {pick.takes_part}) over whole as b__{suffix}"
+            for suffix, pick in picks
             if pick.first is not None
         ]
-        if not best:
-            return inner
-        listed = _lines(best)
-        return f"select *,\n    {listed}\nfrom (\n{inner}\n) as ordered\nwindow same as ({WHOLE})"
+        seconds = [
+            f"max({pick.second}){self._filter(suffix, pick)} over whole as k__{suffix}" for suffix, pick in picks
+        ]
+        for windows in (firsts, seconds):
+            if windows:
+                listed = _lines(windows)
+                inner = f"select *,\n    {listed}\nfrom (\n{inner}\n) as ordered\nwindow whole as ({WHOLE})"
+        return inner
+
+    def _filter(self, suffix: str, pick: Pick) -> str:
+        conditions = self._is_first_best(suffix, pick)
+        return f" filter (where {' and '.join(conditions)})" if conditions else ""
 
     def _gathered(self) -> list[str]:
-        gathered = [
-            f"array_agg({_elements(attribute)} order by {TIE}) as {_values(attribute.name)}"
-            for attribute in self.attributes
+        return [
+            f"{self.first_of(self.element(member), unit, entry)} as {self._value_name(unit, entry, member)}"
+            for unit in self.units
+            for entry in unit.entries
+            for member in unit.members
         ]
-        gathered += [f"{_position(suffix, pick)} as i__{suffix}" for suffix, pick in self.picks()]
-        gathered += [
-            f"array_agg({names.column(unit.members[0])}::text order by {TIE}) filter (where "
-            f"{names.column(unit.members[0])} is not null{_listed(entry)}) as u__{number}_{place}"
-            for number, unit in enumerate(self.units)
-            for place, entry in enumerate(unit.entries)
-            if pick_of(unit, entry) is None
-        ]
-        return gathered
+
+    def _value_name(self, unit: Unit, entry: Entry, member: str) -> str:
+        return names.column(f"v__{self._suffix(unit, entry)}_{member}")
 
     def _valued(self, inner: str, *, is_conditional: bool) -> str:
         chosen = [
@@ -205,50 +215,25 @@ class _Decision:
         return f"select *,\n    {_lines(chosen)}\nfrom (\n{inner}\n) as {label}" if chosen else inner
 
     def _value(self, unit: Unit, member: str) -> str:
-        values = [self._entry_value(unit, place, member) for place in range(len(unit.entries))]
         cases = [
-            f"when {entry.condition} then {value}"
-            for entry, value in zip(unit.entries, values, strict=True)
+            f"when {entry.condition} then {self._entry_value(unit, entry, member)}"
+            for entry in unit.entries
             if entry.condition is not None
         ]
-        return f"case {' '.join(cases)} else {values[-1]} end" if cases else values[0]
+        value = self._entry_value(unit, unit.entries[-1], member)
+        return f"case {' '.join(cases)} else {value} end" if cases else value
 
-    def _entry_value(self, unit: Unit, place: int, member: str) -> str:
-        suffix = f"{self.place[unit.name]}_{place}"
-        if pick_of(unit, unit.entries[place]) is None:
-            return _union(f"u__{suffix}")
-        element = f"{_values(member)}[i__{suffix}]"
-        return f"{element}::text[]" if self.types[member] is AttributeType.TAGS else element
-
-
-def _values(name: str) -> str:
-    return names.column(f"v__{name}")
-
-
-def _elements(attribute: Attribute) -> str:
-    # Arrays of different lengths do not fit into one array, so tags travel as text.
-    name = names.column(attribute.name)
-    return f"{name}::text" if attribute.type is AttributeType.TAGS else name
-
-
-def _position(suffix: str, pick: Pick) -> str:
-    """Position of the winner; without candidates that of some record that has no value.
-
-    Where an entry leaves systems out there may be none such, so it is null.
-    """
-    conditions = [pick.takes_part] if pick.takes_part != f"{pick.second} is not null" else []
-    if pick.first is not None:
-        conditions.append(f"{pick.first} = b__{suffix}")
-    key = f"case when {' and '.join(conditions)} then {pick.second} end" if conditions else pick.second
-    position = f"array_position(array_agg({key} order by {TIE}), max({key}))"
-    return f"case when bool_or({pick.takes_part}) then {position} end" if pick.is_partial else position
+    def _entry_value(self, unit: Unit, entry: Entry, member: str) -> str:
+        name = self._value_name(unit, entry, member)
+        if pick_of(unit, entry) is None:
+            return _union(name)
+        return f"{name}::text[]" if self.types[member] is AttributeType.TAGS else name
 
 
 def _union(arrays: str) -> str:
-    return (
-        f'case when {arrays} is not null then coalesce((select array_agg(distinct tag collate "C" order by '  # noqa: S608 - quoted by `names`.
-        f"tag collate \"C\") from unnest({arrays}) as said, unnest(said::text[]) as tag), '{{}}') end"
-    )
+    tags = f"from unnest({arrays}) as said, unnest(said::text[]) as tag"
+    union = f'array_agg(distinct tag collate "C" order by tag collate "C") {tags}'
+    return f"case when {arrays} is not null then coalesce((select {union}), '{{}}') end"
 
 
 def _lines(items: Sequence[str]) -> str:

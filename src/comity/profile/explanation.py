@@ -45,7 +45,7 @@ def explain(
     ]
     place = next(number for number, is_held in enumerate(held) if is_held)
     entry = unit.entries[place]
-    winner = _winner(said, winners[place])
+    winner = next((each for each in said if each.record_id == winners[place]), None)
     candidates = [_judged(each, winner, entry) for each in said]
     return Explanation(
         profile_id=profile_id,
@@ -90,13 +90,6 @@ def _tags(text: str | None) -> list[str] | None:
         else:
             element += letter
     return [*tags, element] if text != "{}" else []
-
-
-def _winner(said: Sequence[_Said], position: int | None) -> _Said | None:
-    """Of records that never had a value none wins, wherever the decision points."""
-    if position is None or said[position - 1].changed_at is None:
-        return None
-    return said[position - 1]
 
 
 def _judged(said: _Said, winner: _Said | None, entry: Entry) -> Candidate:

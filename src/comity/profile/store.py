@@ -19,6 +19,12 @@ _sql = SqlFolder(__package__)
 
 LOOK_UP_TYPES = (AttributeType.EMAIL, AttributeType.PHONE)
 ATTEMPTS_MAX = 10
+DROP_INDEXES = """
+drop index profile.observation_by_profile;
+alter table profile.observation drop constraint observation_pkey
+"""
+CREATE_PRIMARY_KEY = "alter table profile.observation add constraint observation_pkey primary key (record_id)"
+CREATE_BY_PROFILE = "create index observation_by_profile on profile.observation (profile_id)"
 SORT_MEMORY = "512MB"
 """What one big sort may take, so that it stays in memory."""
 
@@ -209,15 +215,17 @@ def find_profiles(tx: Tx, *, attribute: Attribute, value: Any, found_max: int) -
 @contextmanager
 def bulk_load(tx: Tx, *, attributes: Sequence[Attribute]) -> Generator[bool]:
     """Take the indexes away while empty tables are filled; yield True when they were empty."""
+    execute_text(tx, "lock table profile.observation, profile.golden in exclusive mode")
     is_first = bool(_sql.is_empty.value(tx))
     if is_first:
-        execute_text(tx, "drop index if exists profile.observation_by_profile")
+        execute_text(tx, DROP_INDEXES)
         for attribute in attributes:
             if attribute.type in LOOK_UP_TYPES:
                 execute_text(tx, f"drop index if exists profile.{_look_up_index(attribute)}")
     yield is_first
     if is_first:
-        execute_text(tx, "create index observation_by_profile on profile.observation (profile_id)")
+        execute_text(tx, CREATE_PRIMARY_KEY)
+        execute_text(tx, CREATE_BY_PROFILE)
         _create_look_up_indexes(tx, attributes)
 
 
