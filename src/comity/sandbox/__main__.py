@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from types import FrameType
 
 import msgspec
 
@@ -27,8 +28,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--webhook-ca", type=Path, help="HubSpot: authority to trust when delivering webhooks")
     chosen = parser.parse_args(arguments)
     stopped = threading.Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopped.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
+        signal.signal(number, stop)
     sandbox = serve(
         kind=chosen.kind,
         port=chosen.port,

@@ -1,6 +1,8 @@
 """The ASGI application round a simulator: vendor calls, faults, and the `/_sandbox` admin routes."""
 
 import asyncio
+import sys
+import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -65,13 +67,20 @@ class Application:
         request.is_locked = any(fault.kind == "lock" for fault in faults)
         ending = next((fault for fault in faults if fault.kind in {"status", "drop"}), None)
         if ending is None:
-            await _send(send, self._simulator.answer(request))
+            await _send(send, self._answer(request))
         elif ending.kind == "status":
             await _send(send, _fault_answer(ending))
         else:
             if ending.is_applied:
-                self._simulator.answer(request)
+                self._answer(request)
             await _drop(send)
+
+    def _answer(self, request: Request) -> Response:
+        try:
+            return self._simulator.answer(request)
+        except Exception:  # noqa: BLE001 - a fault of the simulator must be seen, not kill the server.
+            traceback.print_exc(file=sys.stderr)
+            return answer(500, {"message": "The sandbox itself failed; see its standard error."})
 
     def _answer_admin(self, request: Request) -> Response:
         handler = self._admin.find(request)

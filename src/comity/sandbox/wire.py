@@ -8,8 +8,6 @@ import msgspec
 
 JsonObject = dict[str, Any]
 
-METHOD_ANY = "*"
-
 
 class Request(msgspec.Struct, kw_only=True):
     """One call as a simulator sees it: path segments decoded one by one, so that %2F stays inside its segment."""
@@ -29,6 +27,10 @@ class Request(msgspec.Struct, kw_only=True):
         """Return the first value of a query argument, or None."""
         values = self.query.get(name)
         return values[0] if values else None
+
+    def has_flag(self, name: str) -> bool:
+        """True when a query argument says true, in whatever case (clients differ)."""
+        return (self.argument(name) or "").lower() == "true"
 
     def arguments(self, name: str) -> list[str]:
         """Return a list argument, given as repeated arguments, as a comma list, or both."""

@@ -36,7 +36,7 @@ class HubSpot:
         """Start an account without customers."""
         self.tally = Tally()
         self.public_url = ""
-        self.token = f"pat-eu1-{ids.uuid7(clock.now())}"
+        self.token = f"pat-eu1-{ids.token(18)}"
         self.client_secret: str | None = ids.token(18)
         self._clock = clock
         self._is_strict = options.has_documented_limits

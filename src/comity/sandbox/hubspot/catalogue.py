@@ -73,6 +73,10 @@ def _contacts(*, has_loyalty_fields: bool) -> ObjectType:
                 # Unique by nature, not by definition: `hasUniqueValue` is false in the vendor's answer as well.
                 Property(name="email", label="Email", group=group),
                 Property(
+                    name="hs_additional_emails", label="Additional email addresses", type="enumeration",
+                    field_type="checkbox", group=group, is_read_only=True,
+                ),
+                Property(
                     name="lifecyclestage", label="Lifecycle Stage", type="enumeration", field_type="radio", group=group,
                     options=_LIFECYCLE,
                 ),

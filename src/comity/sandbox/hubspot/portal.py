@@ -107,7 +107,7 @@ class Portal:
         self.collections = {
             name: Collection(kind) for name, kind in build_catalogue(has_loyalty_fields=has_loyalty_fields).items()
         }
-        self.emit: EventSink = lambda *_: None
+        self.emit: EventSink = _ignore
 
     def collection(self, name: str) -> Collection | None:
         """Return the records of a type given as contacts, contact or 0-1, or None."""
@@ -211,6 +211,10 @@ class Portal:
             updated_at=now,
             merges=primary.merges + loser.merges + 1,
         )
+        extra = dict.fromkeys([*_emails(primary), *_emails(loser)])
+        extra.pop(merged.properties.get("email", ""), None)
+        if extra:
+            merged.properties["hs_additional_emails"] = ";".join(extra)
         for old_id in (primary_id, loser_id):
             collection.forwards[old_id] = merged.record_id
         self._stamp(collection.kind, merged)
@@ -231,11 +235,9 @@ class Portal:
         properties = collection.kind.properties
         staged: list[dict[str, str]] = []
         for row in rows:
-            unknown = next(
-                (name for name in row if name not in properties and name not in {"id", "hs_object_id"}), None
-            )
+            unknown = sorted(set(row) - set(properties) - {"id"})
             if unknown:
-                raise ValueError(f"{collection.kind.name} has no property {unknown}.")
+                raise ValueError(f"{collection.kind.name} has no property {unknown[0]}.")
             staged.append({name: text for name, text in row.items() if text})
         begin = self._clock.now() - timedelta(days=SEEDED_STAMP_DAYS)
         step = timedelta(days=SEEDED_STAMP_DAYS) / max(len(staged), 1)
@@ -289,20 +291,21 @@ class Portal:
         self, collection: Collection, record: Record, *, old: Record | None = None, is_indexed_now: bool = False
     ) -> None:
         for name, index in collection.keys.items():
-            before, after = (old.properties.get(name) if old else None), record.properties.get(name)
-            if before != after and before is not None and index.get(fold(before)) == record.record_id:
-                del index[fold(before)]
-            if after is not None:
-                index.setdefault(fold(after), record.record_id)
+            after = _key_values(record, name)
+            for value in _key_values(old, name) if old else []:
+                if value not in after and index.get(fold(value)) == record.record_id:
+                    del index[fold(value)]
+            for value in after:
+                index.setdefault(fold(value), record.record_id)
         collection.live[record.record_id] = record
         self._index(collection, record.record_id, record, is_now=is_indexed_now)
 
     def _take_out(self, collection: Collection, record_id: str) -> Record:
         record = collection.live.pop(record_id)
         for name, index in collection.keys.items():
-            value = record.properties.get(name)
-            if value is not None and index.get(fold(value)) == record_id:
-                del index[fold(value)]
+            for value in _key_values(record, name):
+                if index.get(fold(value)) == record_id:
+                    del index[fold(value)]
         self._index(collection, record_id, None, is_now=False)
         return msgspec.structs.replace(record)
 
@@ -342,9 +345,26 @@ class Portal:
         self.emit(collection.kind.name, kind, record_id, event)
 
 
+def _ignore(_type_name: str, _kind: str, _record_id: str, _detail: JsonObject) -> None:
+    """Drop an event: nobody listens yet."""
+
+
 def fold(value: str) -> str:
     """Return the form in which two values of a unique property are the same."""
     return value.strip().casefold()
+
+
+def _emails(record: Record) -> list[str]:
+    """List the addresses of a contact: its own, then those it got by merges."""
+    own, extra = record.properties.get("email"), record.properties.get("hs_additional_emails", "")
+    return [value for value in (own, *extra.split(";")) if value]
+
+
+def _key_values(record: Record, name: str) -> list[str]:
+    if name == "email":
+        return _emails(record)
+    value = record.properties.get(name)
+    return [] if value is None else [value]
 
 
 def _merged_ids(record: Record) -> list[str]:

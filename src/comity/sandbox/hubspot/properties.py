@@ -117,12 +117,9 @@ def normalise(definition: Property, value: Any) -> str | None:
     """Return one value as it is stored; blank clears. Raises ValueError(code, message)."""
     if value is None:
         return None
-    if isinstance(value, bool):
-        text = "true" if value else "false"
-    elif isinstance(value, str | int | float):
-        text = str(value)
-    else:
-        raise ValueError("INVALID_TYPE", f"{definition.name} must be a string")
+    if not isinstance(value, str | int | float):
+        raise ValueError("INVALID_TYPE", f"{definition.name} must be a string")  # noqa: TRY004 - the caller reads a code and a message.
+    text = str(value).lower() if isinstance(value, bool) else str(value)
     bare = text.strip()
     if not bare:
         return None

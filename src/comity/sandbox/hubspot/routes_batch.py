@@ -95,7 +95,7 @@ class BatchRoutes:
         refuse_history([str(name) for name in as_list(body.get("propertiesWithHistory")) or []])
         names = [str(name) for name in as_list(body.get("properties")) or []]
         id_property = str(body["idProperty"]) if body.get("idProperty") else None
-        is_archived = request.argument("archived") == "true"
+        is_archived = request.has_flag("archived")
         results: dict[str, JsonObject] = {}
         missing: list[str] = []
         for item in _inputs(body):

@@ -92,7 +92,7 @@ class ObjectRoutes:
         collection = find_collection(self._portal, request)
         refuse_history(request.arguments("propertiesWithHistory"))
         names = request.arguments("properties")
-        if request.argument("archived") == "true":
+        if request.has_flag("archived"):
             record = collection.archived.get(request.params["id"])
             if record is None:
                 raise not_found(request.params["id"])
@@ -112,7 +112,7 @@ class ObjectRoutes:
         limit, after = request.argument("limit") or "10", request.argument("after") or "0"
         if not limit.isdigit() or not 1 <= int(limit) <= PAGE_MAX or not after.isdigit():
             raise refuse(400, "VALIDATION_ERROR", f"limit must be 1 to {PAGE_MAX} and after a number")
-        is_archived = request.argument("archived") == "true"
+        is_archived = request.has_flag("archived")
         records = collection.archived if is_archived else collection.live
         names = request.arguments("properties")
         start = bisect.bisect_left(collection.numbers, int(after))

@@ -80,32 +80,39 @@ def _compile(collection: Collection, item: JsonObject) -> Test:
         raise _bad(f"Property {name} does not exist")
     if operator not in OPERATORS:
         raise _bad(f"{operator} is not an operator")
-    if operator == "HAS_PROPERTY":
-        return lambda row: name in row
-    if operator == "NOT_HAS_PROPERTY":
-        return lambda row: name not in row
+    if operator in {"HAS_PROPERTY", "NOT_HAS_PROPERTY"}:
+        return _compile_presence(name, is_present=operator == "HAS_PROPERTY")
     if operator in {"IN", "NOT_IN"}:
-        values = as_list(item.get("values"))
-        if not values:
-            raise _bad(f"{operator} needs values")
-        wanted = {_comparable(definition, value) for value in values}
-        if operator == "IN":
-            return lambda row: name in row and _stored(definition, row[name]) in wanted
-        return lambda row: name in row and _stored(definition, row[name]) not in wanted
+        return _compile_membership(definition, as_list(item.get("values")) or [], is_in=operator == "IN")
     if item.get("value") is None:
         raise _bad(f"{operator} needs a value")
     if operator in {"CONTAINS_TOKEN", "NOT_CONTAINS_TOKEN"}:
-        match = _token_pattern(str(item["value"]))
-        if operator == "CONTAINS_TOKEN":
-            return lambda row: name in row and match(row[name])
-        return lambda row: name not in row or not match(row[name])
-    wanted_value = _comparable(definition, item["value"])
-    if operator == "BETWEEN":
-        if item.get("highValue") is None:
-            raise _bad("BETWEEN needs a highValue")
-        high = _comparable(definition, item["highValue"])
-        return lambda row: name in row and wanted_value <= _stored(definition, row[name]) <= high
-    return _compile_order(definition, operator, wanted_value)
+        return _compile_token(name, str(item["value"]), is_in=operator == "CONTAINS_TOKEN")
+    wanted = _comparable(definition, item["value"])
+    if operator != "BETWEEN":
+        return _compile_order(definition, operator, wanted)
+    if item.get("highValue") is None:
+        raise _bad("BETWEEN needs a highValue")
+    high = _comparable(definition, item["highValue"])
+    return lambda row: name in row and wanted <= _stored(definition, row[name]) <= high
+
+
+def _compile_presence(name: str, *, is_present: bool) -> Test:
+    return lambda row: (name in row) is is_present
+
+
+def _compile_membership(definition: Property, values: list[Any], *, is_in: bool) -> Test:
+    if not values:
+        raise _bad("IN and NOT_IN need values")
+    name, wanted = definition.name, {_comparable(definition, value) for value in values}
+    return lambda row: name in row and (_stored(definition, row[name]) in wanted) is is_in
+
+
+def _compile_token(name: str, value: str, *, is_in: bool) -> Test:
+    match = _token_pattern(value)
+    if is_in:
+        return lambda row: name in row and match(row[name])
+    return lambda row: name not in row or not match(row[name])
 
 
 def _compile_order(definition: Property, operator: str, wanted: Any) -> Test:

@@ -117,15 +117,15 @@ class Deliveries:
         with self._changed:
             while True:
                 now = time.monotonic()
-                if self._drain_until is not None and (not self._waiting or now > self._drain_until):
+                if self._drain_until is not None and (not self._target or not self._waiting or now > self._drain_until):
                     self.counts["lost"] += len(self._waiting)
                     self._waiting.clear()
                     return []
                 is_ready = self._waiting and self._target and self._waiting[0].due_at <= now
                 if is_ready:
                     break
-                pause = max(self._waiting[0].due_at - now, 0.001) if self._waiting else None
-                self._changed.wait(min(pause, 0.2) if pause is not None and self._drain_until else pause)
+                pause = max(self._waiting[0].due_at - now, 0.001) if self._waiting and self._target else None
+                self._changed.wait(pause)
             batch: list[Delivery] = []
             while self._waiting and len(batch) < EVENTS_MAX and self._waiting[0].due_at <= now:
                 batch.append(heapq.heappop(self._waiting))
@@ -161,13 +161,14 @@ class Deliveries:
     def _retry(self, batch: list[Delivery]) -> None:
         now = time.monotonic()
         for delivery in batch:
-            attempt = delivery.event["attemptNumber"]
+            attempt: int = delivery.event["attemptNumber"]
             if attempt >= len(self._retry_seconds):
                 self.counts["lost"] += 1
                 continue
             self.counts["retried"] += 1
+            pause: float = self._retry_seconds[attempt]
             # While draining there is no time for the full pauses.
-            pause = min(self._retry_seconds[attempt], 0.2) if self._drain_until else self._retry_seconds[attempt]
+            pause = min(pause, 0.2) if self._drain_until else pause
             event = {**delivery.event, "attemptNumber": attempt + 1}
             heapq.heappush(self._waiting, Delivery(now + pause, delivery.number, event))
 

@@ -6,9 +6,9 @@ Implemented, with the section of the vendor's documentation:
   Basic Information*, *sObject Describe*, *sObject Rows* (create, read with `fields`, If-Modified-Since, update,
   delete), *sObject Rows by External ID* (201/200/300, `updateOnly`, the field not allowed in the body), *sObject Get
   Updated*, *sObject Get Deleted* (15 days of recycle bin, 600,000 ids), *Query*, *QueryAll* (pages of 200 to 2000,
-  locators that expire), *sObject Collections* (200 rows, results in input order, `allOrNone`; retrieve 2000), *Composite*
-  (25 calls, 5 of them queries or collections, `@{ref.field}`, `allOrNone`), *Status Codes and Error Responses*,
-  *Headers* (Sforce-Limit-Info, Sforce-Query-Options; other Sforce headers are accepted without effect).
+  locators that expire), *sObject Collections* (200 rows, results in input order, `allOrNone`; retrieve 2000),
+  *Composite* (25 calls, 5 of them queries or collections, `@{ref.field}`, `allOrNone`), *Status Codes and Error
+  Responses*, *Headers* (Sforce-Limit-Info, Sforce-Query-Options; other Sforce headers are accepted without effect).
 - Salesforce Help, *OAuth 2.0 Client Credentials Flow* and *Refresh Token Flow* at `/services/oauth2/token`; the token
   printed at the start works too and does not expire.
 - SOQL and SOSL Reference: field list, COUNT(), FIELDS(), one FROM object, WHERE with = != < <= > >= LIKE IN NOT IN,

@@ -66,17 +66,8 @@ def _system_fields(*, has_owner: bool) -> list[Field]:
         stamp("SystemModstamp", "System Modstamp"),
     ]  # fmt: skip
     if has_owner:
-        fields.append(
-            Field(
-                name="OwnerId",
-                label="Owner ID",
-                type="reference",
-                length=18,
-                nillable=False,
-                defaulted=True,
-                reference_to=("User",),
-            )  # fmt: skip
-        )
+        owner = reference("OwnerId", "Owner ID", "User")
+        fields.append(msgspec.structs.replace(owner, nillable=False, defaulted=True))
     return fields
 
 

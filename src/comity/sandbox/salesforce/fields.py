@@ -132,13 +132,8 @@ def coerce(field: Field, value: Any) -> Any:
 
 
 def _cannot_read(kind: str, value: Any) -> RowFault:
-    token = {
-        bool: f"VALUE_{str(value).upper()}",
-        int: "VALUE_NUMBER_INT",
-        float: "VALUE_NUMBER_FLOAT",
-        str: "VALUE_STRING",
-    }
-    name = token.get(type(value), "START_OBJECT")
+    tokens = {"bool": "VALUE_TRUE", "int": "VALUE_NUMBER_INT", "float": "VALUE_NUMBER_FLOAT", "str": "VALUE_STRING"}
+    name = tokens.get(type(value).__name__, "START_OBJECT")
     message = (
         f"Cannot deserialize instance of {kind} from {name} value {value} or request may be missing a required field"
         " at [line:1, column:2]"
@@ -147,18 +142,18 @@ def _cannot_read(kind: str, value: Any) -> RowFault:
 
 
 def _coerce_text(field: Field, value: Any) -> str | None:
-    if isinstance(value, bool):
-        value = "true" if value else "false"
-    elif isinstance(value, int | float):
-        value = f"{value}"
-    elif not isinstance(value, str):
+    if not isinstance(value, str | int | float):
         raise _cannot_read("string", value)
-    text = value.strip()
+    text = str(value).lower() if isinstance(value, bool) else str(value).strip()
     if not text:
         return None
     if field.length and len(text) > field.length:
         message = f"{field.label}: data value too large: {text} (max length={field.length})"
         raise RowFault("STRING_TOO_LONG", message, fields=[field.name])
+    return _coerce_form(field, text)
+
+
+def _coerce_form(field: Field, text: str) -> str:
     if field.type == "email":
         if not _EMAIL.fullmatch(text):
             message = f"{field.label}: invalid email address: {text}"

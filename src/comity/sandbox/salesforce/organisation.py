@@ -1,6 +1,7 @@
 """An organisation: its objects, records, and what happens when a record is written."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -110,7 +111,7 @@ class Organisation:
     def delete(self, table: Table, record_id: str, *, actor: Actor, master_id: str | None = None) -> None:
         """Put a record into the recycle bin. Raises RowFault."""
         old = self.live(table, record_id)
-        row = {**old, "IsDeleted": True}
+        row: Row = {**old, "IsDeleted": True}
         if master_id:
             row["MasterRecordId"] = master_id
         self._write(table, row, old=old, actor=actor, verb="merged" if master_id else "deleted")
@@ -141,9 +142,29 @@ class Organisation:
             raise RowFault("ENTITY_IS_DELETED", "entity is deleted", status=404)
         return row
 
-    def roll_back(self) -> None:
-        """Put back everything the journal holds."""
-        for table, record_id, old, actor, verb in reversed(self.journal or []):
+    @contextmanager
+    def all_or_none(self, *, is_wanted: bool) -> Generator[list[str]]:
+        """Take back what was written inside when a failure is noted in the list, or raised. May be nested."""
+        failures: list[str] = []
+        if not is_wanted:
+            yield failures
+            return
+        outer = self.journal
+        self.journal = []
+        try:
+            yield failures
+        except BaseException:
+            failures.append("raised")
+            raise
+        finally:
+            done, self.journal = self.journal, outer
+            if failures:
+                self._roll_back(done)
+            elif outer is not None:
+                outer.extend(done)
+
+    def _roll_back(self, journal: "list[tuple[Table, str, Row | None, Actor, str]]") -> None:
+        for table, record_id, old, actor, verb in reversed(journal):
             if old is None:
                 table.drop(record_id)
             else:
@@ -153,7 +174,6 @@ class Organisation:
                 else:
                     table.deleted_at.pop(record_id, None)
             self.tally.writes[actor.origin][verb] -= 1
-        self.journal = None
 
     def load(self, table: Table, rows: Iterable[Mapping[str, str]]) -> int:
         """Load old records: no checks but the form of numbers and flags, stamps spread over the past month."""
@@ -199,7 +219,7 @@ class Organisation:
         return row
 
     def _defaults(self, kind: ObjectType, actor: Actor) -> Row:
-        row = {field.name: False for field in kind.fields.values() if field.type == "boolean" and field.defaulted}
+        row: Row = {field.name: False for field in kind.fields.values() if field.type == "boolean" and field.defaulted}
         if "ownerid" in kind.fields:
             row["OwnerId"] = actor.user_id
         return {**row, **_DEFAULTS.get(kind.name, {})}
@@ -249,7 +269,8 @@ class Organisation:
         if not field or ids is None:
             raise RowFault("INVALID_FIELD", f"{name} needs exactly one external id field of {target.kind.name}")
         if len(ids) != 1:
-            message = f"Foreign key external ID: {given[keys[0]]} not found for field {field.name} in entity {target.kind.name}"
+            value = given[keys[0]]
+            message = f"Foreign key external ID: {value} not found for field {field.name} in entity {target.kind.name}"
             raise RowFault("INVALID_FIELD", message)
         return lookup, ids[0]
 

@@ -52,7 +52,8 @@ class Queries:
         fields = _select_fields(table, query)
         rows = self._match(table, query, has_deleted=has_deleted)
         if query.is_count:
-            return {"totalSize": len(rows), "done": True, "records": []}
+            count = len(rows) if query.limit is None else min(len(rows), query.limit)
+            return {"totalSize": count, "done": True, "records": []}
         for ordering in reversed(query.order):
             _sort(rows, table, ordering)
         if query.offset > OFFSET_MAX:

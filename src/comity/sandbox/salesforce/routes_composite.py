@@ -1,8 +1,7 @@
 """Routes that carry many records or many calls: collections and composite."""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -119,8 +118,7 @@ class CompositeRoutes:
             self._organisation.delete(table, record_id, actor=self._organisation.api)
             return _done(normalise_id(record_id) or record_id)
 
-        is_all_or_none = (request.argument("allOrNone") or "").lower() == "true"
-        return answer(200, self._each(request, ids, write, is_all_or_none=is_all_or_none))
+        return answer(200, self._each(request, ids, write, is_all_or_none=request.has_flag("allOrNone")))
 
     def retrieve(self, request: Request) -> Response:
         """Return records by id, null for those that are not there."""
@@ -155,13 +153,13 @@ class CompositeRoutes:
         is_all_or_none = body.get("allOrNone") is True
         answers: dict[str, Any] = {}
         results: list[JsonObject] = []
-        with self._journal(is_kept=is_all_or_none) as journal:
+        with self._organisation.all_or_none(is_wanted=is_all_or_none) as failures:
             for call in calls:
                 results.append(self._run_one(call, answers, request.headers))
                 if results[-1]["httpStatusCode"] >= 400 and is_all_or_none:
-                    journal.append("failed")
+                    failures.append("failed")
                     break
-        if journal:
+        if failures:
             halted = {
                 "errorCode": "PROCESSING_HALTED",
                 "message": "The transaction was rolled back since another operation in the same transaction failed.",
@@ -213,35 +211,23 @@ class CompositeRoutes:
         self, request: Request, items: list[Any], write: Callable[[Any], JsonObject], *, is_all_or_none: bool
     ) -> list[JsonObject]:
         results: list[JsonObject] = []
-        with self._journal(is_kept=is_all_or_none) as failures:
+        with self._organisation.all_or_none(is_wanted=is_all_or_none) as failures:
             for item in items:
                 try:
-                    check_lock(request, str(item.get("id") or item.get("Id") or "") if isinstance(item, dict) else item)
+                    check_lock(request)
                     results.append(write(item))
                 except RowFault as fault:
                     failures.append(fault.code)
                     results.append(fault.row())
         if is_all_or_none and failures:
-            error = {
+            error: JsonObject = {
                 "statusCode": "ALL_OR_NONE_OPERATION_ROLLED_BACK",
-                "message": "Record rolled back because not all records were valid and the request was using AllOrNone header",
+                "message": "Record rolled back because not all records were valid and the request was using"
+                " AllOrNone header",
                 "fields": [],
             }
             results = [{"success": False, "errors": [error]} if row["success"] else row for row in results]
         return results
-
-    @contextmanager
-    def _journal(self, *, is_kept: bool) -> Iterator[list[str]]:
-        """Keep a journal of writes and roll back at the end when failures were noted."""
-        failures: list[str] = []
-        if not is_kept or self._organisation.journal is not None:
-            yield failures
-            return
-        self._organisation.journal = []
-        yield failures
-        if failures:
-            self._organisation.roll_back()
-        self._organisation.journal = None
 
     def _table_of(self, record: JsonObject) -> Table:
         attributes = as_object(record.get("attributes")) or {}

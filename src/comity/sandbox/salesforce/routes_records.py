@@ -11,7 +11,7 @@ from comity.sandbox.salesforce.query import Queries, render_rows
 from comity.sandbox.salesforce.soql_filter import require_field
 from comity.sandbox.salesforce.table import Row, Table
 from comity.sandbox.salesforce.upsert import AmbiguousKey, find_ids, require_key, upsert
-from comity.sandbox.wire import JsonObject, Request, Response, Routes, answer, decode_object
+from comity.sandbox.wire import Handler, JsonObject, Request, Response, Routes, answer, decode_object
 
 REPLICATION_DAYS_MAX = 30
 RECYCLE_DAYS = 15
@@ -112,14 +112,13 @@ class RecordRoutes:
         table = self._organisation.table(request.params["object"])
         field = require_key(table, request.params["field"])
         check_lock(request)
-        is_update_only = (request.argument("updateOnly") or "").lower() == "true"
+        is_update_only = request.has_flag("updateOnly")
+        value, fields = request.params["value"], read_body(request)
         try:
-            done = upsert(
-                self._organisation, table, field, request.params["value"], read_body(request), is_update_only=is_update_only
-            )  # fmt: skip
+            done = upsert(self._organisation, table, field, value, fields, is_update_only=is_update_only)
         except AmbiguousKey as error:
             return self._many(request, table, error.record_ids)
-        body = {"id": done.record_id, "success": True, "errors": [], "created": done.is_created}
+        body: JsonObject = {"id": done.record_id, "success": True, "errors": [], "created": done.is_created}
         return answer(201 if done.is_created else 200, body)
 
     def more(self, request: Request) -> Response:
@@ -152,7 +151,7 @@ class RecordRoutes:
         body = {"deletedRecords": rows, "earliestDateAvailable": earliest, "latestDateCovered": end}
         return answer(200, body)
 
-    def _query_handler(self, *, has_deleted: bool):  # noqa: ANN202 - a Handler; pyright infers it.
+    def _query_handler(self, *, has_deleted: bool) -> Handler:
         def run(request: Request) -> Response:
             text = request.argument("q")
             if text is None:

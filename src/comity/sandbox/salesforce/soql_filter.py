@@ -14,6 +14,8 @@ from comity.sandbox.salesforce.table import Row, Table
 
 Test = Callable[[Row], bool]
 
+_WILDCARDS: dict[str, str] = {"%": ".*", "_": "."}
+
 
 def require_field(kind: ObjectType, name: str) -> Field:
     """Return a field. Raises the vendor's INVALID_FIELD."""
@@ -94,7 +96,7 @@ def _compile_order(read: Callable[[Row], Any], operator: str, wanted: Any, field
 def _compile_like(field: Field, constant: Constant) -> Test:
     if field.type not in TEXT_TYPES or field.type in {"id", "reference"} or constant.kind != "text":
         raise refuse(400, "INVALID_FIELD", f"invalid operator LIKE for field '{field.name}'")
-    pattern = "".join({"%": ".*", "_": "."}.get(letter, re.escape(letter)) for letter in constant.value)
+    pattern = "".join(_WILDCARDS.get(letter, re.escape(letter)) for letter in str(constant.value))
     match = re.compile(pattern, re.IGNORECASE | re.DOTALL).fullmatch
     name = field.name
     return lambda row: (value := row.get(name)) is not None and match(value) is not None
@@ -130,16 +132,7 @@ def _comparable(field: Field, constant: Constant) -> Any:
     if kind == "null":
         return None
     if field.type in TEXT_TYPES:
-        if kind != "text":
-            raise _wrong_type(field)
-        if field.type in {"id", "reference"}:
-            record_id = normalise_id(value) if value else ""
-            if record_id is None:
-                raise refuse(400, "INVALID_QUERY_FILTER_OPERATOR", f"invalid ID field: {value}")
-            return record_id.casefold() if field.type == "reference" else record_id
-        if not value:
-            return None
-        return value if field.case_sensitive else value.casefold()
+        return _comparable_text(field, constant)
     fitting = {"boolean": "boolean", "date": "date", "datetime": "datetime"}.get(field.type, "number")
     if field.type in NUMBER_TYPES:
         fitting = "number"
@@ -153,13 +146,24 @@ def _comparable(field: Field, constant: Constant) -> Any:
     return stamp
 
 
+def _comparable_text(field: Field, constant: Constant) -> str | None:
+    if constant.kind != "text":
+        raise _wrong_type(field)
+    text = str(constant.value)
+    if not text:
+        return None
+    if field.type in {"id", "reference"}:
+        record_id = normalise_id(text)
+        if record_id is None:
+            raise refuse(400, "INVALID_QUERY_FILTER_OPERATOR", f"invalid ID field: {text}")
+        text = record_id
+    return text if field.case_sensitive else text.casefold()
+
+
 def _wrong_type(field: Field) -> Exception:
-    quoted = (
-        " and should be enclosed in quotes" if field.type in TEXT_TYPES else " and should not be enclosed in quotes"
-    )
-    shown = {"datetime": "dateTime", "currency": "double"}.get(
-        field.type, "string" if quoted.startswith(" and should be") else field.type
-    )
+    is_text = field.type in TEXT_TYPES
+    quoted = " and should be enclosed in quotes" if is_text else " and should not be enclosed in quotes"
+    shown = {"datetime": "dateTime", "currency": "double"}.get(field.type, "string" if is_text else field.type)
     message = f"value of filter criterion for field '{field.name}' must be of type {shown}{quoted}"
     return refuse(400, "INVALID_FIELD", message)
 

@@ -21,6 +21,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.DOTALL,
 )
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _REFUSED = {"group": "GROUP BY", "having": "HAVING", "with": "WITH", "for": "FOR", "typeof": "TYPEOF", "using": "USING"}
 _COMPARISONS = {"=", "!=", "<>", "<", "<=", ">", ">="}
@@ -110,10 +111,10 @@ class _Parser:
         )
 
     def select_list(self) -> tuple[tuple[str, ...], bool]:
-        if self.peek().text == "(":
-            raise refuse_unknown("SOQL sub-queries")
         fields: list[str] = []
         while True:
+            if self.peek().text == "(":
+                raise refuse_unknown("SOQL sub-queries")
             token = self.take("name")
             if self.peek().text == "(":
                 return self.function_select(token.text.lower(), fields), token.text.lower() == "count"
@@ -193,9 +194,7 @@ class _Parser:
     def constant(self) -> Constant:
         token = self.next()
         if token.kind == "text":
-            return Constant(
-                "text", re.sub(r"\\(.)", lambda m: _ESCAPES.get(m[1], m[1]), token.text[1:-1], flags=re.DOTALL)
-            )
+            return Constant("text", _ESCAPE.sub(lambda match: _ESCAPES.get(match[1], match[1]), token.text[1:-1]))
         if token.kind == "number":
             return Constant("number", float(token.text))
         if token.kind in {"datetime", "date"}:
