@@ -4,13 +4,23 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from comity.kernel.database import Tx
-from comity.programme import store
+from comity.ledger import api as ledger
+from comity.programme import rules, store
 from comity.programme.earning import earn_for_purchases
 from comity.programme.enrolment import enrol, open_programme
 from comity.programme.merging import merge_members
+from comity.programme.readers import handle_events
 from comity.programme.redemption import redeem, redeem_many, to_redeemed
 from comity.programme.rules import evaluate_purchase, explain_tier
-from comity.programme.types import Earned, InsufficientPoints, InvalidRedemption, KeyReused, Member, UnknownMember
+from comity.programme.types import (
+    Earned,
+    InsufficientPoints,
+    InvalidRedemption,
+    KeyReused,
+    Member,
+    ProgrammeTotals,
+    UnknownMember,
+)
 
 __all__ = [
     "InsufficientPoints",
@@ -24,10 +34,12 @@ __all__ = [
     "find_earnings",
     "find_members",
     "get_member",
+    "handle_events",
     "merge_members",
     "open_programme",
     "redeem",
     "redeem_many",
+    "sum_programmes",
     "to_redeemed",
 ]
 
@@ -51,3 +63,8 @@ def get_member(tx: Tx, *, profile_id: UUID, programme: str) -> Member:
 def find_earnings(tx: Tx, *, purchase_id: int) -> list[Earned]:
     """Return what a purchase earned in each programme, and why; empty when it earned nowhere (yet)."""
     return store.find_earnings(tx, purchase_id=purchase_id)
+
+
+def sum_programmes(tx: Tx) -> ProgrammeTotals:
+    """Return members, points they hold and the trial balance, from the entries alone; reads every entry."""
+    return rules.sum_totals(ledger.trial_balance(tx), member_count=store.count_members(tx))

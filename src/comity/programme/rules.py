@@ -6,13 +6,14 @@ from zoneinfo import ZoneInfo
 
 from comity.activity.types import PurchaseRecorded
 from comity.definitions.types import EarningSpec, ProgrammeSpec, Rounding, TierLadder
-from comity.ledger.types import AMOUNT_MAX, TEXT_LENGTH_MAX, Posting
+from comity.ledger.types import AMOUNT_MAX, TEXT_LENGTH_MAX, AccountKind, Book, Posting, TrialBalanceRow
 from comity.programme.types import (
     Earning,
     EarnOutcome,
     LockedMember,
     MergePair,
     Programme,
+    ProgrammeTotals,
     Redemption,
     TierExplanation,
 )
@@ -165,3 +166,17 @@ def plan_merge_postings(
         for pair, balance in zip(pairs, balances, strict=True)
         if balance and pair.loser_account_id is not None and pair.survivor_account_id is not None
     ]
+
+
+def sum_totals(rows: Sequence[TrialBalanceRow], *, member_count: int) -> ProgrammeTotals:
+    """Sum a trial balance up; units that miss zero in opposite directions do not hide each other."""
+    units: dict[tuple[Book, str], int] = {}
+    for row in rows:
+        units[row.book, row.unit] = units.get((row.book, row.unit), 0) + row.balance
+    return ProgrammeTotals(
+        member_count=member_count,
+        points_outstanding=sum(
+            row.balance for row in rows if row.book is Book.POINTS and row.kind is AccountKind.MEMBER
+        ),
+        trial_balance=sum(map(abs, units.values())),
+    )

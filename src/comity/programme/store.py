@@ -163,3 +163,8 @@ def find_earnings(tx: Tx, *, purchase_id: int) -> list[Earned]:
         )
         for _, programme, profile_id, points, outcome in _sql.find_earning.rows(tx, purchase_id=purchase_id)
     ]
+
+
+def count_members(tx: Tx) -> int:
+    """Return how many living members all programmes have."""
+    return _sql.count_members.value(tx)

@@ -124,6 +124,14 @@ class TierExplanation(msgspec.Struct, frozen=True, kw_only=True):
     points_missing: int | None
 
 
+class ProgrammeTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """All programmes at a glance; `trial_balance` is 0 unless the books are broken."""
+
+    member_count: int
+    points_outstanding: int
+    trial_balance: int
+
+
 class MemberEnrolled(msgspec.Struct, frozen=True, kw_only=True):
     """Payload of `programme.member_enrolled`."""
 

@@ -375,3 +375,17 @@ def test_merging_while_earning_and_spending_loses_nothing(database, now):
         assert member.profile_id == profiles[-1]
         assert member.points == 2 * 7 * 8 * 10 - 3 * len(redeemed)
         assert member.qualifying_points == 2 * 7 * 8 * 10
+
+
+def test_totals_come_from_the_entries(tx, now):
+    before = api.sum_programmes(tx)
+    assert before.trial_balance == 0
+    api.earn_for_purchases(
+        tx, purchases=[purchase(1), purchase(2, BOB)], programmes=[programme(automatic=True)], now=now
+    )
+    after = api.sum_programmes(tx)
+    assert (after.member_count, after.points_outstanding, after.trial_balance) == (
+        before.member_count + 2,
+        before.points_outstanding + 200,
+        0,
+    )
