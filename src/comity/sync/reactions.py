@@ -6,7 +6,6 @@ from uuid import UUID
 
 import msgspec
 
-from comity.activity.types import ProfileMove
 from comity.kernel import events as log
 from comity.kernel import leases, readers
 from comity.kernel.database import Tx
@@ -14,9 +13,9 @@ from comity.kernel.events import Event
 from comity.kernel.leases import Lease
 from comity.outbox import api as outbox
 from comity.outbox.types import Lane
+from comity.profile import api as profile
 from comity.programme import api as programme
 from comity.sync.runtime import Runtime
-from comity.sync.unify import PROFILE_CREATED, PROFILES_MERGED
 
 EVENTS_MAX = 1_000
 SKIP_XIDS = 1_000
@@ -50,23 +49,15 @@ def run_reaction(tx: Tx, *, reaction: Reaction, runtime: Runtime, lease: Lease, 
 
 def keep_memberships(tx: Tx, events: Sequence[Event], runtime: Runtime, now: datetime) -> None:
     """People become members by themselves, purchases earn, members follow merged profiles."""
-    created = [UUID(event.payload["profile_id"]) for event in events if event.kind == PROFILE_CREATED]
-    for each in runtime.programmes:
-        if created and each.spec.enrol.automatic:
-            programme.enrol(tx, profile_ids=created, programme=each, now=now)
-    moves = [
-        ProfileMove(
-            loser_profile_id=UUID(event.payload["loser_profile_id"]),
-            survivor_profile_id=UUID(event.payload["survivor_profile_id"]),
-        )
-        for event in events
-        if event.kind == PROFILES_MERGED
-    ]
-    if moves:
-        programme.merge_members(tx, moves=moves, programmes=runtime.programmes, now=now)
-    purchases = [event for event in events if event.kind == "activity.purchase_recorded"]
-    if purchases:
-        programme.earn_for_purchases(tx, events=purchases, programmes=runtime.programmes, now=now)
+    programme.handle_events(
+        tx,
+        events=events,
+        programmes=runtime.programmes,
+        now=now,
+        choose=lambda inner, each, profile_ids: profile.filter_profiles(
+            inner, profile_ids=profile_ids, condition=each.spec.enrol.when or "true", model=runtime.model
+        ),
+    )
 
 
 def mark_loyalty_stale(tx: Tx, events: Sequence[Event], runtime: Runtime, now: datetime) -> None:
