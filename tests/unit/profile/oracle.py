@@ -1,0 +1,132 @@
+"""What a golden profile should be, in plain Python, one value at a time. Knows nothing of the SQL."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from comity.profile.types import ABSENT
+
+TAGS = frozenset({"tags"})
+
+
+@dataclass
+class Opinion:
+    """What a record says about one attribute: its value since when, and when it was last looked at."""
+
+    value: Any = None
+    since: Any = None
+    looked_at: Any = None
+
+
+@dataclass
+class Record:
+    """One record and what was written into it."""
+
+    profile: Any
+    key: tuple[str, str, str]
+    opinions: dict[str, Opinion] = field(default_factory=dict)
+    written: dict[str, Any] = field(default_factory=dict)
+    written_at: Any = None
+
+
+class World:
+    """All records; takes versions one by one, in the order they arrive."""
+
+    def __init__(self, attributes, groups):
+        self.attributes = attributes
+        self.groups = groups
+        self.records = {}
+
+    def say(self, record_id, profile, key, changed_at, values):
+        """Take in one version of a record."""
+        record = self.records.setdefault(record_id, Record(profile, key))
+        record.profile = profile
+        for name, value in values.items():
+            if value is not ABSENT:
+                self._hear(record, name, value, changed_at)
+
+    @staticmethod
+    def _hear(record, name, value, at):
+        opinion = record.opinions.setdefault(name, Opinion())
+        if name in record.written and record.written[name] == value:
+            return
+        is_late = opinion.looked_at is not None and at < opinion.looked_at
+        if is_late:
+            if value is not None and opinion.since is None:
+                opinion.since = opinion.looked_at
+            return
+        if value == opinion.value:
+            is_undone = name in record.written and opinion.looked_at is not None and at >= record.written_at
+            if is_undone and at > opinion.looked_at:
+                opinion.since = at
+                del record.written[name]
+            elif name in record.written and opinion.looked_at is None:
+                pass
+        else:
+            opinion.value, opinion.since = value, at
+            record.written.pop(name, None)
+        opinion.looked_at = at
+
+    def write(self, record_id, values, now):
+        """Note what was written into a record."""
+        if record_id in self.records:
+            record = self.records[record_id]
+            record.written |= values
+            record.written_at = max(record.written_at or now, now)
+
+    def profiles(self):
+        """Return all profiles that have records."""
+        return {record.profile for record in self.records.values()}
+
+    def golden(self, profile, rules, default):
+        """Decide a profile; rules are (names, kind, systems, merge, condition) with a Python condition."""
+        records = sorted((r for r in self.records.values() if r.profile == profile), key=lambda r: r.key)
+        units = [[name] for name in self.attributes if name not in {m for g in self.groups.values() for m in g}]
+        units += self.groups.values()
+        names = {tuple(members): group for group, members in self.groups.items()}
+        golden = {}
+        for is_conditional in (False, True):
+            for members in units:
+                entries = [rule for rule in rules if names.get(tuple(members), members[0]) in rule[0]]
+                if any(rule[4] for rule in entries) is is_conditional:
+                    first = dict(golden)
+                    entry = next((rule for rule in entries if rule[4] is None or rule[4](first)), default)
+                    golden |= decide(records, members, entry)
+        return golden
+
+
+def decide(records, members, entry):
+    """Decide one unit by one rule."""
+    _, kind, systems, merge, _ = entry
+
+    def since(record):
+        return max((o.since for m in members if (o := record.opinions.get(m)) and o.since), default=None)
+
+    def value(record, member):
+        return record.opinions[member].value if member in record.opinions else None
+
+    def rank(record):
+        return systems.index(record.key[0]) if record.key[0] in systems else len(systems)
+
+    candidates = [record for record in records if since(record) is not None]
+    if systems and kind != "system_of_record":
+        candidates = [record for record in candidates if record.key[0] in systems]
+    if kind == "merge":
+        candidates = [record for record in candidates if value(record, members[0]) is not None]
+        values = [value(record, members[0]) for record in candidates]
+        if not values:
+            return dict.fromkeys(members)
+        if merge == "union":
+            return {members[0]: sorted({tag for tags in values for tag in tags})}
+        if merge != "longest":
+            return {members[0]: {"max": max, "min": min, "all": all, "any": any}[merge](values)}
+        best = max(map(len, values))
+        candidates = [record for record in candidates if len(value(record, members[0])) == best]
+    if not candidates:
+        return dict.fromkeys(members)
+    if kind == "system_of_record":
+        lead = min(map(rank, candidates))
+        candidates = [record for record in candidates if rank(record) == lead]
+    latest = max(map(since, candidates))
+    candidates = [record for record in candidates if since(record) == latest]
+    winner = min(candidates, key=lambda record: (rank(record) if kind != "merge" else 0, record.key))
+    return {member: value(winner, member) for member in members}
