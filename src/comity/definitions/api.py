@@ -12,6 +12,7 @@ from comity.definitions.loading import Loaded, load_text
 from comity.definitions.oracle import evaluate
 from comity.definitions.project import read_project
 from comity.definitions.schemas import write_json_schemas
+from comity.definitions.shape import find_faults
 from comity.definitions.starter import starter_files
 from comity.definitions.types_change import (
     Apply,
@@ -44,6 +45,7 @@ __all__ = [
     "diff",
     "evaluate",
     "export",
+    "find_faults",
     "get_definitions",
     "get_document",
     "get_revision",

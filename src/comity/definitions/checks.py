@@ -8,7 +8,7 @@ import msgspec
 
 from comity.definitions.checks_people import check_attribute, check_mapping, check_match, check_rules
 from comity.definitions.checks_shared import Found, Project, check_condition
-from comity.definitions.loading import problem_at
+from comity.definitions.loading import Locator
 from comity.definitions.shape import suggest
 from comity.definitions.types_document import Checker, Definitions, Document, Kind, Problem
 from comity.definitions.types_programme import ProgrammeSpec
@@ -47,17 +47,14 @@ def check_project(
     problems = list(_check_duplicates(documents))
     for document in documents:
         found = list(_CHECKS[document.kind](document.name, document.spec, project))
+        told = {each.path for each in found}
         checker = (checkers or {}).get(document.kind)
-        if checker is not None:
-            found += [
-                Found(path=read_path(each.field), message=each.message, remedy=each.remedy)
-                for each in checker(document, definitions)
-            ]
-        seen: set[tuple[str | int, ...]] = set()
-        for each in found:
-            if each.path not in seen:  # Two rooms may find the same; it is told once.
-                seen.add(each.path)
-                problems.append(problem_at(document, each.path, each.message, each.remedy))
+        for each in checker(document, definitions) if checker is not None else ():
+            path = read_path(each.field)
+            if path not in told:  # Two rooms may find the same; it is told once.
+                found.append(Found(path=path, message=each.message, remedy=each.remedy))
+        locator = Locator(document)
+        problems += [locator.problem(each.path, each.message, each.remedy) for each in found]
     return tuple(sorted(problems, key=lambda each: (each.file, each.line, each.column)))
 
 
@@ -74,10 +71,10 @@ def _check_duplicates(documents: Sequence[Document]) -> Iterator[Problem]:
         only = by_kind.setdefault(document.kind, document)
         if same is not document:
             message = f"The {document.kind} '{document.name}' exists already, in {same.file}."
-            yield problem_at(document, (), message, "Give it another name or remove one of them.")
+            yield Locator(document).problem((), message, "Give it another name or remove one of them.")
         elif only is not document and document.kind in _SINGLE_KINDS:
             message = f"There is a document of kind {document.kind} already: '{only.name}', in {only.file}."
-            yield problem_at(document, (), message, "Join them in one.")
+            yield Locator(document).problem((), message, "Join them in one.")
 
 
 def _check_system(name: str, spec: SystemSpec, project: Project) -> Iterator[Found]:

@@ -44,26 +44,36 @@ def load_text(text: str, *, file: str) -> Loaded:
     return loaded
 
 
-def locate(document: Document, path: tuple[str | int, ...]) -> tuple[int, int]:
-    """Find line and column of a field of a document's spec; its first line when it has no source text."""
-    if not document.text:
-        return max(document.line, 1), 1
-    place = read_document(Chunk(text=document.text, line=max(document.line, 1)))
-    return (place.line, place.column) if isinstance(place, Fault) else place.find(("spec", *path))
+class Locator:
+    """Finds the places of a document's fields; its text is read again once, and only when there is a problem."""
 
+    def __init__(self, document: Document) -> None:
+        """Take the document; nothing is read yet."""
+        self._document = document
+        self._place: Place | Fault | None = None
 
-def problem_at(document: Document, path: tuple[str | int, ...], message: str, remedy: str) -> Problem:
-    """Make a problem of a field of a document, at its place in the file."""
-    line, column = locate(document, path)
-    return _problem(
-        document.file,
-        line,
-        column,
-        document=f"{document.kind}/{document.name}",
-        field=name_path(("spec", *path)),
-        message=message,
-        remedy=remedy,
-    )
+    def problem(self, path: tuple[str | int, ...], message: str, remedy: str) -> Problem:
+        """Make a problem of a field of the spec, at its place in the file."""
+        document = self._document
+        line, column = self._find(path)
+        return _problem(
+            document.file,
+            line,
+            column,
+            document=f"{document.kind}/{document.name}",
+            field=name_path(("spec", *path)),
+            message=message,
+            remedy=remedy,
+        )
+
+    def _find(self, path: tuple[str | int, ...]) -> tuple[int, int]:
+        line = max(self._document.line, 1)
+        if not self._document.text:
+            return line, 1
+        if self._place is None:
+            self._place = read_document(Chunk(text=self._document.text, line=line))
+        place = self._place
+        return (place.line, place.column) if isinstance(place, Fault) else place.find(("spec", *path))
 
 
 def _problem(

@@ -2,13 +2,13 @@
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import inspect
 
-from comity.definitions.places import Place
+from comity.definitions.places import Field, Place
 from comity.definitions.types_system import SecretSpec
 
 FOUND_LENGTH_MAX = 40
@@ -24,9 +24,39 @@ class Misfit(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str
 
 
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """The same without a line, for values that come from no file; fits `Finding`."""
+
+    field: str
+    message: str
+    remedy: str
+
+
 def find_misfits(place: Place, wanted: type[msgspec.Struct], *, path: tuple[str | int, ...] = ()) -> list[Misfit]:
     """Find all misfits of a value with a struct type; pure. An empty list means that msgspec will convert it."""
     return list(_check(place, inspect.type_info(wanted), path))
+
+
+def find_faults(values: Mapping[str, Any], wanted: type[msgspec.Struct], *, under: str) -> list[Fault]:
+    """Find everything in plain values that does not fit a struct, e.g. a system's settings and its connector's.
+
+    `under` is the field the values stand in. What this cannot judge it lets pass; msgspec has the last word.
+    """
+    return [
+        Fault(field=name_path((under, *each.path)), message=each.message, remedy=each.remedy)
+        for each in find_misfits(_without_places(dict(values)), wanted)
+    ]
+
+
+def _without_places(value: Any) -> Place:
+    if isinstance(value, dict):
+        entries: dict[str, Any] = msgspec.convert(value, dict[str, Any])
+        fields = {name: Field(place=_without_places(inner), line=1, column=1) for name, inner in entries.items()}
+        return Place(value=value, line=1, column=1, fields=fields)
+    if isinstance(value, list):
+        items: list[Any] = msgspec.convert(value, list[Any])
+        return Place(value=value, line=1, column=1, items=[_without_places(inner) for inner in items])
+    return Place(value=value, line=1, column=1)
 
 
 def name_path(path: Sequence[str | int]) -> str:
@@ -59,7 +89,7 @@ def _check(place: Place, wanted: inspect.Type, path: tuple[str | int, ...]) -> I
             yield from _check_union(place, wanted, path)
         case inspect.StructType() if isinstance(place.value, dict):
             yield from _check_struct(place, wanted, path)
-        case inspect.VarTupleType() if isinstance(place.value, list):
+        case inspect.VarTupleType() | inspect.ListType() if isinstance(place.value, list):
             yield from _check_length(place, wanted, path, "entries")
             for index, item in enumerate(place.items):
                 yield from _check(item, wanted.item_type, (*path, index))
@@ -72,11 +102,33 @@ def _check(place: Place, wanted: inspect.Type, path: tuple[str | int, ...]) -> I
 
 def _check_union(place: Place, wanted: inspect.UnionType, path: tuple[str | int, ...]) -> Iterator[Misfit]:
     shapes = list(_members(wanted))
+    tagged = [each for each in map(_bare, shapes) if isinstance(each, inspect.StructType) and each.tag_field]
+    if tagged and isinstance(place.value, dict):
+        yield from _check_tagged(place, tagged, path)
+        return
     fitting = [each for each in shapes if _is_kind(place.value, _bare(each))]
     if fitting:
         yield from _check(place, fitting[0], path)
         return
     yield _mismatch(place, path, _name(wanted))
+
+
+def _check_tagged(place: Place, shapes: list[inspect.StructType], path: tuple[str | int, ...]) -> Iterator[Misfit]:
+    name = shapes[0].tag_field or ""
+    said = place.get(name)
+    chosen = next((each for each in shapes if each.tag == said), None)
+    if chosen is not None:
+        yield from _check_struct(place, chosen, path)
+        return
+    tags = [str(each.tag) for each in shapes]
+    line, column = place.find((name,))
+    if name in place.fields:
+        message = f"'{str(said)[:FOUND_LENGTH_MAX]}' is not one of the allowed values."
+        remedy = suggest(str(said), tags, what="Allowed values")
+    else:
+        message = f"The field '{name}' is missing."
+        remedy = f"Add `{name}:` with one of {', '.join(tags)}."
+    yield Misfit(path=(*path, name), line=line, column=column, message=message, remedy=remedy)
 
 
 def _members(wanted: inspect.UnionType) -> Iterator[inspect.Type]:
@@ -97,6 +149,8 @@ _PYTHON_TYPES: dict[type[inspect.Type], tuple[type, ...]] = {
     inspect.StructType: (dict,),
     inspect.DictType: (dict,),
     inspect.VarTupleType: (list,),
+    inspect.ListType: (list,),
+    inspect.LiteralType: (str, int),
     inspect.StrType: (str,),
     inspect.EnumType: (str,),
     inspect.BoolType: (bool,),
@@ -107,6 +161,7 @@ _PYTHON_TYPES: dict[type[inspect.Type], tuple[type, ...]] = {
 _NAMES: dict[type[inspect.Type], str] = {
     inspect.DictType: "a map",
     inspect.VarTupleType: "a list",
+    inspect.ListType: "a list",
     inspect.StrType: "a text",
     inspect.BoolType: "true or false",
     inspect.IntType: "a whole number",
@@ -123,12 +178,18 @@ def _name(wanted: inspect.Type) -> str:
     match _bare(wanted):
         case inspect.StructType() as struct:
             return "a map with " + ", ".join(field.encode_name for field in struct.fields)
-        case inspect.EnumType() as enum:
-            return "one of " + ", ".join(str(each.value) for each in enum.cls)
+        case inspect.EnumType() | inspect.LiteralType() as choice:
+            return "one of " + ", ".join(_allowed(choice))
         case inspect.UnionType() as union:
             return " or ".join(_name(each) for each in _members(union) if not isinstance(_bare(each), inspect.NoneType))
         case bare:
             return _NAMES.get(type(bare), "something else")
+
+
+def _allowed(wanted: inspect.EnumType | inspect.LiteralType) -> list[str]:
+    if isinstance(wanted, inspect.EnumType):
+        return [str(each.value) for each in wanted.cls]
+    return [str(each) for each in wanted.values]
 
 
 def _mismatch(place: Place, path: tuple[str | int, ...], expected: str) -> Misfit:
@@ -170,7 +231,7 @@ def _check_struct(place: Place, wanted: inspect.StructType, path: tuple[str | in
             yield from _check(found.place, known[name].type, (*path, name))
         elif wanted.cls is SecretSpec:
             yield _clear_secret(found.place, path)
-        else:
+        elif wanted.forbid_unknown_fields and name != wanted.tag_field:
             message = f"Unknown field '{name[:60]}'."
             remedy = suggest(name, list(known), what="Allowed fields")
             yield Misfit(path=(*path, name), line=found.line, column=found.column, message=message, remedy=remedy)
@@ -182,13 +243,15 @@ def _check_struct(place: Place, wanted: inspect.StructType, path: tuple[str | in
 def _check_scalar(place: Place, wanted: inspect.Type, path: tuple[str | int, ...]) -> Iterator[Misfit]:
     if isinstance(wanted, inspect.StructType) and wanted.cls is SecretSpec:
         yield _clear_secret(place, path)
+    elif type(wanted) not in _PYTHON_TYPES:
+        return
     elif not _is_kind(place.value, wanted):
         yield _mismatch(place, path, _name(wanted))
-    elif isinstance(wanted, inspect.EnumType):
-        allowed = [str(each.value) for each in wanted.cls]
-        if place.value not in allowed:
+    elif isinstance(wanted, inspect.EnumType | inspect.LiteralType):
+        allowed = _allowed(wanted)
+        if str(place.value) not in allowed:
             message = f"'{str(place.value)[:FOUND_LENGTH_MAX]}' is not one of the allowed values."
-            yield _misfit(place, path, message, suggest(place.value, allowed, what="Allowed values"))
+            yield _misfit(place, path, message, suggest(str(place.value), allowed, what="Allowed values"))
     elif isinstance(wanted, inspect.StrType):
         yield from _check_length(place, wanted, path, "characters")
         if wanted.pattern and not re.search(wanted.pattern, place.value):
@@ -199,7 +262,10 @@ def _check_scalar(place: Place, wanted: inspect.Type, path: tuple[str | int, ...
 
 
 def _check_length(
-    place: Place, wanted: inspect.StrType | inspect.VarTupleType, path: tuple[str | int, ...], what: str
+    place: Place,
+    wanted: inspect.StrType | inspect.VarTupleType | inspect.ListType,
+    path: tuple[str | int, ...],
+    what: str,
 ) -> Iterator[Misfit]:
     length = len(place.value)
     if wanted.min_length is not None and length < wanted.min_length:

@@ -1,9 +1,14 @@
 """Checks between documents."""
 
+import time
+from typing import Literal
+
+import msgspec
 import pytest
 
 from comity.definitions.checks import check_project, read_path
 from comity.definitions.loading import load_text
+from comity.definitions.shape import find_faults
 from comity.definitions.types import Kind, MappingSpec
 
 BASE = """\
@@ -94,6 +99,47 @@ class TestSystems:
 
         found = only("", checkers={Kind.SYSTEM: lambda _, project: [Said] if project.systems else []})
         assert (found.field, found.line) == ("spec.settings.page", 3)
+
+
+class TestSettings:
+    """Settings are held against the struct of their connector, which this room does not know."""
+
+    class Bearer(msgspec.Struct, tag="bearer", tag_field="kind", forbid_unknown_fields=True):
+        secret: str = "token"
+
+    class Nothing(msgspec.Struct, tag="none", tag_field="kind", forbid_unknown_fields=True):
+        pass
+
+    @pytest.mark.parametrize(
+        ("settings", "field", "said"),
+        [
+            ({}, "settings", "'url' is missing"),
+            ({"url": "x", "ulr": "y"}, "settings.ulr", "Unknown field"),
+            ({"url": "x", "mode": "fats"}, "settings.mode", "'fats'"),
+            ({"url": "x", "pages": [1, "2"]}, "settings.pages[1]", "whole number"),
+            ({"url": "x", "auth": {"kind": "beare"}}, "settings.auth.kind", "'beare'"),
+            ({"url": "x", "auth": {}}, "settings.auth.kind", "missing"),
+            ({"url": "x", "auth": {"kind": "bearer", "secrt": "t"}}, "settings.auth.secrt", "Unknown"),
+        ],
+    )
+    def test_every_fault_has_its_place(self, settings, field, said):
+        wanted = msgspec.defstruct(
+            "Settings",
+            [
+                ("url", str),
+                ("mode", Literal["fast", "slow"], "fast"),
+                ("pages", list[int], []),
+                ("auth", self.Bearer | self.Nothing, self.Nothing()),
+            ],
+            forbid_unknown_fields=True,
+        )
+        found = find_faults(settings, wanted, under="settings")
+        assert [each.field for each in found] == [field]
+        assert said in found[0].message
+        assert found[0].remedy
+
+    def test_what_fits_passes(self):
+        assert not find_faults({"secret": "t"}, self.Bearer, under="settings")
 
 
 class TestAttributes:
@@ -237,3 +283,10 @@ class TestProgrammes:
 
 def test_a_path_is_read_as_it_is_written():
     assert read_path("fields[2].lens.date") == ("fields", 2, "lens", "date")
+
+
+def test_hundreds_of_mistakes_in_one_document_are_told_quickly():
+    rows = "".join(f"    - {{attribute: none_{index}, field: f, lens: text}}\n" for index in range(300))
+    begun = time.monotonic()
+    assert len(check(PERSON + rows)) == 300
+    assert time.monotonic() - begun < 10
