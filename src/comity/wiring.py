@@ -13,7 +13,9 @@ from comity.connect.types import Budget, Connector, ConnectorSpec, SettingsInval
 from comity.connectors.hubspot.spec import SPEC as HUBSPOT
 from comity.connectors.rest.spec import SPEC as REST
 from comity.connectors.salesforce.spec import SPEC as SALESFORCE
+from comity.definitions.api import find_faults
 from comity.definitions.types import Checker, Definitions, Document, Kind, SecretSpec, SystemSpec
+from comity.identity.types import PROFILE_CREATED, PROFILES_MERGED
 from comity.kernel import migrate as kernel_migrate
 from comity.kernel.clock import Clock, SystemClock
 from comity.kernel.database import Database
@@ -23,8 +25,6 @@ from comity.mapping.types import Fault
 from comity.settings import Settings
 from comity.sync import reactions
 from comity.sync.api import (
-    PROFILE_CREATED,
-    PROFILES_MERGED,
     Runtime,
     RuntimeSource,
     check_mapping_document,
@@ -185,10 +185,13 @@ def check_system_document(document: Document, _: Definitions) -> Sequence[Fault]
         hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(sorted(CONNECTORS))}."
         return [Fault(field="connector", message=f"There is no connector {spec.connector!r}.", remedy=hint)]
     faults: list[Fault] = []
+    found = find_faults(spec.settings, connector.settings, under="settings")
+    faults += [Fault(field=each.field, message=each.message, remedy=each.remedy) for each in found]
     try:
         read_settings(connector, spec.settings)
     except SettingsInvalid as error:
-        faults.append(Fault(field="settings", message=error.message, remedy="See the guide of the connector."))
+        if not found:
+            faults.append(Fault(field="settings", message=error.message, remedy="See the guide of the connector."))
     try:
         check_secrets(connector, set(spec.secrets))
     except SettingsInvalid as error:
