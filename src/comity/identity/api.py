@@ -23,6 +23,7 @@ from comity.kernel.ids import Ids
 
 __all__ = [
     "CompiledMatch",
+    "adopt_records",
     "compile_match",
     "explain_link",
     "find_profile_by_record",
@@ -98,6 +99,16 @@ def find_profiles_by_records(tx: Tx, *, keys: Sequence[RecordKey]) -> dict[Recor
 def find_profiles_by_identifier(tx: Tx, *, attribute: str, value: str, limit: int = 100) -> list[UUID]:
     """Find the living profiles one of whose records has this value; attributes of type e-mail and phone are indexed."""
     return store.find_profiles_by_identifier(tx, rule=LOOKUP_MARK + attribute, value=fold(value), limit=limit)
+
+
+def adopt_records(
+    tx: Tx, *, records: Sequence[tuple[RecordKey, UUID]], match: CompiledMatch, now: datetime
+) -> list[Record]:
+    """Store records that Comity made in systems for people, linked to them for good, before their echo comes in.
+
+    A record that is known already stays where it is. Returns the records that exist, in the order asked.
+    """
+    return decide.adopt_records(tx, records=records, match=match, now=now) if records else []
 
 
 def list_records(tx: Tx, *, profile_ids: Sequence[UUID]) -> list[Record]:

@@ -21,6 +21,8 @@ PAIRS_MAX: Final = 20_000
 
 STEWARD: Final = "steward"
 VENDOR: Final = "vendor"
+HUB: Final = "hub"
+CREATED_RULE: Final = "created_by_comity"
 
 
 def forget_records(tx: Tx, *, keys: Sequence[RecordKey], match: CompiledMatch, now: datetime, ids: Ids) -> Resolution:
@@ -97,6 +99,43 @@ def merge_profiles(
         now=now,
         ids=ids,
     )
+
+
+def adopt_records(
+    tx: Tx, *, records: Sequence[tuple[RecordKey, UUID]], match: CompiledMatch, now: datetime
+) -> list[Record]:
+    """Store records that Comity made for people; see the door."""
+    store.lock(tx)
+    keys = [key for key, _ in records]
+    known = {keys[position - 1] for position, _, _ in store.find_record_ids(tx, keys=keys)}
+    living = store.list_living(tx, profile_ids=[profile_id for _, profile_id in records])
+    new = [(key, living[profile_id]) for key, profile_id in records if key not in known and profile_id in living]
+    nodes = [
+        Node(record_id=record_id, key=key, profile_id=profile_id, features={}, is_deleted=False, match=match)
+        for record_id, (key, profile_id) in zip(store.draw_record_ids(tx, count=len(new)), new, strict=True)
+    ]
+    founders: dict[UUID, int] = {}
+    for record in store.list_records(tx, profile_ids=[profile_id for _, profile_id in new]):
+        founders.setdefault(record.profile_id, record.record_id)
+    store.insert_records(
+        tx,
+        nodes=nodes,
+        profile_ids=[profile_id for _, profile_id in new],
+        rules=[CREATED_RULE] * len(nodes),
+        match_hash=match.match_hash,
+        now=now,
+    )
+    pairs = [
+        (founders[profile_id], node.record_id)
+        for node, (_, profile_id) in zip(nodes, new, strict=True)
+        if profile_id in founders
+    ]
+    store.put_decisions(tx, pairs=pairs, is_same=True, source=HUB, reason="created by Comity for this person", now=now)
+    found = store.list_records_by_id(
+        tx, record_ids=[record_id for _, record_id, _ in store.find_record_ids(tx, keys=keys)]
+    )
+    by_key = {record.key: record for record in found}
+    return [by_key[key] for key in keys if key in by_key]
 
 
 def unmerge_profile(

@@ -13,14 +13,22 @@ from comity.identity.closure import Closure, ClosureTooLarge
 from comity.identity.match import CompiledMatch, Features, Key
 from comity.identity.rules import Edge, Node, Partition, assign, partition
 from comity.identity.store import Doubt
-from comity.identity.types import RECORDS_MAX, Merge, Move, RecordFacts, Resolution, TooManyRecords
+from comity.identity.types import (
+    PROFILE_CREATED,
+    PROFILES_MERGED,
+    RECORDS_MAX,
+    RECORDS_MOVED,
+    Merge,
+    Move,
+    RecordFacts,
+    Resolution,
+    TooManyRecords,
+)
 from comity.kernel.database import Tx
 from comity.kernel.events import publish
 from comity.kernel.ids import Ids
 from comity.mapping.types import RecordKey
 
-MERGED_EVENT: Final = "identity.profiles_merged"
-MOVED_EVENT: Final = "identity.records_moved"
 FOUNDED: Final = "founded"
 """What a record's `rule` says when no link brought it to its profile."""
 DECIDED: Final = "decided"
@@ -110,9 +118,7 @@ class Resolver:
 
     def _save_doubts(self, closure: Closure, result: Partition) -> None:
         at = {record_id: number for number, cluster in enumerate(result.clusters) for record_id in cluster}
-        doubts = {
-            doubt for doubt in closure.doubts if not doubt.record_a or at[doubt.record_a] != at.get(doubt.record_b)
-        }
+        doubts = {doubt for doubt in closure.doubts if at.get(doubt.record_a, -1) != at.get(doubt.record_b, -2)}
         parted = {place for place, decision in closure.decisions.items() if not decision.is_same}
         doubts.update(
             Doubt("cardinality", edge.rule, edge.value, edge.record_a, edge.record_b)
@@ -197,15 +203,20 @@ class Resolver:
             self._pending.pop(node.record_id, None)
 
     def publish(self) -> None:
-        """Tell the rooms downstream who was merged and which records moved."""
+        """Tell the rooms downstream who is new, who was merged and which records moved."""
         outcome = self.outcome
-        merged = [{"loser": str(loser), "survivor": str(survivor)} for loser, survivor in outcome.merged.items()]
+        created = [{"profile_id": str(profile_id)} for profile_id in outcome.created]
+        merged = [
+            {"loser_profile_id": str(loser), "survivor_profile_id": str(survivor)}
+            for loser, survivor in outcome.merged.items()
+        ]
         moved = [
             {"record_id": move.record_id, "source": str(move.source), "target": str(move.target)}
             for move in outcome.moved.values()
         ]
-        publish(self._tx, kind=MERGED_EVENT, payloads=merged, now=self._now)
-        publish(self._tx, kind=MOVED_EVENT, payloads=moved, now=self._now)
+        publish(self._tx, kind=PROFILE_CREATED, payloads=created, now=self._now)
+        publish(self._tx, kind=PROFILES_MERGED, payloads=merged, now=self._now)
+        publish(self._tx, kind=RECORDS_MOVED, payloads=moved, now=self._now)
 
 
 def _brought_by(kept: Sequence[Edge]) -> dict[int, str]:

@@ -14,6 +14,15 @@ from comity.mapping.types import RecordKey
 RECORDS_MAX: Final = 5_000
 """Records in one call at most."""
 
+PROFILE_CREATED: Final = "identity.profile_created"
+"""Somebody is new; payload {"profile_id"}."""
+
+PROFILES_MERGED: Final = "identity.profiles_merged"
+"""Two profiles turned out to be one person; payload {"loser_profile_id", "survivor_profile_id"}."""
+
+RECORDS_MOVED: Final = "identity.records_moved"
+"""A record changed its profile; payload {"record_id", "source", "target"}."""
+
 
 class RecordFacts(Struct, frozen=True, kw_only=True):
     """What matching needs to know of one record.
@@ -156,7 +165,10 @@ class MergeRefused(Refused):
 
 
 __all__ = [
+    "PROFILES_MERGED",
+    "PROFILE_CREATED",
     "RECORDS_MAX",
+    "RECORDS_MOVED",
     "Explanation",
     "GuardFinding",
     "MatchInvalid",

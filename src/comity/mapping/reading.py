@@ -18,8 +18,15 @@ EPOCH_MILLISECONDS_FROM: Final = 10**11
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def read_records(mapping: CompiledMapping, *, payloads: Sequence[bytes | Mapping[str, Any]]) -> MappedBatch:
+def read_records(
+    mapping: CompiledMapping,
+    *,
+    payloads: Sequence[bytes | Mapping[str, Any]],
+    external_ids: Sequence[str] | None = None,
+) -> MappedBatch:
     """Read a batch of payloads, as received or already decoded.
+
+    `external_ids` are the records' ids where the envelope tells them; then the payload need not hold them.
 
     A value that cannot be read is a problem of its record and ABSENT there; a record that cannot be read at all, or
     a purchase that lacks a value, is a fatal problem and not in the batch. Nothing is raised for bad data.
@@ -27,6 +34,8 @@ def read_records(mapping: CompiledMapping, *, payloads: Sequence[bytes | Mapping
     columns, positions, faults = mapping.extractor.extract(payloads)
     problems = [_unreadable(position, message, payloads[position]) for position, message in faults.items()]
     at = mapping.external_id_column
+    if external_ids is not None:
+        columns[at] = [external_ids[position] for position in positions]
     names, bad_rows = _external_ids(columns[at])
     if bad_rows:
         problems.extend(_nameless(mapping, positions[row], columns[at][row]) for row in bad_rows)

@@ -5,12 +5,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from comity.definitions.api import compile_condition
+from comity.definitions.types import Column
 from comity.kernel.database import Tx
-from comity.profile import bulk, explanation, rules, store
+from comity.profile import bulk, explanation, names, rules, store
 from comity.profile.decide_sql import explain as explain_text
 from comity.profile.golden_sql import OF_PROFILES
 from comity.profile.model import compile_model
 from comity.profile.types import (
+    AdoptedRecord,
     ApplyResult,
     BulkResult,
     ColumnTypeChanged,
@@ -27,11 +30,14 @@ if TYPE_CHECKING:
     from polars import DataFrame
 
 __all__ = [
+    "adopt_records",
     "apply_observations",
     "compile_model",
+    "count_profiles",
     "drop_observations",
     "ensure_columns",
     "explain",
+    "filter_profiles",
     "find_profiles",
     "forget_written",
     "get_profiles",
@@ -133,10 +139,32 @@ def note_written(tx: Tx, *, record_ids: Sequence[int], values: Sequence[Mapping[
         store.note_written(tx, written=written, now=now)
 
 
-def forget_written(tx: Tx, *, record_ids: Sequence[int]) -> None:
-    """Forget what Comity wrote into these records; the next observation of each counts as the record's own."""
-    if record_ids:
-        store.forget_written(tx, record_ids=record_ids)
+def forget_written(tx: Tx, *, attributes: Mapping[int, Sequence[str]]) -> None:
+    """Forget that Comity wrote these attributes into these records (a write that the system refused)."""
+    if attributes:
+        store.forget_written(tx, attributes=attributes)
+
+
+def adopt_records(tx: Tx, *, records: Sequence[AdoptedRecord]) -> None:
+    """Take note of records that Comity created for people: they have no opinion of their own. Repeatable."""
+    if records:
+        store.adopt_records(tx, records=records)
+
+
+def count_profiles(tx: Tx) -> int:
+    """Return how many people have a golden row."""
+    return store.count_profiles(tx)
+
+
+def filter_profiles(
+    tx: Tx, *, profile_ids: Sequence[UUID], condition: str, model: ProfileModel, now: datetime
+) -> list[UUID]:
+    """Return those of the profiles for whom a condition over golden attributes holds. Raises ConditionInvalid."""
+    if not profile_ids:
+        return []
+    vocabulary = {each.name: Column(sql=f"g.{names.column(each.name)}", type=each.type) for each in model.attributes}
+    compiled = compile_condition(condition, vocabulary=vocabulary)
+    return store.filter_profiles(tx, profile_ids=profile_ids, condition=compiled.sql, today=now.date())
 
 
 def get_profiles(tx: Tx, *, profile_ids: Sequence[UUID]) -> list[dict[str, Any]]:

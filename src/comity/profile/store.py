@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from comity.definitions.types import AttributeType
 from comity.kernel.database import Tx
 from comity.kernel.sql import SqlFolder, copy_in, execute_text, fetch_text
 from comity.profile import names, observe_sql, rules
-from comity.profile.types import Attribute, Contended, ObservationBatch, ProfileModel
+from comity.profile.types import AdoptedRecord, Attribute, Contended, ObservationBatch, ProfileModel
 
 _sql = SqlFolder(__package__)
 
@@ -189,9 +189,36 @@ def note_written(tx: Tx, *, written: Mapping[int, Mapping[str, str | None]], now
     _sql.note_written.execute(tx, record_ids=list(written), written=texts, now=now)
 
 
-def forget_written(tx: Tx, *, record_ids: Sequence[int]) -> None:
-    """Forget what was written into records."""
-    _sql.forget_written.execute(tx, record_ids=list(record_ids))
+def forget_written(tx: Tx, *, attributes: Mapping[int, Sequence[str]]) -> None:
+    """Forget what was written into attributes of records."""
+    texts = [msgspec.json.encode(list(names)).decode() for names in attributes.values()]
+    _sql.forget_written.execute(tx, record_ids=list(attributes), attributes=texts)
+
+
+def adopt_records(tx: Tx, *, records: Sequence[AdoptedRecord]) -> None:
+    """Make room for records that Comity created."""
+    _sql.adopt_records.execute(
+        tx,
+        record_ids=[record.record_id for record in records],
+        profile_ids=[record.profile_id for record in records],
+        systems=[record.system for record in records],
+        streams=[record.stream for record in records],
+        external_ids=[record.external_id for record in records],
+    )
+
+
+def count_profiles(tx: Tx) -> int:
+    """Count golden rows."""
+    return int(_sql.count_profiles.value(tx))
+
+
+def filter_profiles(tx: Tx, *, profile_ids: Sequence[UUID], condition: str, today: date) -> list[UUID]:
+    """Return those of the profiles for whom a compiled condition holds."""
+    text = (
+        "select g.profile_id from profile.golden g "  # noqa: S608 - compiled from the allow-list of conditions.
+        f"where g.profile_id = any(%(profile_ids)s::uuid[]) and ({condition})"
+    )
+    return [row[0] for row in fetch_text(tx, text, {"profile_ids": list(profile_ids), "today": today})]
 
 
 def list_profiles(tx: Tx, *, profile_ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:

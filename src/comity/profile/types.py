@@ -139,6 +139,16 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
     profile_id: UUID
 
 
+class AdoptedRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that Comity created in a system for a person."""
+
+    record_id: int
+    profile_id: UUID
+    system: str
+    stream: str
+    external_id: str
+
+
 class Reason(StrEnum):
     """Why a candidate did or did not become the golden value."""
 
@@ -226,6 +236,7 @@ class UnknownProfile(NotFound):
 __all__ = [
     "ABSENT",
     "Absent",
+    "AdoptedRecord",
     "ApplyResult",
     "Attribute",
     "BatchInvalid",

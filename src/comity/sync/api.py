@@ -11,13 +11,11 @@ from comity.sync.setup import (
     plan_documents,
 )
 from comity.sync.store import sum_runs
-from comity.sync.unify import PROFILE_CREATED, PROFILES_MERGED, READER, Prepared, prepare
+from comity.sync.unify import READER, Prepared, prepare
 from comity.sync.unify import apply as apply_batch
 
 __all__ = [
     "HINTS_CHANNEL",
-    "PROFILES_MERGED",
-    "PROFILE_CREATED",
     "READER",
     "ApplyEffects",
     "Deliverer",

@@ -13,6 +13,7 @@ import msgspec
 
 from comity.connect.types import CallFailed, Connector, Outcome, ReadChange, Verdict, WriteItem
 from comity.identity import api as identity
+from comity.identity.api import CompiledMatch
 from comity.identity.types import Record, RecordKey
 from comity.inbox import api as inbox
 from comity.kernel import readers
@@ -23,6 +24,7 @@ from comity.mapping.types import ABSENT, LOYALTY_TYPES
 from comity.outbox import api as outbox
 from comity.outbox.types import Claim, NewBase
 from comity.profile import api as profile
+from comity.profile.types import AdoptedRecord
 from comity.sync import store
 from comity.sync.desired import Item, load_items
 from comity.sync.pull import to_changes
@@ -53,12 +55,15 @@ WRITTEN = Ending(rank=0, written=True)
 class Deliverer:
     """Brings one system up to date, a batch at a time."""
 
-    def __init__(self, *, database: Database, clock: Clock, system: str, connector: Connector) -> None:
+    def __init__(
+        self, *, database: Database, clock: Clock, system: str, connector: Connector, match: CompiledMatch
+    ) -> None:
         """Collaborators of one system's thread."""
         self._database = database
         self._clock = clock
         self.system = system
         self._connector = connector
+        self._match = match
 
     def deliver(self, runtime: Runtime, *, batch_max: int) -> RunBooks:
         """Claim a batch, compare, write what differs, note verdicts; returns the books, all zero when nothing was due.
@@ -67,7 +72,8 @@ class Deliverer:
         """
         with self._database.transaction() as tx:
             claims = outbox.claim_stale(tx, system=self.system, now=self._clock.now(), count_max=batch_max)
-            items = load_items(tx, system=self.system, claims=claims, runtime=runtime) if claims else []
+            now = self._clock.now()
+            items = load_items(tx, system=self.system, claims=claims, runtime=runtime, now=now) if claims else []
             busy = {item.claim.profile_id for item in items}
             quiet = [claim for claim in claims if claim.profile_id not in busy]
             self._finish(tx, quiet, [], {})
@@ -79,7 +85,7 @@ class Deliverer:
                     endings = self._plan_writes(tx, items, theirs)
                 self._write(items, endings)
             except CallFailed as error:
-                self._put_off(claims, error)
+                self._put_off(claims, [item for item in items if item.key not in endings], error)
                 raise
         written = sum(ending.written for ending in endings.values())
         parked = sum(ending.rank == 2 for ending in endings.values())
@@ -166,6 +172,20 @@ class Deliverer:
             now=now,
         )
 
+    def _take_back_intents(self, tx: Tx, items: Sequence[Item], *, now: datetime) -> None:
+        """A write did not arrive: what was noted for it goes; what we wrote before, and they still hold, counts again."""
+        forgotten: dict[int, list[str]] = {}
+        for item in items:
+            if item.record is not None and item.writes:
+                forgotten[item.record.record_id] = list(_golden_part(item, item.writes))
+        profile.forget_written(tx, attributes=forgotten)
+        for item in items:
+            if item.record is not None and item.base is not None:
+                before = {field: both["stored"] for field, both in item.base.fields.items() if field in item.writes}
+                stored = mapping.canonical_of_stored(item.stream.compiled, fields=before)
+                kept = {name: stored[name] for name in _golden_part(item, before)}
+                profile.note_written(tx, record_ids=[item.record.record_id], values=[kept], now=now)
+
     def _write(self, items: Sequence[Item], endings: dict[str, Ending]) -> None:
         """Write what differs, read back, and note base and verdict. Items with an ending already are left alone."""
         open_items = [item for item in items if item.key not in endings]
@@ -189,6 +209,8 @@ class Deliverer:
                     record = item.record or self._adopt(tx, item, state, verdict, now=now)
                     if record is not None:
                         bases.append(self._settle(tx, item, record, state, now=now))
+            refused = [item for item in open_items if _is_surely_not_applied(verdicts[item.key])]
+            self._take_back_intents(tx, refused, now=now)
             outbox.store_bases(tx, system=self.system, bases=bases, now=now)
             self._finish(tx, [], items, endings)
             systems.note_success(tx, system=self.system, is_write=True, now=now)
@@ -228,9 +250,19 @@ class Deliverer:
         if external_id is None:
             return None
         key = RecordKey(self.system, item.stream.spec.stream, external_id)
-        record = identity.adopt_record(tx, key=key, profile_id=item.claim.profile_id, now=now)
-        profile.adopt_record(tx, record=record, written=_golden_part(item, item.writes), now=now)
-        return record
+        profile_id = item.claim.profile_id
+        for record in identity.adopt_records(tx, records=[(key, profile_id)], match=self._match, now=now):
+            adopted = AdoptedRecord(
+                record_id=record.record_id,
+                profile_id=record.profile_id,
+                system=record.system,
+                stream=record.stream,
+                external_id=record.external_id,
+            )
+            profile.adopt_records(tx, records=[adopted])
+            profile.note_written(tx, record_ids=[record.record_id], values=[_golden_part(item, item.writes)], now=now)
+            return record
+        return None
 
     def _settle(self, tx: Tx, item: Item, record: Record, state: ReadChange | None, *, now: datetime) -> NewBase:
         """Return the new base of a written record, and let what the system made of our values count as ours."""
@@ -280,7 +312,7 @@ class Deliverer:
             now=now,
         )
 
-    def _put_off(self, claims: Sequence[Claim], error: CallFailed) -> None:
+    def _put_off(self, claims: Sequence[Claim], items: Sequence[Item], error: CallFailed) -> None:
         """The system as a whole failed: all claims are due again once it may be called again."""
         now = self._clock.now()
         with self._database.transaction() as tx:
@@ -296,6 +328,8 @@ class Deliverer:
                 retry_after_seconds=error.retry_after_seconds,
                 now=now,
             )
+            if not error.is_maybe_applied:
+                self._take_back_intents(tx, items, now=now)
             outbox.retry_stale(
                 tx,
                 system=self.system,
@@ -306,6 +340,10 @@ class Deliverer:
 
 
 _TO_READ_BACK = frozenset({Outcome.DELIVERED, Outcome.UNCHANGED, Outcome.UNKNOWN})
+
+
+def _is_surely_not_applied(verdict: Verdict) -> bool:
+    return verdict.outcome in {Outcome.RETRY, Outcome.REJECTED, Outcome.CONFLICT, Outcome.GONE}
 
 
 def _by_stream(items: Sequence[Item]) -> dict[str, list[Item]]:

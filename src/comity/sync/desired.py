@@ -1,6 +1,7 @@
 """Desired state: what each person's records in one system should show."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -41,7 +42,7 @@ class Item(msgspec.Struct, kw_only=True):
         return next((f.field for f in self.stream.spec.person_fields if f.attribute == "global_id"), None)
 
 
-def load_items(tx: Tx, *, system: str, claims: Sequence[Claim], runtime: Runtime) -> list[Item]:
+def load_items(tx: Tx, *, system: str, claims: Sequence[Claim], runtime: Runtime, now: datetime) -> list[Item]:
     """Return what is to be compared for these claims; people who are up to date, or no more, have no item."""
     profile_ids = [claim.profile_id for claim in claims]
     golden = {row["profile_id"]: row for row in profile.get_profiles(tx, profile_ids=profile_ids)}
@@ -56,7 +57,9 @@ def load_items(tx: Tx, *, system: str, claims: Sequence[Claim], runtime: Runtime
     for record in records:
         by_place.setdefault((record.profile_id, record.stream), []).append(record)
     spec = runtime.systems.get(system)
-    may_create = _list_creatable(tx, golden, policy=spec.deliver.create if spec else CREATE_NEVER, runtime=runtime)
+    may_create = _list_creatable(
+        tx, golden, policy=spec.deliver.create if spec else CREATE_NEVER, runtime=runtime, now=now
+    )
     items: list[Item] = []
     for stream in runtime.written_streams(system):
         present = [claim for claim in claims if claim.profile_id in golden]
@@ -117,10 +120,10 @@ def _list_members(tx: Tx, *, profile_ids: Sequence[UUID], runtime: Runtime) -> d
     return {profile_id: members[0] for profile_id, members in found.items()}
 
 
-def _list_creatable(tx: Tx, golden: Mapping[UUID, Any], *, policy: str, runtime: Runtime) -> set[UUID]:
+def _list_creatable(tx: Tx, golden: Mapping[UUID, Any], *, policy: str, runtime: Runtime, now: datetime) -> set[UUID]:
     """Return who may get a record where they have none, by the system's policy: never, always, or a condition."""
     if policy == CREATE_NEVER:
         return set()
     if policy == CREATE_ALWAYS:
         return set(golden)
-    return set(profile.filter_profiles(tx, profile_ids=list(golden), condition=policy, model=runtime.model))
+    return set(profile.filter_profiles(tx, profile_ids=list(golden), condition=policy, model=runtime.model, now=now))

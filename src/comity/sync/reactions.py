@@ -55,7 +55,7 @@ def keep_memberships(tx: Tx, events: Sequence[Event], runtime: Runtime, now: dat
         programmes=runtime.programmes,
         now=now,
         choose=lambda inner, each, profile_ids: profile.filter_profiles(
-            inner, profile_ids=profile_ids, condition=each.spec.enrol.when or "true", model=runtime.model
+            inner, profile_ids=profile_ids, condition=each.spec.enrol.when or "true", model=runtime.model, now=now
         ),
     )
 

@@ -16,7 +16,7 @@ from comity.identity import api as identity
 from comity.identity.types import RecordFacts, RecordKey, Resolution
 from comity.inbox import api as inbox
 from comity.inbox.types import Change, ChangeBatch, ChangeKind, ParkedChange
-from comity.kernel import events, leases, readers
+from comity.kernel import leases, readers
 from comity.kernel.database import Tx
 from comity.kernel.ids import Ids
 from comity.kernel.leases import Lease
@@ -31,9 +31,6 @@ from comity.sync.runtime import Runtime, StreamMapping
 from comity.sync.types import RunBooks
 
 READER = "unify"
-PROFILE_CREATED = "identity.profile_created"
-PROFILES_MERGED = "identity.profiles_merged"
-"""Kinds of events; payloads {"profile_id"} and {"loser_profile_id", "survivor_profile_id"}."""
 
 
 class Prepared(msgspec.Struct, kw_only=True):
@@ -107,7 +104,7 @@ def _park_problems(prepared: Prepared, changes: Sequence[Change], problems: Sequ
 def _read(prepared: Prepared, stream: StreamMapping, changes: Sequence[Change]) -> MappedBatch:
     mapped = mapping.read_records(
         stream.compiled,
-        [change.payload for change in changes],
+        payloads=[change.payload for change in changes],
         external_ids=[change.external_id for change in changes],
     )
     _park_problems(prepared, changes, mapped.problems)
@@ -191,26 +188,10 @@ def apply(tx: Tx, *, prepared: Prepared, runtime: Runtime, lease: Lease, ids: Id
 
 def _follow_identity(tx: Tx, resolution: Resolution, *, runtime: Runtime, now: datetime, changed: set[UUID]) -> None:
     """Let everything that hangs on records follow them to the profiles they belong to now."""
-    if resolution.created_profile_ids:
-        events.publish(
-            tx,
-            kind=PROFILE_CREATED,
-            payloads=[{"profile_id": str(profile_id)} for profile_id in resolution.created_profile_ids],
-            now=now,
-        )
     if resolution.merged:
         moves = [ProfileMove(loser_profile_id=m.loser, survivor_profile_id=m.survivor) for m in resolution.merged]
         activity.reassign_profiles(tx, moves=moves)
         outbox.drop_marks(tx, profile_ids=[merge.loser for merge in resolution.merged])
-        events.publish(
-            tx,
-            kind=PROFILES_MERGED,
-            payloads=[
-                {"loser_profile_id": str(merge.loser), "survivor_profile_id": str(merge.survivor)}
-                for merge in resolution.merged
-            ],
-            now=now,
-        )
     if resolution.moved:
         moved = [Move(record_id=move.record_id, profile_id=move.target) for move in resolution.moved]
         touched = profile.move_records(tx, moves=moved)

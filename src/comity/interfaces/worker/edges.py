@@ -65,7 +65,11 @@ class SystemEdge:
             return False
         _, runtime, spec, connector = found
         deliverer = sync.Deliverer(
-            database=self._hub.database, clock=self._hub.clock, system=self.system, connector=connector
+            database=self._hub.database,
+            clock=self._hub.clock,
+            system=self.system,
+            connector=connector,
+            match=runtime.match,
         )
         try:
             books = deliverer.deliver(runtime, batch_max=spec.deliver.batch_max)

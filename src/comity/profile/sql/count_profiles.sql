@@ -1,0 +1,2 @@
+-- How many people have a golden row.
+select count(*) from profile.golden
