@@ -22,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--people", type=Path, help="CSV file; its header row names the vendor's fields")
     parser.add_argument("--people-object", help="object the people belong to (Contact, contacts)")
+    parser.add_argument("--one-stamp", action="store_true", help="all people were last changed at one moment")
     parser.add_argument("--bare", action="store_true", help="without our custom fields")
     parser.add_argument("--documented-limits", action="store_true", help="the vendor's own rate limits")
     parser.add_argument("--search-lag", type=float, default=0.0, help="HubSpot: seconds until search sees a write")
@@ -44,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         options=SandboxOptions(
             has_loyalty_fields=not chosen.bare,
             people_object=chosen.people_object,
+            has_one_stamp=chosen.one_stamp,
             has_documented_limits=chosen.documented_limits,
             search_lag_seconds=chosen.search_lag,
             webhook_ca_file=chosen.webhook_ca,

@@ -124,8 +124,7 @@ class Application:
     def _add_faults(self, request: Request) -> Response:
         order = msgspec.json.decode(request.body, type=FaultOrder)
         self._faults.add(order.rules)
-        if order.daily_remaining is not None:
-            self._simulator.limit_daily(remaining=order.daily_remaining)
+        self._simulator.disturb(order)
         return self._list_faults(request)
 
     def _list_faults(self, _request: Request) -> Response:

@@ -34,6 +34,13 @@ class FaultOrder(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     rules: list[FaultRule] = msgspec.field(default_factory=list[FaultRule])
     daily_remaining: int | None = None
+    """Leave this many calls for today."""
+    has_locators_expired: bool = False
+    """Salesforce: the locators of open queries are gone."""
+    webhooks_dropped: int = 0
+    """HubSpot: the next so many events are never delivered."""
+    webhooks_doubled: int = 0
+    """HubSpot: the next so many events are delivered twice."""
 
 
 class Faults:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from comity.sandbox.faults import FaultOrder
 from comity.sandbox.wire import JsonObject, Request, Response
 
 
@@ -69,8 +70,8 @@ class Simulator(Protocol):
         """Report how many records there are."""
         ...
 
-    def limit_daily(self, *, remaining: int) -> None:
-        """Leave this many calls for today."""
+    def disturb(self, order: FaultOrder) -> None:
+        """Take the faults of an order that are not about single calls."""
         ...
 
     def register_webhook(self, *, url: str, event_kinds: list[str]) -> JsonObject:

@@ -15,6 +15,8 @@ class SandboxOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Our fields exist already (Global_Id__c, loyalty_id, ...), so that nothing has to be provisioned first."""
     people_object: str | None = None
     """Object the people of the CSV file belong to; None: Contact, contacts."""
+    has_one_stamp: bool = False
+    """All people of the CSV file were last changed at the same moment, as after a bulk import."""
     has_documented_limits: bool = False
     """HubSpot: 190 calls in 10 s, 650,000 a day, 5 searches a second; Salesforce: 100,000 calls a day."""
     search_lag_seconds: float = 0.0

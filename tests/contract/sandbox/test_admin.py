@@ -5,6 +5,7 @@ import signal
 import ssl
 import subprocess
 import sys
+from datetime import datetime, timedelta
 
 import httpx2
 import pytest
@@ -121,6 +122,19 @@ class TestFaults:
         assert len(http_hubspot.get("/_sandbox/faults").json()["rules"]) == 1
         assert http_hubspot.delete("/_sandbox/faults").json()["rules"] == []
         assert http_hubspot.post("/_sandbox/faults", json={"rules": [{"kind": "unheard of"}]}).status_code == 400
+
+    def test_salesforce_lets_locators_expire(self, http_salesforce):
+        for _ in range(2):
+            records = [{"attributes": {"type": "Lead"}, "LastName": "L", "Company": "Expiry"}] * 200
+            http_salesforce.post("/services/data/v66.0/composite/sobjects", json={"records": records})
+        options = {"Sforce-Query-Options": "batchSize=200"}
+        text = {"q": "SELECT Id FROM Lead WHERE Company = 'Expiry'"}
+        page = http_salesforce.get("/services/data/v66.0/query", params=text, headers=options).json()
+        assert len(page["records"]) == 200
+        assert http_salesforce.get(page["nextRecordsUrl"]).json()["done"]
+        http_salesforce.post("/_sandbox/faults", json={"has_locators_expired": True}).raise_for_status()
+        expired = http_salesforce.get(page["nextRecordsUrl"])
+        assert (expired.status_code, expired.json()[0]["errorCode"]) == (400, "INVALID_QUERY_LOCATOR")
 
     def test_hubspot_ends_the_day_when_told(self, http_hubspot):
         http_hubspot.post("/_sandbox/faults", json={"daily_remaining": 0})
@@ -277,3 +291,20 @@ class TestStart:
                 program.send_signal(signal.SIGTERM)
                 assert program.wait(timeout=10) == 0
             assert program.stdout.read() == ""
+
+    @pytest.mark.parametrize("kind", ["salesforce", "hubspot"])
+    def test_can_give_all_people_the_same_stamp(self, tmp_path, kind):
+        header = {"salesforce": "FirstName,LastName,Email", "hubspot": "firstname,lastname,email"}[kind]
+        people = write_people(tmp_path / "people.csv", header, 300)
+        with (
+            serve(kind=kind, people_csv=people, options=SandboxOptions(has_one_stamp=True)) as sandbox,
+            connect(sandbox) as client,
+        ):
+            if kind == "salesforce":
+                text = "SELECT SystemModstamp FROM Contact"
+                rows = client.get("/services/data/v66.0/query", params={"q": text}).json()["records"]
+                stamps = [row["SystemModstamp"] for row in rows]
+            else:
+                page = client.post("/crm/v3/objects/contacts/search", json={"limit": 200}).json()
+                stamps = [row["updatedAt"] for row in page["results"]]
+            assert (len(set(stamps)), len(stamps) >= 200) == (1, True)

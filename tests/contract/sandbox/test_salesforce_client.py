@@ -266,7 +266,7 @@ class TestCollections:
             },
             {
                 "method": "GET",
-                "url": base + "/query?q=SELECT Id FROM Task WHERE WhoId = '@{who.id}'",
+                "url": base + "/query?q=SELECT Id FROM Task WHERE WhoId = '@{who.id}'",  # noqa: S608 - SOQL.
                 "referenceId": "q",
             },
         ]

@@ -127,6 +127,12 @@ class TestDelivery:
         ]
         assert attempts == [0, 1, 2]
 
+    def test_loses_and_doubles_events_when_told(self, http_hubspot, target):
+        http_hubspot.post("/_sandbox/faults", json={"webhooks_dropped": 1, "webhooks_doubled": 1}).raise_for_status()
+        edit(http_hubspot, {"city": "Disturbed"})
+        wait_for(lambda: len(events(target)) == 2)
+        assert {event["subscriptionType"] for event in events(target)} == {"contact.propertyChange"}
+
     def test_gives_up_at_the_limit_and_counts_the_loss(self, http_hubspot, target):
         before = http_hubspot.get("/_sandbox/state").json()["webhooks"]["lost"]
         target.statuses += [500] * 40

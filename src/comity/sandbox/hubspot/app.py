@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from comity.kernel.ids import Ids
 from comity.sandbox.clock import ShiftedClock
+from comity.sandbox.faults import FaultOrder
 from comity.sandbox.hubspot.errors import ObjectFault, refuse, refuse_unknown
 from comity.sandbox.hubspot.portal import USER, Collection, Portal, fold
 from comity.sandbox.hubspot.routes_batch import BatchRoutes
@@ -40,6 +41,7 @@ class HubSpot:
         self.client_secret: str | None = ids.token(18)
         self._clock = clock
         self._is_strict = options.has_documented_limits
+        self._has_one_stamp = options.has_one_stamp
         self._window_max = WINDOW_CALLS_DOCUMENTED if self._is_strict else WINDOW_CALLS_GENEROUS
         self._daily_max = DAILY_CALLS_DOCUMENTED if self._is_strict else DAILY_CALLS_GENEROUS
         self._daily_used = 0
@@ -138,7 +140,8 @@ class HubSpot:
 
     def load(self, *, kind: str | None, rows: Iterable[Mapping[str, str]]) -> int:
         """Load old records."""
-        return self.portal.load(self._collection(kind or "contacts"), rows)
+        collection = self._collection(kind or "contacts")
+        return self.portal.load(collection, rows, has_one_stamp=self._has_one_stamp)
 
     def edit(self, *, kind: str, record_id: str | None, fields: JsonObject) -> str:
         """Edit or create a record as a user."""
@@ -209,9 +212,11 @@ class HubSpot:
             "daily": {"used": self._daily_used, "max": self._daily_max},
         }
 
-    def limit_daily(self, *, remaining: int) -> None:
-        """Leave this many calls for today."""
-        self._daily_max = self._daily_used + remaining
+    def disturb(self, order: FaultOrder) -> None:
+        """Leave so many calls for today; lose and double events."""
+        if order.daily_remaining is not None:
+            self._daily_max = self._daily_used + order.daily_remaining
+        self._webhooks.disturb(dropped=order.webhooks_dropped, doubled=order.webhooks_doubled)
 
     def register_webhook(self, *, url: str, event_kinds: list[str]) -> JsonObject:
         """Send all events of contacts, or the kinds named, to a URL; property changes of any property."""

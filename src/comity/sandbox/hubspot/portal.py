@@ -44,6 +44,11 @@ class Record(msgspec.Struct, kw_only=True):
     archived_at: str | None = None
     associations: dict[str, list[JsonObject]] = msgspec.field(default_factory=dict[str, list[JsonObject]])
     merges: int = 0
+    number: int = 0
+    """The id as a number, by which records are ordered."""
+
+    def __post_init__(self) -> None:
+        self.number = int(self.record_id)
 
 
 class Collection:
@@ -230,7 +235,7 @@ class Portal:
         self._emit(collection, "merge", merged.record_id, actor, detail)
         return merged
 
-    def load(self, collection: Collection, rows: Iterable[Mapping[str, str]]) -> int:
+    def load(self, collection: Collection, rows: Iterable[Mapping[str, str]], *, has_one_stamp: bool) -> int:
         """Load old records unchecked (an e-mail address that is taken stays without its index)."""
         properties = collection.kind.properties
         staged: list[dict[str, str]] = []
@@ -240,7 +245,7 @@ class Portal:
                 raise ValueError(f"{collection.kind.name} has no property {unknown[0]}.")
             staged.append({name: text for name, text in row.items() if text})
         begin = self._clock.now() - timedelta(days=SEEDED_STAMP_DAYS)
-        step = timedelta(days=SEEDED_STAMP_DAYS) / max(len(staged), 1)
+        step = timedelta() if has_one_stamp else timedelta(days=SEEDED_STAMP_DAYS) / max(len(staged), 1)
         for number, values in enumerate(staged):
             stamp = format_stamp(begin + number * step)
             given_id = values.pop("id", "") or values.pop("hs_object_id", "")

@@ -61,6 +61,8 @@ class WebhookRoutes:
         self._number = 0
         self._event_number = 0
         self._waiting: list[JsonObject] = []
+        self._dropped = 0
+        self._doubled = 0
 
     def register(self, routes: Routes) -> None:
         """Add the routes."""
@@ -221,11 +223,21 @@ class WebhookRoutes:
                 event["objectTypeId"] = collection.kind.type_id
             self._waiting.append(event)
 
+    def disturb(self, *, dropped: int, doubled: int) -> None:
+        """Lose the next events, and double the next ones."""
+        self._dropped += dropped
+        self._doubled += doubled
+
     def flush(self) -> None:
         """Hand the events of the call that just ended to the deliveries."""
-        if self._waiting:
-            self._deliveries.submit(self._waiting)
-            self._waiting = []
+        if not self._waiting:
+            return
+        dropped = min(self._dropped, len(self._waiting))
+        doubled = min(self._doubled, len(self._waiting) - dropped)
+        self._dropped -= dropped
+        self._doubled -= doubled
+        self._deliveries.submit([*self._waiting[dropped:], *self._waiting[dropped : dropped + doubled]])
+        self._waiting = []
 
     def _switch(self, found: Subscription, *, is_active: bool) -> None:
         found.is_active = is_active

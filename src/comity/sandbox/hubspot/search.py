@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -45,7 +46,8 @@ def search(collection: Collection, visible: dict[str, Record], body: JsonObject)
     tests = [[_compile(collection, item) for item in group] for group in filters]
     rows = _candidates(collection, visible, filters)
     if tests:
-        rows = [row for row in rows if any(all(test(row.properties) for test in group) for group in tests)]
+        fits = _join([_join(group, has_to_fit_all=True) for group in tests], has_to_fit_all=False)
+        rows = [row for row in rows if fits(row.properties)]
     text = str(body.get("query") or "")
     if len(text) > QUERY_CHARACTERS_MAX:
         raise _bad(f"The query is longer than {QUERY_CHARACTERS_MAX} characters")
@@ -55,6 +57,17 @@ def search(collection: Collection, visible: dict[str, Record], body: JsonObject)
     end = start + limit
     is_more = end < len(rows)
     return Found(total=len(rows), records=rows[start:end], after=end if is_more else None)
+
+
+def _join(tests: list[Test], *, has_to_fit_all: bool) -> Test:
+    if len(tests) == 1:
+        return tests[0]
+    if len(tests) == 2:
+        first, second = tests
+        return (lambda row: first(row) and second(row)) if has_to_fit_all else (lambda row: first(row) or second(row))
+    return (
+        (lambda row: all(test(row) for test in tests)) if has_to_fit_all else (lambda row: any(t(row) for t in tests))
+    )
 
 
 def _paging(body: JsonObject) -> tuple[int, int]:
@@ -186,7 +199,7 @@ def _sorted(collection: Collection, rows: list[Record], sorts: list[Any]) -> lis
     if definition is None:
         raise _bad(f"Property {name} does not exist")
     if name == "hs_object_id":
-        rows.sort(key=lambda row: int(row.record_id), reverse=is_descending)
+        rows.sort(key=attrgetter("number"), reverse=is_descending)
         return rows
     filled = [row for row in rows if name in row.properties]
     empty = [row for row in rows if name not in row.properties]

@@ -70,6 +70,7 @@ class Deliveries:
             raise ValueError(f"{url} is no http(s) URL.")
         with self._changed:
             self._target = url
+            self._changed.notify_all()
             missing = max(0, min(concurrency, 10) - len(self._threads)) if url else 0
         for _ in range(missing):
             thread = threading.Thread(target=self._work, name="sandbox-webhooks", daemon=True)

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 
 from comity.kernel.ids import Ids
 from comity.sandbox.clock import ShiftedClock
+from comity.sandbox.faults import FaultOrder
 from comity.sandbox.salesforce.errors import RowFault, refuse, refuse_unknown
 from comity.sandbox.salesforce.organisation import Organisation, report_tables
 from comity.sandbox.salesforce.query import Queries
@@ -49,7 +50,8 @@ class Salesforce:
         self._schema = SchemaRoutes(organisation=self.organisation)
         self._routes = Routes()
         self._schema.register(self._routes)
-        RecordRoutes(organisation=self.organisation, queries=Queries(self.organisation)).register(self._routes)
+        self._queries = Queries(self.organisation)
+        RecordRoutes(organisation=self.organisation, queries=self._queries).register(self._routes)
         CompositeRoutes(organisation=self.organisation, dispatch=self._dispatch).register(self._routes)
         self._routes.add("GET", "/services/data/{version}/limits", self._list_limits)
 
@@ -138,7 +140,8 @@ class Salesforce:
 
     def load(self, *, kind: str | None, rows: Iterable[Mapping[str, str]]) -> int:
         """Load old records."""
-        return self.organisation.load(self._table(kind or "Contact"), rows)
+        table = self._table(kind or "Contact")
+        return self.organisation.load(table, rows, has_one_stamp=self._options.has_one_stamp)
 
     def edit(self, *, kind: str, record_id: str | None, fields: JsonObject) -> str:
         """Edit or create a record as a user; `$late_seconds` stamps it as an earlier change that commits now."""
@@ -191,9 +194,12 @@ class Salesforce:
             "daily": {"used": self._daily_used, "max": self._daily_max},
         }
 
-    def limit_daily(self, *, remaining: int) -> None:
-        """Leave this many calls."""
-        self._daily_max = self._daily_used + remaining
+    def disturb(self, order: FaultOrder) -> None:
+        """Leave so many calls; let locators expire."""
+        if order.daily_remaining is not None:
+            self._daily_max = self._daily_used + order.daily_remaining
+        if order.has_locators_expired:
+            self._queries.forget()
 
     def register_webhook(self, *, url: str, event_kinds: list[str]) -> JsonObject:
         """Refuse: Salesforce pushes over the Pub/Sub API only, which is not simulated."""

@@ -175,7 +175,7 @@ class Organisation:
                     table.deleted_at.pop(record_id, None)
             self.tally.writes[actor.origin][verb] -= 1
 
-    def load(self, table: Table, rows: Iterable[Mapping[str, str]]) -> int:
+    def load(self, table: Table, rows: Iterable[Mapping[str, str]], *, has_one_stamp: bool) -> int:
         """Load old records: no checks but the form of numbers and flags, stamps spread over the past month."""
         fields = table.kind.fields
         begin = self.clock.now() - timedelta(days=SEEDED_STAMP_DAYS)
@@ -190,7 +190,7 @@ class Organisation:
                     row[field.name] = _old_value(field, text)
             row["Id"] = row["Id"] or self.next_id(table.kind.prefix)
             staged.append(row)
-        step = timedelta(days=SEEDED_STAMP_DAYS) / max(len(staged), 1)
+        step = timedelta() if has_one_stamp else timedelta(days=SEEDED_STAMP_DAYS) / max(len(staged), 1)
         for number, row in enumerate(staged):
             table.put(self._stamped(row, actor=self.user, is_new=True, now=begin + number * step))
         return len(staged)

@@ -34,13 +34,20 @@ def compile_condition(kind: ObjectType, condition: Condition, now: datetime) -> 
     """Compile a condition. Raises the vendor's INVALID_FIELD when field and literal do not fit."""
     if isinstance(condition, Group):
         tests = [compile_condition(kind, part, now) for part in condition.parts]
-        if condition.word == "and":
-            return lambda row: all(test(row) for test in tests)
-        return lambda row: any(test(row) for test in tests)
+        return _join(tests, has_to_fit_all=condition.word == "and")
     if isinstance(condition, Not):
         inner = compile_condition(kind, condition.part, now)
         return lambda row: not inner(row)
     return _compile_comparison(kind, condition, now)
+
+
+def _join(tests: list[Test], *, has_to_fit_all: bool) -> Test:
+    if len(tests) == 2:
+        first, second = tests
+        return (lambda row: first(row) and second(row)) if has_to_fit_all else (lambda row: first(row) or second(row))
+    return (
+        (lambda row: all(test(row) for test in tests)) if has_to_fit_all else (lambda row: any(t(row) for t in tests))
+    )
 
 
 def candidates(table: Table, condition: Condition | None) -> Iterable[Row]:
