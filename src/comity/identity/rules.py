@@ -2,12 +2,34 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
 from msgspec import Struct
 
 from comity.identity.match import CompiledMatch, Key
 from comity.mapping.types import RecordKey
+
+
+class Placed(Protocol):
+    """What clustering needs to know of a record: its key, and whether it is still there."""
+
+    @property
+    def key(self) -> RecordKey:
+        """The key of the record."""
+        ...
+
+    @property
+    def is_deleted(self) -> bool:
+        """True when the record is gone at its source."""
+        ...
+
+
+class Place(Struct, frozen=True):
+    """A record of which nothing else matters."""
+
+    key: RecordKey
+    is_deleted: bool = False
 
 
 class Node:
@@ -80,7 +102,7 @@ class Assignment(Struct, frozen=True):
 class Clusters:
     """Disjoint sets that know how many living records of each system they hold and whom they must not meet."""
 
-    def __init__(self, nodes: Mapping[int, Node], *, per_system_max: int | None, apart: Iterable[Decision]) -> None:
+    def __init__(self, nodes: Mapping[int, Placed], *, per_system_max: int | None, apart: Iterable[Decision]) -> None:
         """Start with every record alone."""
         self._parent = {record_id: record_id for record_id in nodes}
         self._size = dict.fromkeys(nodes, 1)
@@ -145,7 +167,7 @@ class Clusters:
         return any(counts.get(system, 0) + count > limit for system, count in others.items() if system in counts)
 
 
-def order_edges(edges: Iterable[Edge], *, nodes: Mapping[int, Node], match: CompiledMatch) -> list[Edge]:
+def order_edges(edges: Iterable[Edge], *, nodes: Mapping[int, Placed], match: CompiledMatch) -> list[Edge]:
     """Sort links by the strength of their rule, then by the keys of their records, so that arrival decides nothing."""
 
     def rank(edge: Edge) -> tuple[int, RecordKey, RecordKey]:
@@ -156,7 +178,7 @@ def order_edges(edges: Iterable[Edge], *, nodes: Mapping[int, Node], match: Comp
 
 
 def partition(
-    nodes: Mapping[int, Node], *, edges: Iterable[Edge], decisions: Sequence[Decision], match: CompiledMatch
+    nodes: Mapping[int, Placed], *, edges: Iterable[Edge], decisions: Sequence[Decision], match: CompiledMatch
 ) -> Partition:
     """Cluster records: first what people decided, then links from the strongest rule down, as far as allowed."""
     sets = Clusters(nodes, per_system_max=match.per_system_max, apart=(each for each in decisions if not each.is_same))

@@ -1,9 +1,9 @@
--- Close the doubts about pairs of records that no longer stand. Takes the records looked at, and the pairs (arrays of
+-- Close the doubts about records that no longer stand. Takes the records looked at, and the pairs (arrays of
 -- equal length) that are still in doubt.
 update identity.review v
 set closed_at = %(closed_at)s
 where v.closed_at is null
-    and v.record_a = any(%(record_ids)s::bigint[]) and v.record_b = any(%(record_ids)s::bigint[])
+    and (v.record_a = any(%(record_ids)s::bigint[]) or v.record_b = any(%(record_ids)s::bigint[]))
     and not exists (
         select 1
         from unnest(%(kinds)s::text[], %(rules)s::text[], %(values)s::text[], %(records_a)s::bigint[], %(records_b)s::bigint[])
