@@ -27,7 +27,7 @@ def read_path(document: Any, path: str) -> Any:
     if not path:
         return document
     here: Any = document
-    whole = _step(here, path) if isinstance(here, dict) else MISSING
+    whole = _step(here, path)
     if whole is not MISSING:
         return whole
     for step in _STEP.findall(path):

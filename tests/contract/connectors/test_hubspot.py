@@ -64,11 +64,13 @@ class TestRead:
             assert len({c.external_id for c in changes}) == len(changes) == 10_300
             assert read_all(open_hubspot(running), cursor)[0] == []
 
-    def test_misses_nothing_while_the_index_lags(self, running_sandbox):
+    @pytest.mark.parametrize("settings", [{"lookback_seconds": 0}, {"index_lag_seconds": 0}, {}])
+    def test_misses_nothing_while_the_index_lags(self, running_sandbox, settings):
+        """Waiting for the index and reading a second time each suffice."""
         options = SandboxOptions(search_lag_seconds=30)
         with serve(kind="hubspot", seed=5, options=options) as sandbox:
             running = running_sandbox(sandbox)
-            connector, cursor, seen, ids = open_hubspot(running), None, [], []
+            connector, cursor, seen, ids = open_hubspot(running, **settings), None, [], []
             for _ in range(12):
                 ids.append(create(running))
                 running.advance(seconds=17)

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -115,18 +115,17 @@ class TestRead:
         assert inhouse.store.token_requests == 1
 
     def test_sees_a_change_made_while_reading(self, inhouse, egress):
-        """A record walked already changes before the pass ends: the next pass reads it."""
+        """A record walked already changes before the pass ends, and one not yet walked changes even later."""
         with inhouse.store.lock:
             for _ in range(10):
                 inhouse.store.save(None, {"name": "old"})
         connector = open_inhouse(inhouse, egress, streams=inhouse.settings(page_size=3)["streams"])
-        cursor, pages = None, 0
-        for page in connector.read("customers", None):
-            cursor, pages = page.cursor, pages + 1
-            if pages == 2:
-                inhouse.store.save("100", {"name": "changed"})
-            if page.is_last:
-                break
+        pages = connector.read("customers", None)
+        next(pages)
+        for customer_id, minutes in (("100", 1), ("109", 10)):
+            row = inhouse.store.save(customer_id, {"name": "changed"})
+            row["updated_at"] = (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat()
+        cursor = [page.cursor for page in pages][-1]
         changes = [c for page in connector.read("customers", cursor) for c in page.changes]
         assert "changed" in {json.loads(c.payload)["name"] for c in changes if c.external_id == "100"}
 

@@ -19,7 +19,7 @@ def delivered(item):
 
 
 @given(ITEMS, st.integers(1, 5))
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 def test_every_item_has_its_verdict_and_records_keep_their_order(items, batch_max):
     written = []
 
@@ -41,7 +41,7 @@ def test_every_item_has_its_verdict_and_records_keep_their_order(items, batch_ma
 
 
 @given(ITEMS)
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 def test_splitting_refuses_the_bad_alone(items):
     calls = []
 

@@ -18,7 +18,7 @@ LEAVES = st.none() | st.booleans() | st.integers() | st.text()
 
 class TestPaths:
     @given(st.dictionaries(st.tuples(NAMES, NAMES), LEAVES, max_size=6))
-    @settings(max_examples=60)
+    @settings(max_examples=60, deadline=None)
     def test_what_is_nested_is_read_back(self, values):
         fields = {".".join(names): value for names, value in values.items()}
         nested = nest(fields)
@@ -69,7 +69,7 @@ class TestVersions:
         assert parse_stamp(value) is None
 
     @given(st.sets(st.tuples(NAMES, NAMES), max_size=20), st.sets(st.tuples(NAMES, NAMES), max_size=20))
-    @settings(max_examples=40)
+    @settings(max_examples=40, deadline=None)
     def test_seen_remembers_what_it_was_told(self, told, others):
         seen = Seen()
         for external_id, version in told:

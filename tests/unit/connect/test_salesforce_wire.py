@@ -137,6 +137,18 @@ def test_too_many_deletions_are_asked_for_in_halves(connector, organisation, ans
     assert spans[0][1] > spans[1][1] > spans[2][1]
 
 
+@pytest.fixture
+def write_one(scripted, answer, clock):
+    def write(error):
+        egress = scripted([answer([{"success": False, "errors": [error]}])])
+        connector = open_connector(
+            SPEC, settings={"instance_url": "https://x.example"}, secrets={"token": "t"}, clock=clock, egress=egress
+        )
+        return connector.write("Contact", [WriteItem(key="k", external_id="003a", fields={"LastName": "Y"})])[0]
+
+    return write
+
+
 @pytest.mark.parametrize(
     ("error", "outcome", "external_id"),
     [
@@ -160,11 +172,7 @@ def test_too_many_deletions_are_asked_for_in_halves(connector, organisation, ans
         ({"statusCode": "SOMETHING_NEW", "message": "who knows"}, Outcome.REJECTED, "003a"),
     ],
 )
-def test_row_errors(scripted, answer, clock, error, outcome, external_id):
-    egress = scripted([answer([{"success": False, "errors": [error]}])])
-    connector = open_connector(
-        SPEC, settings={"instance_url": "https://x.example"}, secrets={"token": "t"}, clock=clock, egress=egress
-    )
-    verdict = connector.write("Contact", [WriteItem(key="k", external_id="003a", fields={"LastName": "Y"})])[0]
+def test_row_errors(write_one, error, outcome, external_id):
+    verdict = write_one(error)
     assert (verdict.outcome, verdict.external_id) == (outcome, external_id)
     assert verdict.reason_code == error["statusCode"]
