@@ -104,10 +104,10 @@ class TestSystems:
 class TestSettings:
     """Settings are held against the struct of their connector, which this room does not know."""
 
-    class Bearer(msgspec.Struct, tag="bearer", tag_field="kind", forbid_unknown_fields=True):
+    class Bearer(msgspec.Struct, tag="bearer", tag_field="kind", frozen=True, forbid_unknown_fields=True):
         secret: str = "token"
 
-    class Nothing(msgspec.Struct, tag="none", tag_field="kind", forbid_unknown_fields=True):
+    class Nothing(msgspec.Struct, tag="none", tag_field="kind", frozen=True, forbid_unknown_fields=True):
         pass
 
     @pytest.mark.parametrize(
@@ -287,6 +287,6 @@ def test_a_path_is_read_as_it_is_written():
 
 def test_hundreds_of_mistakes_in_one_document_are_told_quickly():
     rows = "".join(f"    - {{attribute: none_{index}, field: f, lens: text}}\n" for index in range(300))
-    begun = time.monotonic()
+    begun = time.process_time()
     assert len(check(PERSON + rows)) == 300
-    assert time.monotonic() - begun < 10
+    assert time.process_time() - begun < 10

@@ -138,9 +138,9 @@ class TestBrokenYaml:
         ],
     )
     def test_bombs_are_refused_quickly(self, text):
-        begun = time.monotonic()
+        begun = time.process_time()
         assert problems(text)
-        assert time.monotonic() - begun < 5
+        assert time.process_time() - begun < 5
 
 
 class TestWrongShape:
