@@ -1,5 +1,7 @@
 """Write `src/comity/<room>/schema.sql`: what a room's migrations add up to, on one page to read.
 
+Also written: `schemas/`, the JSON Schemas of the definitions for editors.
+
 The text comes from the catalogue of a migrated database, so that all migrations together equal it is a test
 (tests/contract/migrations/test_schema.py). Views and functions appear with their signatures: their text is in
 `functions/`. Run by `make schemas`.
@@ -10,11 +12,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from comity.definitions.api import write_json_schemas
 from comity.kernel.database import Database, Tx
 from comity.kernel.embedded import ensure
 from comity.wiring import ROOMS, migrate
 
-PACKAGE = Path(__file__).parents[1] / "src/comity"
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src/comity"
 HEADER = "-- What the migrations of this room add up to. Written by `make schemas`; edit the migrations instead.\n"
 
 SEQUENCES = """
@@ -115,8 +119,10 @@ def main() -> None:
         with database.transaction() as tx:
             for path, text in describe_all(tx):
                 path.write_text(text, encoding="utf-8")
-                print(f"wrote {path.relative_to(PACKAGE.parents[1])}")
+                print(f"wrote {path.relative_to(ROOT)}")
         database.close()
+    for path in write_json_schemas(ROOT / "schemas"):
+        print(f"wrote {path.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":
