@@ -3,10 +3,11 @@
 import random
 import threading
 
+from tests.conftest import NOW
+
 from comity.kernel import events, readers
 from comity.kernel.database import Database
 from comity.kernel.readers import Position
-from tests.conftest import NOW
 
 KIND = "test.happened"
 
