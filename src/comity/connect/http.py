@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 from comity.connect.auth import Auth
 from comity.connect.types import Budget, CallFailed, ConnectorContext, ErrorClass
 from comity.kernel.clock import Clock
-from comity.kernel.egress import EgressFailed, Response
+from comity.kernel.egress import EgressFailed, RequestUnusable, Response
 
 Classify = Callable[[Response], CallFailed | None]
 
@@ -107,6 +107,8 @@ class Caller:
                     json=json,
                     timeout_seconds=self._timeout_seconds,
                 )
+            except RequestUnusable as error:
+                raise CallFailed(error_class=ErrorClass.UNSUPPORTED, message=error.message) from error
             except EgressFailed as error:
                 if error.kind == "reset" and not changes and attempt == 1:
                     continue  # A kept-alive connection that the other side had closed; a search may be asked again.

@@ -7,7 +7,7 @@ import pytest
 from comity.connect.auth import OAuth, api_key_query, basic, bearer
 from comity.connect.http import Caller, failure_by_status, retry_after
 from comity.connect.types import CallFailed, ErrorClass
-from comity.kernel.egress import EgressFailed
+from comity.kernel.egress import Egress, EgressFailed
 
 
 def oauth(egress, clock, **more):
@@ -100,6 +100,11 @@ class TestCaller:
         assert egress.calls[0][2]["params"] == {"p": "1", "key": "k"}
         assert egress.calls[1][2]["headers"]["Authorization"] == "Basic dTpw"
         assert egress.calls[1][1] == "https://x/api/a"
+
+    def test_a_request_that_cannot_be_sent_is_told(self, clock, context):
+        with Egress() as egress, pytest.raises(CallFailed) as caught:
+            caller(context, egress, bearer("line\nbreak \u20ac"), clock).call("GET", "/a")
+        assert caught.value.error_class is ErrorClass.UNSUPPORTED
 
     def test_a_lost_answer_is_maybe_applied_for_writes_only(self, scripted, answer, clock, context):
         lost = EgressFailed("reset", kind="reset", is_maybe_applied=True)
