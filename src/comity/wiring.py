@@ -23,14 +23,15 @@ from comity.kernel.embedded import EmbeddedServer, check_settings, ensure
 from comity.kernel.ids import Ids, RandomIds
 from comity.mapping.types import Fault
 from comity.settings import Settings
-from comity.sync import reactions
 from comity.sync.api import (
+    Reaction,
     Runtime,
     RuntimeSource,
     check_mapping_document,
     check_rules_document,
+    keep_memberships,
+    mark_loyalty_stale,
 )
-from comity.sync.reactions import Reaction
 
 ROOMS = (
     "kernel",
@@ -54,7 +55,7 @@ REACTIONS: tuple[Reaction, ...] = (
     Reaction(
         reader="programme",
         kinds=(PROFILE_CREATED, PROFILES_MERGED, "activity.purchase_recorded"),
-        handle=reactions.keep_memberships,
+        handle=keep_memberships,
     ),
     Reaction(
         reader="outbox_loyalty",
@@ -65,7 +66,7 @@ REACTIONS: tuple[Reaction, ...] = (
             "programme.tier_changed",
             "programme.members_merged",
         ),
-        handle=reactions.mark_loyalty_stale,
+        handle=mark_loyalty_stale,
     ),
 )
 """Everything that reacts to anything: reader, kinds of events, what it does."""

@@ -2,6 +2,7 @@
 
 from comity.sync.deliver import Deliverer
 from comity.sync.pull import HINTS_CHANNEL, Puller, receive_hook
+from comity.sync.reactions import EVENTS_MAX, Reaction, keep_memberships, mark_loyalty_stale, run_reaction
 from comity.sync.runtime import Runtime, RuntimeSource, StreamMapping, compile_runtime
 from comity.sync.setup import (
     ApplyEffects,
@@ -15,12 +16,14 @@ from comity.sync.unify import READER, Prepared, prepare
 from comity.sync.unify import apply as apply_batch
 
 __all__ = [
+    "EVENTS_MAX",
     "HINTS_CHANNEL",
     "READER",
     "ApplyEffects",
     "Deliverer",
     "Prepared",
     "Puller",
+    "Reaction",
     "Runtime",
     "RuntimeSource",
     "StreamMapping",
@@ -29,8 +32,11 @@ __all__ = [
     "check_mapping_document",
     "check_rules_document",
     "compile_runtime",
+    "keep_memberships",
+    "mark_loyalty_stale",
     "plan_documents",
     "prepare",
     "receive_hook",
+    "run_reaction",
     "sum_runs",
 ]

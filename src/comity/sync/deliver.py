@@ -173,7 +173,7 @@ class Deliverer:
         )
 
     def _take_back_intents(self, tx: Tx, items: Sequence[Item], *, now: datetime) -> None:
-        """A write did not arrive: what was noted for it goes; what we wrote before, and they still hold, counts again."""
+        """A write did not arrive: its note goes; what we wrote before, which they still hold, counts again."""
         forgotten: dict[int, list[str]] = {}
         for item in items:
             if item.record is not None and item.writes:

@@ -91,7 +91,8 @@ def status(*, data_dir: DataDir = None, json: Json = False) -> None:
         return
     console.print(
         f"{view.profile_count:,} people, {view.member_count:,} members, "
-        f"{view.points_outstanding:,} points outstanding, trial balance {view.trial_balance}, {view.waiting_count:,} changes waiting",
+        f"{view.points_outstanding:,} points outstanding, trial balance {view.trial_balance}, "
+        f"{view.waiting_count:,} changes waiting",
         highlight=False,
     )
     print_table(

@@ -10,7 +10,6 @@ from comity.kernel import leases, readers
 from comity.kernel.leases import Lease, LeaseLost
 from comity.kernel.readers import Position
 from comity.sync import api as sync
-from comity.sync.reactions import EVENTS_MAX, Reaction, run_reaction
 
 LEASE_SECONDS = 30.0
 
@@ -113,14 +112,14 @@ class UnifyLoop:
             self._next = None
 
 
-def build_reaction_step(hub: wiring.Hub, reaction: Reaction, keeper: LeaseKeeper) -> Callable[[], bool]:
+def build_reaction_step(hub: wiring.Hub, reaction: sync.Reaction, keeper: LeaseKeeper) -> Callable[[], bool]:
     """Return the step of a reader of the event log."""
 
     def step() -> bool:
         lease = keeper.get()
         with hub.database.transaction() as tx:
             runtime = hub.runtimes.get(tx)
-            count = run_reaction(tx, reaction=reaction, runtime=runtime, lease=lease, now=hub.clock.now())
-        return count >= EVENTS_MAX
+            count = sync.run_reaction(tx, reaction=reaction, runtime=runtime, lease=lease, now=hub.clock.now())
+        return count >= sync.EVENTS_MAX
 
     return step

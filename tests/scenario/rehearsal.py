@@ -1,0 +1,198 @@
+"""A whole hub on real parts: simulated systems over HTTP, web and worker processes, a database of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2
+
+from comity import wiring
+from comity.access import api as access
+from comity.definitions import api as definitions
+from comity.kernel.clock import SystemClock
+from comity.kernel.database import Database
+from comity.kernel.ids import RandomIds
+from comity.sandbox.api import Sandbox
+from comity.settings import Settings
+from comity.sync import api as sync
+
+T = TypeVar("T")
+
+SCOPES = ["intake", "read", "redeem", "configure"]
+
+
+def eventually(check: Callable[[], T], *, seconds: float = 20.0, what: str = "") -> T:
+    """Return the first true answer of `check`; fail when none comes in time."""
+    until = time.monotonic() + seconds
+    while True:
+        found = check()
+        if found:
+            return found
+        assert time.monotonic() < until, f"did not happen within {seconds} s: {what or check}"
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    """Return a port nobody listens on."""
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Simulated:
+    """A simulated system as its users and the test see it."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self._http = httpx2.Client(base_url=sandbox.url, trust_env=False, timeout=30)
+
+    def edit(self, object_name: str, record_id: str | None, **fields: Any) -> dict[str, Any]:
+        body = {"object": object_name, "fields": fields}
+        if record_id is not None:
+            body["id"] = record_id
+        answer = self._http.post("/_sandbox/edit", json=body)
+        assert answer.status_code in {200, 201}, answer.text
+        return answer.json()
+
+    def find(self, object_name: str, field: str, value: str) -> list[dict[str, Any]]:
+        answer = self._http.get("/_sandbox/find", params={"object": object_name, "field": field, "value": value})
+        assert answer.status_code == 200, answer.text
+        return answer.json()["records"]
+
+    def state(self) -> dict[str, Any]:
+        return self._http.get("/_sandbox/state").json()
+
+    def post(self, path: str, body: Any) -> Any:
+        answer = self._http.post(path, json=body)
+        assert answer.status_code < 300, answer.text
+        return answer.json() if answer.content else None
+
+
+class Rehearsal:
+    """Web and worker of one hub; `kill` and `start` as often as a test likes."""
+
+    def __init__(self, *, database: Database, folder: Path) -> None:
+        self.database = database
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._logs: list[Any] = []
+        clock = SystemClock()
+        settings = Settings(database_url=database.dsn, project_dir=folder, port=self.port)
+        self.hub = wiring.Hub(database=database, settings=settings, clock=clock, ids=RandomIds(), server=None)
+        with database.transaction() as tx:
+            self.key = access.create_api_key(
+                tx,
+                name="test",
+                scopes=SCOPES,
+                expires_at=clock.now() + timedelta(days=1),
+                now=clock.now(),
+                ids=self.hub.ids,
+            )
+        self.http = httpx2.Client(
+            base_url=self.url, headers={"authorization": f"Bearer {self.key}"}, trust_env=False, timeout=30
+        )
+
+    def write(self, **files: str) -> None:
+        """Write files of the project; names without suffix."""
+        for name, text in files.items():
+            (self.folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+
+    def apply(self) -> sync.ApplyEffects:
+        """Put the project directory in force."""
+        loaded = definitions.read_project(self.folder)
+        problems = definitions.validate(loaded, checkers=wiring.CHECKERS)
+        assert not problems, "\n".join(map(str, problems))
+        with self.database.transaction() as tx:
+            plan = sync.plan_documents(tx, documents=loaded.documents)
+            return sync.apply_documents(
+                tx, plan=plan, author="test", now=self.hub.clock.now(), checkers=wiring.CHECKERS
+            )
+
+    def start(self, *names: str) -> None:
+        """Start web and worker, or the one named, and wait until the web answers."""
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("COMITY_")}
+        environment |= {
+            "COMITY_DATABASE_URL": self.database.dsn,
+            "COMITY_PROJECT_DIR": str(self.folder),
+            "COMITY_PORT": str(self.port),
+            "COMITY_LOG_LEVEL": "info",
+        }
+        for name in names or ("rest", "worker"):
+            log = (self.folder / f"{name}.log").open("ab")
+            self._logs.append(log)
+            self._running[name] = subprocess.Popen(
+                [sys.executable, "-m", f"comity.interfaces.{name}"], env=environment, stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+        if "rest" in (names or ("rest",)):
+            eventually(self._answers, seconds=30, what="the web process answers")
+
+    def kill(self, *names: str) -> None:
+        """Kill -9 web and worker, or the one named, with their children."""
+        for name in names or tuple(self._running):
+            process = self._running.pop(name)
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(timeout=10)
+
+    def stop(self) -> None:
+        """End everything, politely first."""
+        for process in self._running.values():
+            process.terminate()
+        for name, process in self._running.items():
+            try:
+                process.wait(timeout=25)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise AssertionError(f"{name} did not end by itself") from None
+        self._running.clear()
+        for log in self._logs:
+            log.close()
+        self.http.close()
+
+    def read_log(self, name: str) -> str:
+        """Return what a process has said."""
+        path = self.folder / f"{name}.log"
+        return path.read_text() if path.exists() else ""
+
+    def status(self) -> dict[str, Any]:
+        """Return /v1/status."""
+        return self.http.get("/v1/status").json()
+
+    def is_settled(self) -> bool:
+        """True when nothing waits: no change to unify, no event to react to, nobody stale."""
+        with self.database.transaction() as tx:
+            row = tx.execute(
+                """
+                select (select count(*) from inbox.change c where (c.xid, c.change_id) >
+                            (select (r.xid, r.id) from (select xid, id from kernel.reader where name = 'unify'
+                             union all select '0', 0 limit 1) r)),
+                       (select count(*) from outbox.stale where parked_code is null),
+                       (select count(*) from sync.hint)
+                """
+            ).fetchone()
+        return row == (0, 0, 0)
+
+    def settle(self, *, seconds: float = 60.0) -> None:
+        """Wait until nothing waits, twice in a row with time for a poll between."""
+        for _ in range(2):
+            eventually(self.is_settled, seconds=seconds, what="the hub has settled")
+            time.sleep(0.6)
+        eventually(self.is_settled, seconds=seconds, what="the hub stays settled")
+
+    def _answers(self) -> bool:
+        process = self._running["rest"]
+        assert process.poll() is None, self.read_log("rest")[-2000:]
+        try:
+            return self.http.get("/health").status_code == 200
+        except httpx2.TransportError:
+            return False
