@@ -29,9 +29,9 @@ _KEY_SCHEMA: Final = pl.Schema({"rule": pl.String, "value": pl.String, "record":
 class BulkResolution(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a population; records are numbered by their row in the frame.
 
-    `clusters` gives each row the least row of its cluster. `edges` are the links that hold (record_a < record_b, rule,
-    value), `reviews` those that do not (kind besides; record_a and record_b are 0 for a shared value). `keys` are the
-    keys of all records by rule.
+    `clusters` gives each row the least row of its cluster. `edges` are the links that join them (record_a < record_b,
+    rule, value), `reviews` those not made (kind besides; record_a and record_b are 0 for a shared value). `keys` are
+    the keys of all records by rule.
     """
 
     clusters: pl.Series
@@ -104,33 +104,54 @@ def _link(keyed: pl.DataFrame, folded: pl.DataFrame, rule: CompiledRule) -> tupl
     return found, pl.concat([too_shared, conflicts])
 
 
+def _ranked(frame: pl.DataFrame, links: pl.DataFrame, match: CompiledMatch) -> pl.DataFrame:
+    """Put links in the order they are tried in, strongest rule first, then by record keys; one link a pair."""
+    order = frame.select(KEY_COLUMNS).with_row_index("row").sort(KEY_COLUMNS)["row"].to_numpy()
+    place = np.empty(frame.height, dtype=np.int64)
+    place[order] = np.arange(frame.height)
+    a, b = place[links["record_a"].to_numpy()], place[links["record_b"].to_numpy()]
+    priorities = {rule.name: rule.priority for rule in match.rules}
+    return (
+        links.with_columns(
+            pl.col("rule").replace_strict(priorities, return_dtype=pl.UInt16).alias("priority"),
+            pl.Series("first", np.minimum(a, b)),
+            pl.Series("second", np.maximum(a, b)),
+        )
+        .sort("priority", "first", "second")
+        .unique(subset=("first", "second"), keep="first", maintain_order=True)
+        .drop("priority", "first", "second")
+    )
+
+
 def _cluster(
     frame: pl.DataFrame, links: pl.DataFrame, match: CompiledMatch
 ) -> tuple[pl.Series, pl.DataFrame, pl.DataFrame]:
-    """Find the components, and cut those that hold too many records of one system."""
-    labels = _components(links, frame.height)
+    """Find the components and the links that join them; cut those that hold too many records of one system."""
+    ranked = _ranked(frame, links, match) if links.height else links
+    labels, tree = _components(ranked, frame.height)
     cut = None if match.per_system_max is None else _crowded_components(frame, labels, match.per_system_max)
-    none = links.clear()
     if cut is None or not len(cut):
-        return _least_of_label(labels), links, none
+        return _least_of_label(labels), ranked[tree], links.clear()
     is_cut = np.zeros(int(labels.max()) + 1, dtype=bool)
     is_cut[cut] = True
-    in_cut = is_cut[labels[links["record_a"].to_numpy()]]
-    mask = pl.Series(in_cut)
-    result = _walk(frame, links.filter(mask), np.flatnonzero(is_cut[labels]), match)
+    in_cut = is_cut[labels[ranked["record_a"].to_numpy()]]
+    result = _walk(frame, ranked.filter(pl.Series(in_cut)), np.flatnonzero(is_cut[labels]), match)
     fresh = int(labels.max()) + 1
     for number, cluster in enumerate(result.clusters):
         labels[cluster] = fresh + number
-    kept = pl.concat([links.filter(~mask), _edge_frame(result.kept)])
-    return _least_of_label(labels), kept, _edge_frame(result.refused)
+    joining = pl.concat([ranked[tree[~in_cut[tree]]], _edge_frame(result.joining)])
+    return _least_of_label(labels), joining, _edge_frame(result.refused)
 
 
-def _components(links: pl.DataFrame, height: int) -> NDArray[np.int64]:
-    a, b = links["record_a"].to_numpy(), links["record_b"].to_numpy()
-    ones = np.ones(len(a), dtype=np.int8)
-    graph = coo_matrix((ones, (a, b)), shape=(height, height))
-    _, labels = cast("Any", csgraph).connected_components(graph, directed=False)
-    return labels.astype(np.int64)
+def _components(ranked: pl.DataFrame, height: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Label the components, and name the links (by position) that join them when tried in order."""
+    a, b = ranked["record_a"].to_numpy(), ranked["record_b"].to_numpy()
+    rank = np.arange(1, ranked.height + 1, dtype=np.float64)
+    scipy_graph = cast("Any", csgraph)
+    # The spanning tree of least ranks is what trying the links in order would keep.
+    tree = scipy_graph.minimum_spanning_tree(coo_matrix((rank, (a, b)), shape=(height, height)))
+    _, labels = scipy_graph.connected_components(tree, directed=False)
+    return labels.astype(np.int64), np.sort(tree.data.astype(np.int64)) - 1
 
 
 def _least_of_label(labels: NDArray[np.int64]) -> pl.Series:

@@ -33,10 +33,10 @@ class Closure:
         self._pending = pending
         self._members: dict[Key, list[int]] = {}
         self._asked: set[Key] = set()
-        self._candidates: dict[tuple[int, int, str], Edge] = {}
+        self._candidates: dict[tuple[int, int], Edge] = {}
         self._judged: set[tuple[int, int, str]] = set()
         self.nodes: dict[int, Node] = {}
-        self.remembered: dict[tuple[int, int, str], Edge] = {}
+        self.remembered: dict[tuple[int, int], Edge] = {}
         self.decisions: dict[tuple[int, int], Decision] = {}
         self.doubts: set[Doubt] = set()
         self.overshared: set[Key] = set()
@@ -63,9 +63,9 @@ class Closure:
     @property
     def edges(self) -> list[Edge]:
         """All links that may hold: those found now, and those remembered that still stand."""
-        standing = {
-            place: edge
-            for place, edge in self.remembered.items()
+        standing = (
+            edge
+            for edge in self.remembered.values()
             if edge.record_a in self.nodes
             and edge.record_b in self.nodes
             and holds_still(
@@ -75,8 +75,8 @@ class Closure:
                 match=self._match,
                 overshared=self.overshared,
             )
-        }
-        return list((standing | self._candidates).values())
+        )
+        return list(dict.fromkeys((*self._candidates.values(), *standing)))
 
     def members(self, key: Key) -> int:
         """Count the records that have a key value, up to one more than may be linked by it."""
@@ -124,7 +124,7 @@ class Closure:
         return reached - self.nodes.keys()
 
     def _remember(self, edge: Edge, reached: set[int]) -> None:
-        self.remembered[edge.record_a, edge.record_b, edge.rule] = edge
+        self.remembered[edge.record_a, edge.record_b] = edge
         reached.update((edge.record_a, edge.record_b))
 
     def _load_facts(self, record_ids: Iterable[int]) -> None:
@@ -143,14 +143,18 @@ class Closure:
         self._load_facts({record_id for _, _, members in shared for record_id in members})
         for node, (rule_name, value), members in shared:
             rule = self._match.rule_by_name[rule_name]
+            mine = node.record_id
             for other_id in members:
-                a, b = sorted((node.record_id, other_id))
-                if a == b or (a, b, rule_name) in self._judged:
+                if other_id == mine:
                     continue
-                self._judged.add((a, b, rule_name))
+                pair = (mine, other_id) if mine < other_id else (other_id, mine)
+                # Keys come strongest first, so of several links between two records the first is the strongest.
+                if pair in self._candidates or (*pair, rule_name) in self._judged:
+                    continue
+                self._judged.add((*pair, rule_name))
                 verdict = rule.judge(node.folded, self._facts[other_id].folded)
                 if verdict == "accept":
-                    self._candidates[a, b, rule_name] = Edge(a, b, rule_name, value, self._match.match_hash)
+                    self._candidates[pair] = Edge(*pair, rule_name, value, self._match.match_hash)
                     reached.add(other_id)
                 elif verdict == "conflict":
-                    self.doubts.add(Doubt("conflict", rule_name, value, a, b))
+                    self.doubts.add(Doubt("conflict", rule_name, value, *pair))

@@ -91,7 +91,7 @@ class Resolver:
             self.resolve(seeds[middle:])
             return
         # Keys that connect everybody with everybody are not believed: the record stays as it is, a steward looks.
-        doubts = [Doubt("too_large", "", "", seeds[0], seeds[0])]
+        doubts = [Doubt("too_large", "-", "-", seeds[0], seeds[0])]
         store.put_reviews(self._tx, doubts=doubts, details=[{}], now=self._now)
         node = self._pending.pop(seeds[0], None)
         if node is not None:
@@ -108,7 +108,7 @@ class Resolver:
         self._save_people(closure, result)
 
     def _save_links(self, closure: Closure, result: Partition) -> None:
-        kept = {(edge.record_a, edge.record_b, edge.rule): edge for edge in result.kept}
+        kept = {(edge.record_a, edge.record_b): edge for edge in result.joining}
         lost = [edge for place, edge in closure.remembered.items() if place not in kept]
         fresh = [edge for place, edge in kept.items() if closure.remembered.get(place) != edge]
         if lost:
@@ -155,7 +155,7 @@ class Resolver:
 
     def _save_places(self, closure: Closure, result: Partition, profile_of: Sequence[UUID]) -> None:
         """Store new records under their profiles, and move those that changed theirs."""
-        brought_by = _brought_by(result.kept)
+        brought_by = _brought_by(result.joining)
         new_records: list[tuple[Node, UUID, str]] = []
         moves: list[tuple[int, UUID, str]] = []
         for cluster, profile_id in zip(result.clusters, profile_of, strict=True):
@@ -219,10 +219,10 @@ class Resolver:
         publish(self._tx, kind=RECORDS_MOVED, payloads=moved, now=self._now)
 
 
-def _brought_by(kept: Sequence[Edge]) -> dict[int, str]:
+def _brought_by(joining: Sequence[Edge]) -> dict[int, str]:
     """Say for each linked record which rule linked it first."""
     rules: dict[int, str] = {}
-    for edge in kept:
+    for edge in joining:
         rules.setdefault(edge.record_a, edge.rule)
         rules.setdefault(edge.record_b, edge.rule)
     return rules

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 from uuid import UUID
 
 from msgspec import Struct
 
 from comity.identity.match import CompiledMatch, Key
 from comity.mapping.types import RecordKey
+
+Joined = Literal["now", "before", "refused"]
 
 
 class Placed(Protocol):
@@ -76,10 +78,13 @@ class Decision(Struct, frozen=True):
 
 
 class Partition(Struct, frozen=True):
-    """Clusters of record ids, each sorted; the links that hold; the links refused for cardinality or a decision."""
+    """Clusters of record ids, each sorted; the links that join them; those refused for cardinality or a decision.
+
+    A link between records that stronger links have joined already is neither: nothing depends on it.
+    """
 
     clusters: list[list[int]]
-    kept: list[Edge]
+    joining: list[Edge]
     refused: list[Edge]
 
 
@@ -126,15 +131,15 @@ class Clusters:
             record_id = parent[record_id]
         return record_id
 
-    def join(self, record_a: int, record_b: int, *, is_forced: bool = False) -> bool:
-        """Unite two sets; False when that is not allowed. Force overrides the cardinality, never a decision."""
+    def join(self, record_a: int, record_b: int, *, is_forced: bool = False) -> Joined:
+        """Unite two sets where that is allowed. Force overrides the cardinality, never a decision."""
         a, b = self.find(record_a), self.find(record_b)
         if a == b:
-            return True
+            return "before"
         if self._are_enemies(a, b):
-            return False
+            return "refused"
         if self._per_system_max is not None and not is_forced and self._are_too_many(a, b):
-            return False
+            return "refused"
         if self._size[a] < self._size[b]:
             a, b = b, a
         self._parent[b] = a
@@ -145,7 +150,7 @@ class Clusters:
                 counts[system] = counts.get(system, 0) + count
         if b in self._enemies:
             self._enemies.setdefault(a, set()).update(self._enemies.pop(b))
-        return True
+        return "now"
 
     def clusters(self) -> list[list[int]]:
         """List the sets, each sorted, in the order of their first record."""
@@ -185,11 +190,10 @@ def partition(
     forced = [each for each in decisions if each.is_same and each.record_a in nodes and each.record_b in nodes]
     for decision in sorted(forced, key=lambda each: sorted((nodes[each.record_a].key, nodes[each.record_b].key))):
         sets.join(decision.record_a, decision.record_b, is_forced=True)
-    kept: list[Edge] = []
-    refused: list[Edge] = []
+    found: dict[Joined, list[Edge]] = {"now": [], "before": [], "refused": []}
     for edge in order_edges(edges, nodes=nodes, match=match):
-        (kept if sets.join(edge.record_a, edge.record_b) else refused).append(edge)
-    return Partition(clusters=sets.clusters(), kept=kept, refused=refused)
+        found[sets.join(edge.record_a, edge.record_b)].append(edge)
+    return Partition(clusters=sets.clusters(), joining=found["now"], refused=found["refused"])
 
 
 def holds_still(

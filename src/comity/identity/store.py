@@ -9,12 +9,41 @@ import msgspec
 
 from comity.identity.match import CompiledMatch, Key
 from comity.identity.rules import Decision, Edge, Node, Profile
-from comity.identity.types import Record, Review
+from comity.identity.types import KeyInvalid, Record, Review
 from comity.kernel.database import Tx
 from comity.kernel.sql import Jsonb, SqlFolder, copy_in
 from comity.mapping.types import RecordKey
 
 _sql = SqlFolder(__package__)
+
+SEPARATOR = "\x1e"
+"""Joins lists of texts on their way to the server; keys and folded values hold no control character."""
+
+
+def _texts(values: Iterable[str]) -> str:
+    """Write a list of texts as one text, some ten times faster than as an array with its quoting."""
+    return SEPARATOR.join(values)
+
+
+def _array(values: Iterable[object]) -> str:
+    """Write numbers or UUIDs as an array."""
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+def _key_texts(keys: Sequence[RecordKey]) -> dict[str, str]:
+    """Write record keys as three lists of texts. Raises KeyInvalid for a key that would be taken for two, or none."""
+    parts = (
+        ("systems", [key.system for key in keys]),
+        ("streams", [key.stream for key in keys]),
+        ("external_ids", [key.external_id for key in keys]),
+    )
+    texts: dict[str, str] = {}
+    for name, values in parts:
+        text = _texts(values)
+        if "" in values or text.count(SEPARATOR) != max(0, len(values) - 1):
+            raise KeyInvalid
+        texts[name] = text
+    return texts
 
 
 class Doubt(msgspec.Struct, frozen=True, order=True):
@@ -38,10 +67,8 @@ def find_records(
     """Find known records and what changed in them: position from 1, record, profile, stored features if changed."""
     return _sql.find_records.rows(
         tx,
-        systems=[key.system for key in keys],
-        streams=[key.stream for key in keys],
-        external_ids=[key.external_id for key in keys],
-        features=[each.decode() for each in features],
+        **_key_texts(keys),
+        features=_texts([each.decode() for each in features]),
         match_hash=match_hash,
     )
 
@@ -50,9 +77,7 @@ def find_record_ids(tx: Tx, *, keys: Sequence[RecordKey]) -> list[tuple[int, int
     """Find records by key: position from 1, record, profile."""
     return _sql.find_record_ids.rows(
         tx,
-        systems=[key.system for key in keys],
-        streams=[key.stream for key in keys],
-        external_ids=[key.external_id for key in keys],
+        **_key_texts(keys),
     )
 
 
@@ -95,8 +120,8 @@ def update_records(tx: Tx, *, nodes: Sequence[Node], match_hash: int) -> None:
     """Store changed features and signs of life."""
     _sql.update_records.execute(
         tx,
-        record_ids=[node.record_id for node in nodes],
-        features=[msgspec.json.encode(node.features).decode() for node in nodes],
+        record_ids=_array(node.record_id for node in nodes),
+        features=_texts(msgspec.json.encode(node.features).decode() for node in nodes),
         are_deleted=[node.is_deleted for node in nodes],
         match_hash=match_hash,
     )
@@ -107,13 +132,13 @@ def move_records(
 ) -> None:
     """Put records under other profiles."""
     _sql.move_records.execute(
-        tx, record_ids=list(record_ids), profile_ids=list(profile_ids), rules=list(rules), linked_at=now
+        tx, record_ids=_array(record_ids), profile_ids=_array(profile_ids), rules=_texts(rules), linked_at=now
     )
 
 
 def drop_identifiers(tx: Tx, *, record_ids: Sequence[int]) -> None:
     """Drop all keys of records."""
-    _sql.drop_identifiers.execute(tx, record_ids=list(record_ids))
+    _sql.drop_identifiers.execute(tx, record_ids=_array(record_ids))
 
 
 def insert_identifiers(tx: Tx, *, identifiers: Iterable[tuple[str, str, int]]) -> None:
@@ -130,7 +155,7 @@ def insert_identifiers(tx: Tx, *, identifiers: Iterable[tuple[str, str, int]]) -
 def list_members(tx: Tx, *, keys: Sequence[Key], limits: Sequence[int]) -> dict[Key, list[int]]:
     """List the records of key values that at least two records share, each list cut at its limit."""
     rows = _sql.list_members.rows(
-        tx, rules=[rule for rule, _ in keys], values=[value for _, value in keys], limits=list(limits)
+        tx, rules=_texts(rule for rule, _ in keys), values=_texts(value for _, value in keys), limits=_array(limits)
     )
     return {keys[position - 1]: record_ids for position, record_ids in rows}
 
@@ -147,25 +172,27 @@ def list_nodes(tx: Tx, *, record_ids: Sequence[int], match: CompiledMatch) -> li
             match=match,
         )
         for record_id, system, stream, external_id, profile_id, features, is_deleted in _sql.list_facts.rows(
-            tx, record_ids=list(record_ids)
+            tx, record_ids=_array(record_ids)
         )
     ]
 
 
 def list_edges(tx: Tx, *, record_ids: Sequence[int]) -> list[Edge]:
     """List the remembered links of records."""
-    return [Edge(*row) for row in _sql.list_edges.rows(tx, record_ids=list(record_ids))]
+    return [Edge(*row) for row in _sql.list_edges.rows(tx, record_ids=_array(record_ids))]
 
 
 def list_edges_by_evidence(tx: Tx, *, keys: Sequence[Key]) -> list[Edge]:
     """List the links made from key values."""
-    rows = _sql.list_edges_by_evidence.rows(tx, rules=[rule for rule, _ in keys], values=[value for _, value in keys])
+    rows = _sql.list_edges_by_evidence.rows(
+        tx, rules=_texts(rule for rule, _ in keys), values=_texts(value for _, value in keys)
+    )
     return [Edge(*row) for row in rows]
 
 
 def list_decisions(tx: Tx, *, record_ids: Sequence[int]) -> list[Decision]:
     """List what was decided about records."""
-    return [Decision(*row) for row in _sql.list_decisions.rows(tx, record_ids=list(record_ids))]
+    return [Decision(*row) for row in _sql.list_decisions.rows(tx, record_ids=_array(record_ids))]
 
 
 def find_decision(tx: Tx, *, record_a: int, record_b: int) -> tuple[bool, str, str] | None:
@@ -180,8 +207,8 @@ def put_decisions(
     """Store decisions about pairs; the latest counts."""
     _sql.put_decisions.execute(
         tx,
-        records_a=[min(pair) for pair in pairs],
-        records_b=[max(pair) for pair in pairs],
+        records_a=_array(min(pair) for pair in pairs),
+        records_b=_array(max(pair) for pair in pairs),
         is_same=is_same,
         source=source,
         reason=reason,
@@ -192,7 +219,10 @@ def put_decisions(
 def drop_decisions(tx: Tx, *, pairs: Sequence[tuple[int, int]], is_same: bool) -> None:
     """Take decisions of one sense back."""
     _sql.drop_decisions.execute(
-        tx, records_a=[min(pair) for pair in pairs], records_b=[max(pair) for pair in pairs], is_same=is_same
+        tx,
+        records_a=_array(min(pair) for pair in pairs),
+        records_b=_array(max(pair) for pair in pairs),
+        is_same=is_same,
     )
 
 
@@ -200,10 +230,10 @@ def put_edges(tx: Tx, *, edges: Sequence[Edge], match_hash: int, now: datetime) 
     """Remember links."""
     _sql.put_edges.execute(
         tx,
-        records_a=[edge.record_a for edge in edges],
-        records_b=[edge.record_b for edge in edges],
-        rules=[edge.rule for edge in edges],
-        values=[edge.value for edge in edges],
+        records_a=_array(edge.record_a for edge in edges),
+        records_b=_array(edge.record_b for edge in edges),
+        rules=_texts(edge.rule for edge in edges),
+        values=_texts(edge.value for edge in edges),
         match_hash=match_hash,
         linked_at=now,
     )
@@ -213,15 +243,15 @@ def drop_edges(tx: Tx, *, edges: Sequence[Edge]) -> None:
     """Forget links."""
     _sql.drop_edges.execute(
         tx,
-        records_a=[edge.record_a for edge in edges],
-        records_b=[edge.record_b for edge in edges],
-        rules=[edge.rule for edge in edges],
+        records_a=_array(edge.record_a for edge in edges),
+        records_b=_array(edge.record_b for edge in edges),
+        rules=_texts(edge.rule for edge in edges),
     )
 
 
 def list_profiles_by_founder(tx: Tx, *, record_ids: Sequence[int]) -> list[Profile]:
     """List the Global IDs that records founded."""
-    return [Profile(*row) for row in _sql.list_profiles_by_founder.rows(tx, record_ids=list(record_ids))]
+    return [Profile(*row) for row in _sql.list_profiles_by_founder.rows(tx, record_ids=_array(record_ids))]
 
 
 def insert_profiles(tx: Tx, *, profiles: Sequence[tuple[UUID, int]], now: datetime) -> None:
@@ -237,7 +267,7 @@ def insert_profiles(tx: Tx, *, profiles: Sequence[tuple[UUID, int]], now: dateti
 
 def put_aliases(tx: Tx, *, merged_into: dict[UUID, UUID | None]) -> None:
     """Merge profiles into others, or bring them back to life."""
-    _sql.put_aliases.execute(tx, profile_ids=list(merged_into), merged_into=list(merged_into.values()))
+    _sql.put_aliases.execute(tx, profile_ids=_array(merged_into), merged_into=list(merged_into.values()))
 
 
 def find_living(tx: Tx, *, profile_id: UUID) -> UUID | None:
@@ -248,17 +278,17 @@ def find_living(tx: Tx, *, profile_id: UUID) -> UUID | None:
 
 def list_living(tx: Tx, *, profile_ids: Sequence[UUID]) -> dict[UUID, UUID]:
     """Follow merges of several profiles."""
-    return dict(_sql.resolve_aliases.rows(tx, profile_ids=list(profile_ids)))  # pyright: ignore[reportArgumentType] - rows of two columns.
+    return {source: living for source, living in _sql.resolve_aliases.rows(tx, profile_ids=_array(profile_ids))}  # noqa: C416 - two columns, as the type says.
 
 
 def list_records(tx: Tx, *, profile_ids: Sequence[UUID]) -> list[Record]:
     """List the records of living profiles."""
-    return _sql.list_records.fetch(tx, Record, profile_ids=list(profile_ids))
+    return _sql.list_records.fetch(tx, Record, profile_ids=_array(profile_ids))
 
 
 def list_records_by_id(tx: Tx, *, record_ids: Sequence[int]) -> list[Record]:
     """List records by id."""
-    return _sql.list_records_by_id.fetch(tx, Record, record_ids=list(record_ids))
+    return _sql.list_records_by_id.fetch(tx, Record, record_ids=_array(record_ids))
 
 
 def list_stale_records(tx: Tx, *, match_hash: int, after: int, limit: int) -> list[RecordKey]:
@@ -276,12 +306,12 @@ def put_reviews(tx: Tx, *, doubts: Sequence[Doubt], details: Sequence[dict[str, 
     """Queue doubtful links, each once."""
     _sql.put_reviews.execute(
         tx,
-        kinds=[doubt.kind for doubt in doubts],
-        rules=[doubt.rule for doubt in doubts],
-        values=[doubt.value for doubt in doubts],
-        records_a=[doubt.record_a for doubt in doubts],
-        records_b=[doubt.record_b for doubt in doubts],
-        details=[msgspec.json.encode(detail).decode() for detail in details],
+        kinds=_texts(doubt.kind for doubt in doubts),
+        rules=_texts(doubt.rule for doubt in doubts),
+        values=_texts(doubt.value for doubt in doubts),
+        records_a=_array(doubt.record_a for doubt in doubts),
+        records_b=_array(doubt.record_b for doubt in doubts),
+        details=_texts(msgspec.json.encode(detail).decode() for detail in details),
         opened_at=now,
     )
 
@@ -290,12 +320,12 @@ def close_reviews(tx: Tx, *, record_ids: Sequence[int], doubts: Sequence[Doubt],
     """Close the doubts about pairs among these records that no longer stand."""
     _sql.close_reviews.execute(
         tx,
-        record_ids=list(record_ids),
-        kinds=[doubt.kind for doubt in doubts],
-        rules=[doubt.rule for doubt in doubts],
-        values=[doubt.value for doubt in doubts],
-        records_a=[doubt.record_a for doubt in doubts],
-        records_b=[doubt.record_b for doubt in doubts],
+        record_ids=_array(record_ids),
+        kinds=_texts(doubt.kind for doubt in doubts),
+        rules=_texts(doubt.rule for doubt in doubts),
+        values=_texts(doubt.value for doubt in doubts),
+        records_a=_array(doubt.record_a for doubt in doubts),
+        records_b=_array(doubt.record_b for doubt in doubts),
         closed_at=now,
     )
 
@@ -303,7 +333,7 @@ def close_reviews(tx: Tx, *, record_ids: Sequence[int], doubts: Sequence[Doubt],
 def close_shared_values(tx: Tx, *, keys: Sequence[Key], now: datetime) -> None:
     """Close the doubts about values no longer shared by too many."""
     _sql.close_shared_values.execute(
-        tx, rules=[rule for rule, _ in keys], values=[value for _, value in keys], closed_at=now
+        tx, rules=_texts(rule for rule, _ in keys), values=_texts(value for _, value in keys), closed_at=now
     )
 
 

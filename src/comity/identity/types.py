@@ -148,6 +148,10 @@ class MatchInvalid(Invalid):
     """The match rules cannot be used as they are."""
 
 
+class KeyInvalid(Invalid):
+    """A record key has an empty part or one with control characters."""
+
+
 class TooManyRecords(Invalid):
     """Too many records in one call; take RECORDS_MAX at a time."""
 
@@ -171,6 +175,7 @@ __all__ = [
     "RECORDS_MOVED",
     "Explanation",
     "GuardFinding",
+    "KeyInvalid",
     "MatchInvalid",
     "Merge",
     "MergeRefused",

@@ -1,5 +1,5 @@
 -- Find known records by key and tell which of them differ from what is stored.
--- Takes arrays of equal length. Returns position (from 1), ids and, for changed records only, the stored features.
+-- Takes lists of equal length. Returns position (from 1), ids and, for changed records only, the stored features.
 -- Relies on record_once.
 select
     w.position,
@@ -9,7 +9,9 @@ select
         when not r.is_deleted and r.match_hash = %(match_hash)s and r.features @> w.features then null
         else r.features
     end as features
-from unnest(%(systems)s::text[], %(streams)s::text[], %(external_ids)s::text[], %(features)s::text[]::jsonb[])
-    with ordinality as w (system, stream, external_id, features, position)
+from unnest(
+    identity.as_texts(%(systems)s), identity.as_texts(%(streams)s), identity.as_texts(%(external_ids)s),
+    identity.as_texts(%(features)s)::jsonb[]
+) with ordinality as w (system, stream, external_id, features, position)
 join identity.record r
     on r.system = w.system and r.stream = w.stream and r.external_id = w.external_id

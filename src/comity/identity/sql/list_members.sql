@@ -2,7 +2,7 @@
 -- Takes arrays of equal length. Returns position (from 1) and record ids of keys that at least two records have.
 -- Relies on the primary key of identifier.
 select w.position, m.record_ids
-from unnest(%(rules)s::text[], %(values)s::text[], %(limits)s::int[])
+from unnest(identity.as_texts(%(rules)s), identity.as_texts(%(values)s), %(limits)s::int[])
     with ordinality as w (rule, value, count_max, position)
 cross join lateral (
     select array(

@@ -2,8 +2,9 @@
 insert into identity.review (kind, rule, value, record_a, record_b, detail, opened_at)
 select w.kind, w.rule, w.value, w.record_a, w.record_b, w.detail, %(opened_at)s
 from unnest(
-    %(kinds)s::text[], %(rules)s::text[], %(values)s::text[], %(records_a)s::bigint[], %(records_b)s::bigint[],
-    %(details)s::text[]::jsonb[]
+    identity.as_texts(%(kinds)s), identity.as_texts(%(rules)s), identity.as_texts(%(values)s),
+    %(records_a)s::bigint[], %(records_b)s::bigint[],
+    identity.as_texts(%(details)s)::jsonb[]
 ) as w (kind, rule, value, record_a, record_b, detail)
 on conflict (kind, rule, value, record_a, record_b) do update
 set detail = excluded.detail,

@@ -16,7 +16,7 @@ create table identity.record (
     record_id bigint generated always as identity primary key,
     system text not null,
     stream text not null,
-    external_id text not null,
+    external_id text collate "C" not null,
     profile_id uuid not null,
     features jsonb not null,
     match_hash bigint not null,
@@ -29,22 +29,22 @@ create index record_by_profile on identity.record (profile_id);
 
 -- Keys of living records: rule name, or @attribute for look-ups by one value.
 create table identity.identifier (
-    rule text not null,
-    value text not null,
+    rule text collate "C" not null,
+    value text collate "C" not null,
     record_id bigint not null,
     primary key (rule, value, record_id)
 );
 create index identifier_by_record on identity.identifier (record_id);
 
--- Links that hold, with their evidence. record_a < record_b.
+-- Links that hold people together, one less than a profile has records, with their evidence. record_a < record_b.
 create table identity.edge (
     record_a bigint not null,
     record_b bigint not null,
-    rule text not null,
-    value text not null,
+    rule text collate "C" not null,
+    value text collate "C" not null,
     match_hash bigint not null,
     linked_at timestamptz not null,
-    primary key (record_a, record_b, rule),
+    primary key (record_a, record_b),
     constraint edge_in_order check (record_a < record_b)
 );
 create index edge_by_second on identity.edge (record_b);
