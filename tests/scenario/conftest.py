@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from comity.kernel.database import Database
-from comity.sandbox.api import Sandbox, serve
+from comity.sandbox.api import Sandbox, SandboxKind, serve
 from tests.scenario.project import starter, system_files
 from tests.scenario.rehearsal import Rehearsal, Simulated
 
@@ -20,22 +20,26 @@ def rehearsal(database: Database, tmp_path: Path) -> Iterator[Rehearsal]:
     hub.stop()
 
 
+def _simulate(kind: SandboxKind, *, seed: int) -> Iterator[Simulated]:
+    with serve(kind=kind, seed=seed) as sandbox:
+        simulated = Simulated(sandbox)
+        yield simulated
+        simulated.close()
+
+
 @pytest.fixture
 def salesforce() -> Iterator[Simulated]:
-    with serve(kind="salesforce", seed=1) as sandbox:
-        yield Simulated(sandbox)
+    yield from _simulate("salesforce", seed=1)
 
 
 @pytest.fixture
 def salesforce_b() -> Iterator[Simulated]:
-    with serve(kind="salesforce", seed=2) as sandbox:
-        yield Simulated(sandbox)
+    yield from _simulate("salesforce", seed=2)
 
 
 @pytest.fixture
 def hubspot() -> Iterator[Simulated]:
-    with serve(kind="hubspot", seed=3) as sandbox:
-        yield Simulated(sandbox)
+    yield from _simulate("hubspot", seed=3)
 
 
 def connect(hub: Rehearsal, kind: str, name: str, sandbox: Sandbox, *, create: str = "never") -> None:

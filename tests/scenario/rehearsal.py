@@ -54,6 +54,9 @@ class Simulated:
         self.sandbox = sandbox
         self._http = httpx2.Client(base_url=sandbox.url, trust_env=False, timeout=30)
 
+    def close(self) -> None:
+        self._http.close()
+
     def edit(self, object_name: str, record_id: str | None, **fields: Any) -> dict[str, Any]:
         body = {"object": object_name, "fields": fields}
         if record_id is not None:
@@ -65,7 +68,7 @@ class Simulated:
     def find(self, object_name: str, field: str, value: str) -> list[dict[str, Any]]:
         answer = self._http.get("/_sandbox/find", params={"object": object_name, "field": field, "value": value})
         assert answer.status_code == 200, answer.text
-        return answer.json()["records"]
+        return [record["fields"] for record in answer.json()["records"]]
 
     def state(self) -> dict[str, Any]:
         return self._http.get("/_sandbox/state").json()
@@ -173,11 +176,12 @@ class Rehearsal:
         with self.database.transaction() as tx:
             row = tx.execute(
                 """
-                select (select count(*) from inbox.change c where (c.xid, c.change_id) >
-                            (select (r.xid, r.id) from (select xid, id from kernel.reader where name = 'unify'
-                             union all select '0', 0 limit 1) r)),
-                       (select count(*) from outbox.stale where parked_code is null),
-                       (select count(*) from sync.hint)
+                select
+                    (select count(*) from inbox.change c
+                     where (c.xid, c.change_id) > (select coalesce(max(r.xid), '0'), coalesce(max(r.id), 0)
+                                                   from kernel.reader r where r.name = 'unify')),
+                    (select count(*) from outbox.stale where parked_code is null),
+                    (select count(*) from sync.hint)
                 """
             ).fetchone()
         return row == (0, 0, 0)
