@@ -1,5 +1,7 @@
 """The clusters of identity are a function of the records alone: arrival, batches and engine change nothing."""
 
+from itertools import pairwise
+
 import msgspec
 import polars as pl
 from hypothesis import HealthCheck, given, settings
@@ -119,7 +121,7 @@ def test_arrival_batches_and_engine_change_nothing(tx, clock, ids, records, limi
     match = compile_rules(limit)
     shuffled = data.draw(st.permutations(records))
     cuts = sorted(data.draw(st.sets(st.integers(1, len(records)), max_size=4)) | {0, len(records)})
-    batches = [shuffled[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+    batches = [shuffled[start:end] for start, end in pairwise(cuts)]
     at_once = resolve_at_once(records, match)
     assert resolve_in_batches(tx, [records], match, clock, ids) == at_once
     assert resolve_in_batches(tx, batches, match, clock, ids) == at_once

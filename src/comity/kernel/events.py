@@ -44,8 +44,6 @@ def publish(tx: Tx, *, kind: str, payloads: Sequence[Mapping[str, Any]], now: da
 def read_events(tx: Tx, *, position: Position, kinds: Sequence[str], count_max: int) -> EventBatch:
     """Return the next events of some kinds after a place."""
     horizon = get_horizon(tx)
-    events = _sql.read_events.fetch(
-        tx, Event, kinds=list(kinds), xid=position.xid, id=position.id, count_max=count_max
-    )
+    events = _sql.read_events.fetch(tx, Event, kinds=list(kinds), xid=position.xid, id=position.id, count_max=count_max)
     last = Position(xid=events[-1].xid, id=events[-1].event_id) if events else position
     return EventBatch(events=events, position=last if len(events) == count_max else max(horizon, last))

@@ -24,8 +24,9 @@ class TestAuthenticate:
         with pytest.raises(ScopeMissing):
             access.require_scope(caller, "configure")
 
+    @pytest.mark.usefixtures("token")
     @pytest.mark.parametrize("wrong", ["", "x", "cmty_a_b", "Bearer", "cmty__"])
-    def test_refuses_what_is_no_key(self, tx, token, wrong):
+    def test_refuses_what_is_no_key(self, tx, wrong):
         with pytest.raises(KeyUnknown):
             access.authenticate(tx, token=wrong, now=NOW)
 
