@@ -92,7 +92,8 @@ def compiled(rules):
     entries, default = rules
     groups = {member: group for group, members in GROUPS.items() for member in members}
     attributes = [
-        (name, msgspec.convert({"type": kind, "group": groups.get(name)}, AttributeSpec)) for name, kind in TYPES.items()
+        (name, msgspec.convert({"type": kind, "group": groups.get(name)}, AttributeSpec))
+        for name, kind in TYPES.items()
     ]
     spec = msgspec.convert({"attributes": entries, "default": default}, RulesSpec)
     return api.compile_model(attributes=attributes, rules=spec, rules_version=7)
@@ -210,7 +211,9 @@ def test_order_of_arrival_and_batches_make_no_difference(database, rules, homes,
     for batch_sizes in sizes:
         order = list(entries)
         shuffled.shuffle(order)
-        steps = {record_id: iter(sorted((e for e in order if e[0] == record_id), key=lambda e: e[1])) for record_id in KEYS}
+        steps = {
+            record_id: iter(sorted((e for e in order if e[0] == record_id), key=lambda e: e[1])) for record_id in KEYS
+        }
         order = [next(steps[entry[0]]) for entry in order]
         with database.transaction() as tx:
             empty(tx, model)

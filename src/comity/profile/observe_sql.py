@@ -118,6 +118,7 @@ def _verdict(number: int, attribute: Attribute) -> str:
     key = names.text_constant(attribute.name)
     is_written = f"(o.written <> '{{}}' and o.written ? {key})"
     written = f"(o.written ->> {key})::{attribute.type.column_type}"
+    is_news = f"({last} is null or s.changed_at__ > {last})"
     is_same = f"{value} is not distinct from {known}"
     return f"""case
         when {mask} & {bit} = 0 then {SILENT}
@@ -125,7 +126,7 @@ def _verdict(number: int, attribute: Attribute) -> str:
         when s.changed_at__ < {last} then case
             when {is_same} then {SILENT} when {changed} is null then {FILLED} else {LATE} end
         when {is_same} then case
-            when {is_written} and s.changed_at__ > {last} and s.changed_at__ >= o.written_at then {NEW}
+            when {is_written} and s.changed_at__ >= o.written_at and {is_news} then {NEW}
             when s.changed_at__ = {last} then {SILENT} else {SEEN} end
         else {NEW} end"""
 

@@ -5,7 +5,13 @@ from typing import Any
 
 from comity.profile.types import ABSENT
 
-TAGS = frozenset({"tags"})
+MERGES = {
+    "union": lambda values: sorted({tag for tags in values for tag in tags}),
+    "max": max,
+    "min": min,
+    "all": all,
+    "any": any,
+}
 
 
 @dataclass
@@ -55,12 +61,10 @@ class World:
                 opinion.since = opinion.looked_at
             return
         if value == opinion.value:
-            is_undone = name in record.written and opinion.looked_at is not None and at >= record.written_at
-            if is_undone and at > opinion.looked_at:
+            is_news = opinion.looked_at is None or at > opinion.looked_at
+            if name in record.written and at >= record.written_at and is_news:
                 opinion.since = at
                 del record.written[name]
-            elif name in record.written and opinion.looked_at is None:
-                pass
         else:
             opinion.value, opinion.since = value, at
             record.written.pop(name, None)
@@ -113,14 +117,9 @@ def decide(records, members, entry):
     if kind == "merge":
         candidates = [record for record in candidates if value(record, members[0]) is not None]
         values = [value(record, members[0]) for record in candidates]
-        if not values:
-            return dict.fromkeys(members)
-        if merge == "union":
-            return {members[0]: sorted({tag for tags in values for tag in tags})}
-        if merge != "longest":
-            return {members[0]: {"max": max, "min": min, "all": all, "any": any}[merge](values)}
-        best = max(map(len, values))
-        candidates = [record for record in candidates if len(value(record, members[0])) == best]
+        if values and merge != "longest":
+            return {members[0]: MERGES[merge](values)}
+        candidates = [each for each in candidates if len(value(each, members[0])) == max(map(len, values))]
     if not candidates:
         return dict.fromkeys(members)
     if kind == "system_of_record":
