@@ -8,6 +8,7 @@ from comity.ledger import api as ledger
 from comity.programme import rules, store
 from comity.programme.earning import earn_for_purchases
 from comity.programme.enrolment import enrol, open_programme
+from comity.programme.jobs import enrol_strangers, recompute_tiers
 from comity.programme.merging import merge_members
 from comity.programme.readers import handle_events
 from comity.programme.redemption import redeem, redeem_many, to_redeemed
@@ -29,6 +30,7 @@ __all__ = [
     "UnknownMember",
     "earn_for_purchases",
     "enrol",
+    "enrol_strangers",
     "evaluate_purchase",
     "explain_tier",
     "find_earnings",
@@ -37,6 +39,7 @@ __all__ = [
     "handle_events",
     "merge_members",
     "open_programme",
+    "recompute_tiers",
     "redeem",
     "redeem_many",
     "sum_programmes",

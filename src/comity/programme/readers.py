@@ -1,6 +1,6 @@
 """What programmes do about events; one reader hands both kinds over, profiles first, in the order of the log."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -12,15 +12,12 @@ from comity.kernel.events import Event
 from comity.programme.earning import earn_for_purchases
 from comity.programme.enrolment import enrol
 from comity.programme.merging import merge_members
-from comity.programme.types import Programme
+from comity.programme.types import Chooser, Programme
 
 PROFILE_CREATED = "identity.profile_created"
 PROFILES_MERGED = "identity.profiles_merged"
 KINDS = (PROFILE_CREATED, PROFILES_MERGED, PURCHASE_RECORDED)
 """Kinds of events programmes react to."""
-
-Chooser = Callable[[Tx, Programme, Sequence[UUID]], Sequence[UUID]]
-"""Returns those of the profiles for whom the programme's enrolment condition holds."""
 
 
 class ProfileCreated(msgspec.Struct, frozen=True, kw_only=True):

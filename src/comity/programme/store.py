@@ -107,6 +107,16 @@ def recompute_tiers(
     )
 
 
+def list_strangers(tx: Tx, *, programme: str, after_profile_id: UUID, limit_max: int) -> list[UUID]:
+    """Return people who are no members."""
+    return [
+        row[0]
+        for row in _sql.list_strangers.rows(
+            tx, programme=programme, after_profile_id=after_profile_id, limit_max=limit_max
+        )
+    ]
+
+
 def list_member_ids(tx: Tx, *, programme: str, after_member_id: int, limit_max: int) -> list[int]:
     """Return a page of living members."""
     rows = _sql.list_member_ids.rows(tx, programme=programme, after_member_id=after_member_id, limit_max=limit_max)

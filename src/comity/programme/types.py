@@ -8,6 +8,7 @@ import msgspec
 
 from comity.activity.types import PurchaseRecorded
 from comity.definitions.types import ProgrammeSpec
+from comity.kernel.database import Tx
 from comity.kernel.errors import Conflict, Invalid, NotFound, Refused
 
 MEMBER_ENROLLED = "programme.member_enrolled"
@@ -53,6 +54,10 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     enrolled_at: datetime
     last_redemption_at: datetime | None
     account_id: int
+
+
+Chooser = Callable[[Tx, Programme, Sequence[UUID]], Sequence[UUID]]
+"""Returns those of the profiles for whom the programme's enrolment condition holds."""
 
 
 class Redemption(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,15 @@
 
 from comity.sync.deliver import Deliverer
 from comity.sync.pull import HINTS_CHANNEL, Puller, receive_hook
-from comity.sync.reactions import EVENTS_MAX, Reaction, keep_memberships, mark_loyalty_stale, run_reaction
+from comity.sync.reactions import (
+    EVENTS_MAX,
+    Reaction,
+    enrol_strangers,
+    keep_memberships,
+    mark_loyalty_stale,
+    recompute_tiers,
+    run_reaction,
+)
 from comity.sync.runtime import Runtime, RuntimeSource, StreamMapping, compile_runtime
 from comity.sync.setup import (
     ApplyEffects,
@@ -32,11 +40,13 @@ __all__ = [
     "check_mapping_document",
     "check_rules_document",
     "compile_runtime",
+    "enrol_strangers",
     "keep_memberships",
     "mark_loyalty_stale",
     "plan_documents",
     "prepare",
     "receive_hook",
+    "recompute_tiers",
     "run_reaction",
     "sum_runs",
 ]

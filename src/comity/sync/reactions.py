@@ -15,6 +15,7 @@ from comity.outbox import api as outbox
 from comity.outbox.types import Lane
 from comity.profile import api as profile
 from comity.programme import api as programme
+from comity.programme.types import Chooser, Programme
 from comity.sync.runtime import Runtime
 
 EVENTS_MAX = 1_000
@@ -54,9 +55,39 @@ def keep_memberships(tx: Tx, events: Sequence[Event], runtime: Runtime, now: dat
         events=events,
         programmes=runtime.programmes,
         now=now,
-        choose=lambda inner, each, profile_ids: profile.filter_profiles(
-            inner, profile_ids=profile_ids, condition=each.spec.enrol.when or "true", model=runtime.model, now=now
-        ),
+        choose=_choose_by(runtime, now),
+    )
+
+
+def enrol_strangers(
+    tx: Tx, *, runtime: Runtime, programme_name: str, after_profile_id: UUID, now: datetime
+) -> UUID | None:
+    """Let the next people who were there before a programme join it; returns where to go on, None at the end."""
+    each = _find_programme(runtime, programme_name)
+    if each is None:
+        return None
+    return programme.enrol_strangers(
+        tx, programme=each, now=now, choose=_choose_by(runtime, now), after_profile_id=after_profile_id
+    )
+
+
+def recompute_tiers(
+    tx: Tx, *, runtime: Runtime, programme_name: str, after_member_id: int, now: datetime
+) -> int | None:
+    """Recompute the next members' tiers, since points leave the window; returns where to go on, None at the end."""
+    each = _find_programme(runtime, programme_name)
+    if each is None:
+        return None
+    return programme.recompute_tiers(tx, programme=each, now=now, after_member_id=after_member_id)
+
+
+def _find_programme(runtime: Runtime, name: str) -> Programme | None:
+    return next((each for each in runtime.programmes if each.name == name), None)
+
+
+def _choose_by(runtime: Runtime, now: datetime) -> Chooser:
+    return lambda tx, each, profile_ids: profile.filter_profiles(
+        tx, profile_ids=profile_ids, condition=each.spec.enrol.when or "true", model=runtime.model, now=now
     )
 
 

@@ -9,6 +9,7 @@ from comity import wiring
 from comity.inbox.api import INBOX_CHANNEL
 from comity.interfaces.worker.edges import SystemEdge
 from comity.interfaces.worker.flow import LeaseKeeper, UnifyLoop, build_reaction_step
+from comity.interfaces.worker.housekeeping import Housekeeping
 from comity.interfaces.worker.loop import Loop
 from comity.kernel.errors import Unavailable
 from comity.kernel.events import EVENTS_CHANNEL
@@ -24,6 +25,7 @@ log = get_logger()
 DEFINITIONS_CHANNEL = "comity_definitions"
 IDLE_SECONDS = 1.0
 EDGE_IDLE_SECONDS = 0.25
+HOUSEKEEPING_SECONDS = 10.0
 STOP_SECONDS_MAX = 20.0
 
 
@@ -60,6 +62,15 @@ class Worker:
                 for reaction, keeper in zip(wiring.REACTIONS, self._keepers, strict=True)
             ),
         ]
+        self._keepers.append(LeaseKeeper(hub=hub, name="housekeeping", holder=holder))
+        self._loops.append(
+            Loop(
+                name="housekeeping",
+                step=Housekeeping(hub=hub, keeper=self._keepers[-1]).step,
+                wake=self._wakeups.subscribe(DEFINITIONS_CHANNEL),
+                idle_seconds=HOUSEKEEPING_SECONDS,
+            )
+        )
         self._edges: dict[str, list[Loop]] = {}
         self._definitions_changed = self._wakeups.subscribe(DEFINITIONS_CHANNEL)
 

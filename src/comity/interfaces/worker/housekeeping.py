@@ -1,0 +1,65 @@
+"""Work that is due at times: who was there before a programme joins it, tiers follow their window."""
+
+from uuid import UUID
+
+from comity import wiring
+from comity.interfaces.worker.flow import LeaseKeeper
+from comity.kernel import leases, schedules
+from comity.kernel.leases import Lease
+from comity.kernel.schedules import Schedule
+from comity.sync import api as sync
+
+PREFIX = "keep:"
+ENROL_EVERY = "5m"
+TIERS_EVERY = "15 0 * * *"
+"""Daily; a tier window ends with the day."""
+
+FIRST_PROFILE = UUID(int=0)
+
+
+class Housekeeping:
+    """Does what is due, batch by batch, each batch a transaction of its own."""
+
+    def __init__(self, *, hub: wiring.Hub, keeper: LeaseKeeper) -> None:
+        """One worker at a time does it."""
+        self._hub = hub
+        self._keeper = keeper
+        self._revision = -1
+
+    def step(self) -> bool:
+        """Do what is due; new definitions make everything due at once."""
+        lease = self._keeper.get()
+        runtime = self._hub.get_runtime()
+        now = self._hub.clock.now()
+        if runtime.revision != self._revision:
+            cadences = {}
+            for programme in runtime.programmes:
+                cadences[f"{PREFIX}enrol:{programme.name}"] = ENROL_EVERY
+                cadences[f"{PREFIX}tiers:{programme.name}"] = TIERS_EVERY
+            with self._hub.database.transaction() as tx:
+                schedules.put_schedules(tx, prefix=PREFIX, cadences=cadences, now=now)
+            self._revision = runtime.revision
+        with self._hub.database.transaction() as tx:
+            due = [each for each in schedules.list_schedules(tx, prefix=PREFIX) if each.next_at <= now]
+        for schedule in due:
+            self._do(schedule, runtime=runtime, lease=lease)
+        return False
+
+    def _do(self, schedule: Schedule, *, runtime: sync.Runtime, lease: Lease) -> None:
+        _, task, name = schedule.name.split(":", 2)
+        profile_id: UUID | None = FIRST_PROFILE
+        member_id: int | None = 0
+        while profile_id is not None and member_id is not None:
+            with self._hub.database.transaction() as tx:
+                leases.check(tx, lease=lease)
+                now = self._hub.clock.now()
+                if task == "enrol":
+                    profile_id = sync.enrol_strangers(
+                        tx, runtime=runtime, programme_name=name, after_profile_id=profile_id, now=now
+                    )
+                else:
+                    member_id = sync.recompute_tiers(
+                        tx, runtime=runtime, programme_name=name, after_member_id=member_id, now=now
+                    )
+        with self._hub.database.transaction() as tx:
+            schedules.finish(tx, schedule=schedule, now=self._hub.clock.now())
