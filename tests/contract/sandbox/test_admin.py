@@ -5,11 +5,12 @@ import signal
 import ssl
 import subprocess
 import sys
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx2
 import pytest
 
+from comity.kernel.clock import ManualClock
 from comity.sandbox.api import SandboxOptions, serve
 
 CONTACTS = "/services/data/v66.0/sobjects/Contact"
@@ -239,10 +240,8 @@ class TestTime:
             assert client.post("/crm/v3/objects/contacts/search", json=query).json()["total"] == 1
 
     def test_hubspot_limits_calls_in_ten_seconds(self):
-        with (
-            serve(kind="hubspot", options=SandboxOptions(has_documented_limits=True)) as sandbox,
-            connect(sandbox) as client,
-        ):
+        options, clock = SandboxOptions(has_documented_limits=True), ManualClock(datetime(2026, 3, 3, tzinfo=UTC))
+        with serve(kind="hubspot", options=options, clock=clock) as sandbox, connect(sandbox) as client:
             answers = [client.get("/crm/v3/properties/contacts") for _ in range(191)]
             assert answers[0].headers["x-hubspot-ratelimit-remaining"] == "189"
             assert [item.status_code for item in answers[-2:]] == [200, 429]

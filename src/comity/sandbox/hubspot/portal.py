@@ -277,7 +277,7 @@ class Portal:
         return values
 
     def _next_id(self, collection: Collection, given_id: str = "") -> str:
-        if given_id and given_id.isdigit():
+        if given_id and given_id.isdecimal():
             number = int(given_id)
             self._number = max(self._number, number)
         else:

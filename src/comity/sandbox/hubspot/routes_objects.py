@@ -110,7 +110,7 @@ class ObjectRoutes:
         collection = find_collection(self._portal, request)
         refuse_history(request.arguments("propertiesWithHistory"))
         limit, after = request.argument("limit") or "10", request.argument("after") or "0"
-        if not limit.isdigit() or not 1 <= int(limit) <= PAGE_MAX or not after.isdigit():
+        if not limit.isdecimal() or not 1 <= int(limit) <= PAGE_MAX or not after.isdigit():
             raise refuse(400, "VALIDATION_ERROR", f"limit must be 1 to {PAGE_MAX} and after a number")
         is_archived = request.has_flag("archived")
         records = collection.archived if is_archived else collection.live

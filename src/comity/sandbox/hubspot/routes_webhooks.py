@@ -178,7 +178,7 @@ class WebhookRoutes:
         self._check_app(request)
         changed: list[JsonObject] = []
         for item in [as_object(item) or {} for item in as_list(read_body(request).get("inputs")) or []]:
-            found = self._subscriptions.get(int(item.get("id", 0)))
+            found = self._subscriptions.get(_number(item.get("id")))
             if found:
                 self._switch(found, is_active=item.get("active") is True)
                 changed.append(found.report())
@@ -246,7 +246,7 @@ class WebhookRoutes:
     def _one(self, request: Request) -> Subscription:
         self._check_app(request)
         text = request.params["id"]
-        found = self._subscriptions.get(int(text)) if text.isdigit() else None
+        found = self._subscriptions.get(int(text)) if text.isdecimal() else None
         if found is None:
             raise refuse(404, "OBJECT_NOT_FOUND", f"No subscription {text}")
         return found
@@ -254,3 +254,8 @@ class WebhookRoutes:
     def _check_app(self, request: Request) -> None:
         if request.params["app"] != str(self._app_id):
             raise refuse(404, "OBJECT_NOT_FOUND", f"No app {request.params['app']}")
+
+
+def _number(value: object) -> int:
+    text = str(value)
+    return int(text) if text.isdecimal() else 0

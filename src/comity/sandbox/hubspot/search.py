@@ -75,7 +75,7 @@ def _paging(body: JsonObject) -> tuple[int, int]:
     if not isinstance(limit, int) or isinstance(limit, bool) or not 0 <= limit <= PAGE_MAX:
         raise _bad(f"limit must be an integer between 0 and {PAGE_MAX}")
     after = str(body.get("after") or "0")
-    if not after.isdigit():
+    if not after.isdecimal():
         raise _bad("after must be a number")
     if int(after) + limit > RESULTS_MAX:
         raise _bad(f"Paging past {RESULTS_MAX} results is not possible: after={after}, limit={limit}")

@@ -110,9 +110,9 @@ def parse_stamp(text: str) -> str | None:
     """Return an ISO time with a zone in the stored form, or None."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return format_stamp(moment) if moment.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return format_stamp(moment) if moment.tzinfo else None
 
 
 def coerce(field: Field, value: Any) -> Any:

@@ -1,6 +1,7 @@
 """Runs a query and hands its result out in pages."""
 
 from collections import OrderedDict
+from operator import itemgetter
 from typing import Any
 from urllib.parse import quote
 
@@ -73,7 +74,7 @@ class Queries:
         """Return the page of a locator. Raises the vendor's INVALID_QUERY_LOCATOR."""
         key, _, start = locator.partition("-")
         result = self._results.get(key)
-        if result is None or not start.isdigit() or int(start) >= len(result.rows):
+        if result is None or not start.isdecimal() or int(start) >= len(result.rows):
             raise refuse(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
         self._results.move_to_end(key)
         return self._page(result, key, int(start), base)
@@ -150,6 +151,10 @@ def _sort(rows: list[Row], table: Table, ordering: Ordering) -> None:
         raise refuse(400, "INVALID_FIELD", f"field '{field.name}' can not be sorted in a query call")
     name = field.name
     is_folded = field.type in TEXT_TYPES and field.type not in {"id", "reference"}
+
+    if not field.nillable and not is_folded:
+        rows.sort(key=itemgetter(name), reverse=ordering.is_descending)
+        return
 
     def key(row: Row) -> Any:
         value = row[name]

@@ -37,7 +37,7 @@ def page_rows(request: Request) -> int:
     """Return the page size asked for in Sforce-Query-Options."""
     for option in request.headers.get("sforce-query-options", "").split(","):
         name, _, value = option.strip().partition("=")
-        if name.lower() == "batchsize" and value.isdigit():
+        if name.lower() == "batchsize" and value.isdecimal():
             return int(value)
     return 2000
 

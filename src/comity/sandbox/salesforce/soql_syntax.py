@@ -99,8 +99,8 @@ class _Parser:
         name = self.take("name").text
         where = self.condition(0) if self.accept("where") else None
         order = self.orderings() if self.accept("order") else ()
-        limit = int(self.take("number").text) if self.accept("limit") else None
-        offset = int(self.take("number").text) if self.accept("offset") else 0
+        limit = self.count() if self.accept("limit") else None
+        offset = self.count() if self.accept("offset") else 0
         token = self.peek()
         if token.kind != "end":
             if token.text.lower() in _REFUSED:
@@ -204,7 +204,7 @@ class _Parser:
             return Constant("boolean", word == "true")
         if word == "null":
             return Constant("null", None)
-        if token.kind == "name" and re.fullmatch(r"today|yesterday|tomorrow|(last|next)_n_days:\d+", word):
+        if token.kind == "name" and re.fullmatch(r"today|yesterday|tomorrow|(last|next)_n_days:\d{1,4}", word):
             return Constant("range", word)
         if token.kind == "name" and word.isidentifier():
             raise refuse_unknown(f"the SOQL value {token.text}")
@@ -225,6 +225,11 @@ class _Parser:
             found.append(Ordering(field, is_descending, has_nulls_last))
             if not self.accept(","):
                 return tuple(found)
+
+    def count(self) -> int:
+        if not self.peek().text.isdecimal():
+            raise self.malformed()
+        return int(self.next().text)
 
     def peek(self) -> _Token:
         return self.tokens[self.at]
