@@ -6,6 +6,7 @@ import typer
 
 from comity import __version__
 from comity.interfaces.cli import keys, parked, people, project, running
+from comity.interfaces.cli.demo.command import demo
 from comity.interfaces.cli.output import console
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ app.add_typer(keys.keys, name="keys")
 app.command()(keys.settings)
 app.add_typer(running.sandbox, name="sandbox")
 app.command()(running.bench)
+app.command()(demo)
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001 - Typer calls it with the option's value.

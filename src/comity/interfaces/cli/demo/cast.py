@@ -8,6 +8,8 @@ import msgspec
 SHOP = "shop"
 ERP = "erp"
 INVOICES = "invoices"
+WRITTEN_ONLY = frozenset({"global_id", "tier", "points"})
+"""What only the hub writes into the CRMs."""
 
 
 class Crm(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,144 @@
+"""`comity demo`."""
+
+import shlex
+import signal
+import tempfile
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from comity.interfaces.cli.demo import chapters_data, chapters_live, datasets
+from comity.interfaces.cli.demo.cast import HUBSPOT, NORTH
+from comity.interfaces.cli.demo.claims import Result
+from comity.interfaces.cli.demo.people import read_people, spread
+from comity.interfaces.cli.demo.purchases import assign, last_day_of, read_orders
+from comity.interfaces.cli.demo.screen import Screen
+from comity.interfaces.cli.demo.stage import Stage, make_fresh, open_stage, remove_stage
+from comity.interfaces.cli.demo.story import Story
+from comity.interfaces.cli.output import Json, print_json, translates_errors
+from comity.kernel.clock import SystemClock
+from comity.kernel.errors import ComityError
+from comity.kernel.telemetry import configure
+
+DATA_DIR = Path("var/demo")
+
+CHAPTERS = (
+    chapters_data.bring_two_together,
+    chapters_data.earn_points,
+    chapters_data.join_third,
+    chapters_data.hold_against_truth,
+    chapters_data.write_everywhere,
+    chapters_live.move_house,
+    chapters_live.settle_conflict,
+    chapters_live.reach_gold,
+    chapters_live.stay_silent,
+)
+
+
+@translates_errors
+def demo(
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="End after the story; fail when a claim does not hold.")
+    ] = False,
+    port: Annotated[int | None, typer.Option(help="Port of the hub; 8080, or a free one when that is taken.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where everything lies; an earlier demo there is removed. var/demo by default.")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="With --check: leave the data folder for a look.")] = False,
+    json: Json = False,
+) -> None:
+    """Show the main job on public data: three simulated CRMs, a shop, an ERP and the hub; stays up until Ctrl-C."""
+    configure(level="error")
+    _end_on_signals()
+    screen = Screen(Console(stderr=json))
+    is_temporary = check and data_dir is None
+    wished = data_dir or (Path(tempfile.mkdtemp(prefix="comity-demo-")) if check else DATA_DIR)
+    folder = make_fresh(wished)
+    failure: str | None = None
+    try:
+        failure = _play(screen, folder=folder, port=port, stays_up=not check)
+    except KeyboardInterrupt:
+        failure = "It was interrupted."
+    finally:
+        if is_temporary and not keep:
+            remove_stage(folder)
+    if check and failure is None and keep:
+        screen.say(f"Left for a look: {folder}")
+    is_ok = failure is None and all(claim.is_ok for claim in screen.claims)
+    if json:
+        print_json(
+            Result(
+                is_ok=is_ok,
+                seconds=round(screen.elapsed_seconds, 1),
+                claims=screen.claims,
+                figures=screen.figures,
+                failure=failure,
+            )
+        )
+    if not is_ok:
+        raise typer.Exit(1)
+
+
+def _play(screen: Screen, *, folder: Path, port: int | None, stays_up: bool) -> str | None:
+    """Tell the story; return why it could not be told to its end, if it could not."""
+    people = read_people(
+        originals=datasets.find_dataset(datasets.FEBRL_ORIGINALS),
+        duplicates=datasets.find_dataset(datasets.FEBRL_DUPLICATES),
+    )
+    records = spread(people)
+    orders = read_orders(datasets.find_dataset(datasets.CDNOW), last_day=last_day_of(SystemClock().now()))
+    screen.say(
+        f"{len(records):,} records of FEBRL 4 in three simulated CRMs, {len(orders):,} orders of CDNOW in a shop. "
+        "Starting database, CRMs and hub ..."
+    )
+    with open_stage(data_dir=folder, records=records, port=port) as stage:
+        story = Story(stage=stage, screen=screen, records=records, sales=assign(orders, records))
+        try:
+            for chapter in CHAPTERS:
+                chapter(story)
+        except ComityError as error:
+            details = "\n".join(f"  {name}: {value}" for name, value in error.details.items())
+            screen.fail(f"{error.message}\n{details}")
+            screen.sum_up()
+            return error.message
+        screen.sum_up()
+        if stays_up:
+            _show_around(screen, stage, story)
+            threading.Event().wait()
+    return None
+
+
+def _show_around(screen: Screen, stage: Stage, story: Story) -> None:
+    person = story.people[1]
+    place = shlex.quote(str(stage.data_dir))
+    record = f"{NORTH.system}/{NORTH.stream}/{person.records[NORTH.system]}"
+    screen.say("")
+    screen.say("It stays up until Ctrl-C. Look around, in another terminal:")
+    screen.show_rows(
+        (),
+        [
+            ("status page", stage.hub.url),
+            ("a person", f"comity profile show {record} --data-dir {place}"),
+            ("a decision", f"comity why {person.global_id} family_name --data-dir {place}"),
+            ("the hub", f"comity status --data-dir {place}"),
+            ("the project", str(stage.project_dir)),
+            (f"edit in {HUBSPOT.title}", stage.crm(HUBSPOT).show_edit(person.records[HUBSPOT.system])),
+        ],
+    )
+
+
+def _end_on_signals() -> None:
+    """Let SIGTERM end the demo as Ctrl-C does; a second signal does not disturb the cleaning up."""
+
+    def stop(_number: int, _frame: FrameType | None) -> NoReturn:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
