@@ -1,6 +1,7 @@
 """What crosses the door of the room `programme`."""
 
 import enum
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
