@@ -1,0 +1,172 @@
+"""The ledger: postings a second in batches, against TPC-B of pgbench on the same server.
+
+100,000 member accounts and the programme's account; 70 of 100 postings earn, 30 redeem. A batch is one transaction.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+
+import msgspec
+
+from bench.report import Options, Row, Wanted, compare, read_options, say, show, take_turns
+from bench.server import Pgbench, open_server
+from comity.kernel.clock import SystemClock
+from comity.kernel.database import Database, Tx
+from comity.kernel.migrate import migrate
+from comity.ledger import api as ledger
+from comity.ledger.types import AccountKind, Book, NewAccount, Posting, PostingStatus
+
+TITLE = "ledger"
+OPEN_MAX = 10_000
+EARN_SHARE = 0.7
+BOOKED_ON = date(2026, 3, 3)
+
+
+class Size(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is done."""
+
+    accounts: int
+    postings: int
+    scale: int
+    seconds: int
+    repeats: int
+
+
+FULL = Size(accounts=100_000, postings=60_000, scale=50, seconds=5, repeats=5)
+QUICK = Size(accounts=20_000, postings=10_000, scale=10, seconds=2, repeats=2)
+
+
+class Books:
+    """A ledger with its accounts, and a source of postings that are new each time."""
+
+    def __init__(self, database: Database, *, size: Size) -> None:
+        """Open the accounts."""
+        self._database = database
+        self._size = size
+        self._random = random.Random(20260303)
+        self._count = 0
+        self.posted_count = 0
+        self._counting = threading.Lock()
+        now = SystemClock().now()
+        with database.transaction() as tx:
+            self._members = [
+                account_id
+                for start in range(0, size.accounts, OPEN_MAX)
+                for account_id in ledger.open_accounts(tx, accounts=_members(start, size.accounts), now=now)
+            ]
+            (self._programme,) = ledger.open_accounts(
+                tx,
+                accounts=[NewAccount(book=Book.POINTS, unit="points", kind=AccountKind.PROGRAMME, owner="points")],
+                now=now,
+            )
+        with database.connect() as connection:
+            connection.execute("vacuum analyze")
+
+    def run(self, *, batch_size: int, connections: int) -> float:
+        """Post a run's postings in batches and return how many a second were booked."""
+        batches = [self._make_batch(batch_size) for _ in range(self._size.postings // batch_size)]
+        parts = [batches[number::connections] for number in range(connections)]
+        open_connections = [self._database.connect() for _ in parts]
+        threads = [
+            threading.Thread(target=self._work, args=(connection, part))
+            for connection, part in zip(open_connections, parts, strict=True)
+        ]
+        before, started = self.posted_count, time.monotonic()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        seconds = time.monotonic() - started
+        for connection in open_connections:
+            connection.close()
+        return (self.posted_count - before) / seconds
+
+    def check(self) -> None:
+        """Make sure that the books hold both legs of every posting that was said to be booked, and balance."""
+        with self._database.transaction() as tx:
+            rows = ledger.trial_balance(tx)
+        entries, balance = sum(row.entry_count for row in rows), sum(row.balance for row in rows)
+        if entries != 2 * self.posted_count or balance != 0:
+            raise RuntimeError(
+                f"{self.posted_count} postings were booked; the books hold {entries} legs, sum {balance}."
+            )
+
+    def _make_batch(self, count: int) -> list[Posting]:
+        return [self._make_posting() for _ in range(count)]
+
+    def _make_posting(self) -> Posting:
+        self._count += 1
+        member = self._members[self._random.randrange(len(self._members))]
+        is_earning = self._random.random() < EARN_SHARE
+        kind = "earn" if is_earning else "redeem"
+        return Posting(
+            idempotency_key=f"{kind}:points:{self._count}",
+            debit_account_id=self._programme if is_earning else member,
+            credit_account_id=member if is_earning else self._programme,
+            amount=self._random.randrange(1, 500),
+            kind=kind,
+            effective_on=BOOKED_ON,
+            system="salesforce-emea",
+            external_id=f"0061{self._count:014d}",
+        )
+
+    def _work(self, connection: Tx, batches: list[list[Posting]]) -> None:
+        booked = 0
+        now = datetime.now(UTC)
+        for batch in batches:
+            with connection.transaction():
+                verdicts = ledger.post(connection, postings=batch, now=now)
+            booked += sum(verdict.status is PostingStatus.POSTED for verdict in verdicts)
+        with self._counting:
+            self.posted_count += booked
+
+
+def _members(start: int, count: int) -> list[NewAccount]:
+    return [
+        NewAccount(book=Book.POINTS, unit="points", kind=AccountKind.MEMBER, owner=str(number))
+        for number in range(start, min(start + OPEN_MAX, count))
+    ]
+
+
+def _case(books: Books, batch_size: int, connections: int) -> Callable[[], float]:
+    return lambda: books.run(batch_size=batch_size, connections=connections)
+
+
+def measure(options: Options) -> list[Row]:
+    """Measure and return the rows."""
+    size = QUICK if options.is_quick else FULL
+    with open_server() as server:
+        say(f"pgbench at scale {size.scale}, {size.accounts:,} member accounts")
+        pgbench = Pgbench(server, scale=size.scale)
+        database = Database(dsn=server.create("ledger"))
+        migrate(database, rooms=("kernel", "ledger"))
+        books = Books(database, size=size)
+        cases = [(1000, 1), (1000, 2), (100, 1), (100, 2)]
+        figures = take_turns(
+            {
+                "TPC-B": lambda: pgbench.run_tpcb(size.seconds),
+                **{f"{batch}/{connections}": _case(books, batch, connections) for batch, connections in cases},
+            },
+            repeats=size.repeats,
+        )
+        books.check()
+        database.close()
+    return [
+        compare(
+            f"postings, batches of {batch:,}, {connections} connection{'s' * (connections > 1)}",
+            figures[f"{batch}/{connections}"],
+            unit="postings/s",
+            limits=figures["TPC-B"],
+            limit_name="pgbench TPC-B, 8 clients",
+            wanted=Wanted(ratio_min=4.0) if batch == 1000 else None,
+        )
+        for batch, connections in cases
+    ]
+
+
+if __name__ == "__main__":
+    given = read_options(__doc__ or TITLE)
+    show(TITLE, measure(given), options=given)
