@@ -32,7 +32,7 @@ class Housekeeping:
         runtime = self._hub.get_runtime()
         now = self._hub.clock.now()
         if runtime.revision != self._revision:
-            cadences = {}
+            cadences: dict[str, str] = {}
             for programme in runtime.programmes:
                 cadences[f"{PREFIX}enrol:{programme.name}"] = ENROL_EVERY
                 cadences[f"{PREFIX}tiers:{programme.name}"] = TIERS_EVERY
