@@ -87,7 +87,7 @@ def test_is_refused_and_never_a_failure(kind):
     clock = ShiftedClock(ManualClock(datetime(2026, 3, 3, tzinfo=UTC)))
     simulator = kind(clock=clock, ids=SeededIds(1), seed=1, options=SandboxOptions())
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=30, deadline=None)
     @given(
         method=st.sampled_from(["GET", "POST", "PATCH", "DELETE", "PUT"]),
         prefix=st.sampled_from(PREFIXES[kind]),
