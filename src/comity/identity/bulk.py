@@ -105,22 +105,33 @@ def _link(keyed: pl.DataFrame, folded: pl.DataFrame, rule: CompiledRule) -> tupl
 
 
 def _ranked(frame: pl.DataFrame, links: pl.DataFrame, match: CompiledMatch) -> pl.DataFrame:
-    """Put links in the order they are tried in, strongest rule first, then by record keys; one link a pair."""
-    order = frame.select(KEY_COLUMNS).with_row_index("row").sort(KEY_COLUMNS)["row"].to_numpy()
-    place = np.empty(frame.height, dtype=np.int64)
-    place[order] = np.arange(frame.height)
+    """Put links in the order they are tried in, strongest rule first, then by record keys; one link a pair.
+
+    The links come strongest rule first already.
+    """
+    place = _places(frame)
     a, b = place[links["record_a"].to_numpy()], place[links["record_b"].to_numpy()]
+    first, second = np.minimum(a, b), np.maximum(a, b)
+    _, found = np.unique(first * frame.height + second, return_index=True)
+    kept = np.sort(found)
+    strongest = links[kept]
     priorities = {rule.name: rule.priority for rule in match.rules}
-    return (
-        links.with_columns(
-            pl.col("rule").replace_strict(priorities, return_dtype=pl.UInt16).alias("priority"),
-            pl.Series("first", np.minimum(a, b)),
-            pl.Series("second", np.maximum(a, b)),
-        )
-        .sort("priority", "first", "second")
-        .unique(subset=("first", "second"), keep="first", maintain_order=True)
-        .drop("priority", "first", "second")
-    )
+    priority = strongest["rule"].replace_strict(priorities, return_dtype=pl.Int64).to_numpy()
+    return strongest[np.lexsort((second[kept], first[kept], priority))]
+
+
+def _places(frame: pl.DataFrame) -> NDArray[np.int64]:
+    """Number the records in the order of their keys."""
+    by_id = frame["external_id"].arg_sort().to_numpy()
+    place = np.empty(frame.height, dtype=np.int64)
+    place[by_id] = np.arange(frame.height)
+    for column in ("stream", "system"):
+        names = {name: at for at, name in enumerate(frame[column].unique().sort().to_list())}
+        codes = frame[column].replace_strict(names, return_dtype=pl.Int64).to_numpy()
+        order = np.lexsort((place, codes))
+        place = np.empty(frame.height, dtype=np.int64)
+        place[order] = np.arange(frame.height)
+    return place
 
 
 def _cluster(

@@ -43,8 +43,8 @@ def soundex(text: str) -> str:
 def metaphone(text: str) -> str:
     """Code a folded name by its English sound (Philips 1990); empty when it has no letter.
 
-    >>> metaphone("thompson"), metaphone("knight"), metaphone("schmidt")
-    ('tmsn', 'nt', 'skmtt')
+    >>> metaphone("katherine"), metaphone("knight"), metaphone("schmidt")
+    ('k0rn', 'nt', 'skmtt')
     """
     word = _letters(text)
     if word.startswith(_SILENT_STARTS):

@@ -7,6 +7,7 @@ from typing import Any, Final
 from comity.definitions.types import MappingKind
 from comity.mapping.compiled import CompiledField, CompiledMapping
 from comity.mapping.lenses.base import Rejection, plain_text
+from comity.mapping.lenses.times import number_of
 from comity.mapping.paths import Columns, look_up, parse_path
 from comity.mapping.problems import problem_of
 from comity.mapping.purchases import read_purchases
@@ -146,17 +147,16 @@ def _changed_at(
 def _moment(found: Any) -> datetime | None:
     if found is None or found is ABSENT or found == "":
         return None
-    if found.__class__ is str and not found.isdecimal():
+    number = None if found.__class__ is str and found[4:5] == "-" else number_of(found)
+    if number is None:
+        if found.__class__ is not str:
+            raise ValueError
         moment = datetime.fromisoformat(found)
         if moment.tzinfo is UTC:
             return moment
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    if found.__class__ is bool:
-        raise ValueError
-    number = int(found)
-    return _EPOCH + (
-        timedelta(milliseconds=number) if abs(number) >= EPOCH_MILLISECONDS_FROM else timedelta(seconds=number)
-    )
+    scale = 1_000 if abs(number) >= EPOCH_MILLISECONDS_FROM else 1_000_000
+    return _EPOCH + timedelta(microseconds=int(number * scale))
 
 
 def _unreadable(position: int, message: str, payload: Any) -> Problem:

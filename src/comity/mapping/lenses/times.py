@@ -14,6 +14,9 @@ from comity.mapping.types import Value
 YEAR_MIN: Final = 1000
 """Years of fewer digits are typing errors, and not every system pads them."""
 
+DIGITS_MAX: Final = 18
+"""No moment has more digits, in any unit."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY: Final = date(1970, 1, 1)
 _PROBE_DAYS: Final = (date(1887, 12, 31), date(1987, 11, 30), date(2024, 2, 29), date(2001, 10, 3))
@@ -23,12 +26,14 @@ NOT_DATE = Rejection("not_a_date", "a day in the format of the mapping", "Correc
 NOT_TIME = Rejection("not_a_timestamp", "a moment in the format of the mapping", "Correct the value or the `format`.")
 
 
-def _number(found: Any) -> int | Decimal | None:
+def number_of(found: Any) -> int | Decimal | None:
+    """Take a number, or the digits of one, as an exact number; None for anything else."""
     kind = found.__class__
-    if kind is int or kind is Decimal:
+    if kind is int:
         return found
-    if kind is float:
-        return Decimal(str(found))
+    if kind is float or kind is Decimal:
+        exact = Decimal(str(found))
+        return exact if exact.is_finite() and exact.adjusted() <= DIGITS_MAX else None
     if kind is str and found.strip().removeprefix("-").isdecimal():
         return int(found)
     return None
@@ -97,7 +102,7 @@ def _keeps(day: date, pattern: str) -> bool:
 def _read_day(found: Any, pattern: str) -> date | None:
     try:
         if pattern in _SCALES:
-            number = _number(found)
+            number = number_of(found)
             if number is None:
                 return None
             return (_EPOCH + timedelta(seconds=int(number // _SCALES[pattern]))).date()
@@ -177,7 +182,7 @@ class TimestampLens(Lens):
                 return datetime.strptime(found.strip(), self.options.format)  # noqa: DTZ007 - the caller adds the zone.
         if self._kind != "epoch":
             return NOT_TIME
-        number = _number(found)
+        number = number_of(found)
         if number is None:
             return NOT_TIME
         return _EPOCH + timedelta(microseconds=int(number * 1_000_000 // _SCALES[self.options.format]))
