@@ -7,7 +7,7 @@ from comity.kernel.database import Tx
 from comity.ledger import api as ledger
 from comity.programme import rules, store
 from comity.programme.earning import earn_for_purchases
-from comity.programme.enrolment import enrol, open_programme
+from comity.programme.enrolment import Chooser, enrol, open_programme
 from comity.programme.jobs import enrol_strangers, recompute_tiers
 from comity.programme.merging import merge_members
 from comity.programme.readers import handle_events
@@ -24,6 +24,7 @@ from comity.programme.types import (
 )
 
 __all__ = [
+    "Chooser",
     "InsufficientPoints",
     "InvalidRedemption",
     "KeyReused",

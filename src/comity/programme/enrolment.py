@@ -1,6 +1,6 @@
 """How programmes open and people become members."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -10,6 +10,9 @@ from comity.ledger import api as ledger
 from comity.ledger.types import AccountKind, Book, NewAccount
 from comity.programme import rules, store
 from comity.programme.types import MEMBER_ENROLLED, Programme
+
+Chooser = Callable[[Tx, Programme, Sequence[UUID]], Sequence[UUID]]
+"""Returns those of the profiles for whom the programme's enrolment condition holds."""
 
 
 def open_programme(tx: Tx, *, programme: Programme, now: datetime) -> int:

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from comity.kernel.database import Tx
 from comity.programme import store
-from comity.programme.enrolment import enrol
+from comity.programme.enrolment import Chooser, enrol
 from comity.programme.tiers import recompute
-from comity.programme.types import Chooser, Programme
+from comity.programme.types import Programme
 
 BATCH_COUNT = 5_000
 FIRST_PROFILE = UUID(int=0)

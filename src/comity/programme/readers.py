@@ -10,9 +10,9 @@ from comity.activity.types import PURCHASE_RECORDED, ProfileMove, PurchaseRecord
 from comity.kernel.database import Tx
 from comity.kernel.events import Event
 from comity.programme.earning import earn_for_purchases
-from comity.programme.enrolment import enrol
+from comity.programme.enrolment import Chooser, enrol
 from comity.programme.merging import merge_members
-from comity.programme.types import Chooser, Programme
+from comity.programme.types import Programme
 
 PROFILE_CREATED = "identity.profile_created"
 PROFILES_MERGED = "identity.profiles_merged"

@@ -1,7 +1,6 @@
 """What crosses the door of the room `programme`."""
 
 import enum
-from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
@@ -9,7 +8,6 @@ import msgspec
 
 from comity.activity.types import PurchaseRecorded
 from comity.definitions.types import ProgrammeSpec
-from comity.kernel.database import Tx
 from comity.kernel.errors import Conflict, Invalid, NotFound, Refused
 
 MEMBER_ENROLLED = "programme.member_enrolled"
@@ -55,10 +53,6 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     enrolled_at: datetime
     last_redemption_at: datetime | None
     account_id: int
-
-
-Chooser = Callable[[Tx, Programme, Sequence[UUID]], Sequence[UUID]]
-"""Returns those of the profiles for whom the programme's enrolment condition holds."""
 
 
 class Redemption(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,8 @@ from comity.outbox import api as outbox
 from comity.outbox.types import Lane
 from comity.profile import api as profile
 from comity.programme import api as programme
-from comity.programme.types import Chooser, Programme
+from comity.programme.api import Chooser
+from comity.programme.types import Programme
 from comity.sync.runtime import Runtime
 
 EVENTS_MAX = 1_000
