@@ -4,7 +4,6 @@ import contextlib
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import uuid4
 
 import psycopg
@@ -28,17 +27,19 @@ NOW = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
 
 @pytest.fixture(scope="session")
 def server_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server: the one of COMITY_TEST_DSN, or an embedded one shared by all test processes of this run."""
+    """A server: the one of COMITY_TEST_DSN, or an embedded one for each test process.
+
+    Readers wait for every running transaction of the whole server, so test processes that shared one would wait for
+    each other.
+    """
     given = os.environ.get("COMITY_TEST_DSN")
     if given:
         yield given
         return
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
-    data_dir = Path(shared) / "postgres"
+    data_dir = tmp_path_factory.getbasetemp() / "postgres"
     with ensure(data_dir=data_dir, linger_seconds=0.0) as server:
         yield server.dsn
-    with contextlib.suppress(ServerInUse, NotFound):  # The last test process takes the database away with it.
+    with contextlib.suppress(ServerInUse, NotFound):  # A test may still hold it.
         remove(data_dir=data_dir, wait_seconds=3.0)
 
 

@@ -20,7 +20,7 @@ create table identity.edge (
     value text not null,
     match_hash bigint not null,
     linked_at timestamp with time zone not null,
-    constraint edge_pkey PRIMARY KEY (record_a, record_b, rule),
+    constraint edge_pkey PRIMARY KEY (record_a, record_b),
     constraint edge_in_order CHECK ((record_a < record_b))
 );
 CREATE INDEX edge_by_evidence ON identity.edge USING btree (rule, value);
@@ -82,3 +82,4 @@ CREATE INDEX review_open ON identity.review USING btree (review_id) WHERE (close
 
 -- view v_profile: profile_id uuid, merged_into uuid, created_at timestamp with time zone
 -- view v_record: record_id bigint, system text, stream text, external_id text, profile_id uuid, is_deleted boolean, linked_at timestamp with time zone, rule text
+-- function as_texts(joined text): text[]
