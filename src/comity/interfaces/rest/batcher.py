@@ -10,10 +10,17 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
-from comity.kernel.errors import RateLimited
+from comity.kernel.errors import Broken, RateLimited, Unavailable
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+
+Work = Callable[[Sequence[Item]], Sequence[Answer]]
+Waiting = tuple[Item, asyncio.Future[Answer]]
+
+
+class Stopping(Unavailable):
+    """This process is being stopped; try again, another one answers."""
 
 
 class Batcher(Generic[Item, Answer]):
@@ -23,7 +30,7 @@ class Batcher(Generic[Item, Answer]):
         self,
         *,
         name: str,
-        work: Callable[[Sequence[Item]], Sequence[Answer]],
+        work: Work[Item, Answer],
         flushes_max: int = 2,
         batch_max: int = 500,
         queue_max: int = 20_000,
@@ -33,45 +40,95 @@ class Batcher(Generic[Item, Answer]):
         self._flushes_max = flushes_max
         self._batch_max = batch_max
         self._queue_max = queue_max
-        self._queue: deque[tuple[Item, asyncio.Future[Answer]]] = deque()
-        self._flushes: set[asyncio.Task[None]] = set()
+        self._queue: deque[Waiting[Item, Answer]] = deque()
+        self._flush_count = 0
+        self._tasks: set[asyncio.Future[object]] = set()
+        self._is_closed = False
         self._executor = ThreadPoolExecutor(max_workers=flushes_max, thread_name_prefix=name)
 
     async def submit(self, item: Item) -> Answer:
-        """Wait for the batch that holds this item. Raises RateLimited when too much is waiting already."""
+        """Wait for the batch that holds this item.
+
+        Raises RateLimited when too much is waiting already, Stopping after `close`, and what the work raised.
+        """
+        self._require_open()
         if len(self._queue) >= self._queue_max:
             raise RateLimited("More requests are waiting than can be taken; try again shortly.", retry_after_seconds=1)
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._queue.append((item, future))
-        if len(self._flushes) < self._flushes_max:
-            task = asyncio.create_task(self._flush())
-            self._flushes.add(task)
-            task.add_done_callback(self._flushes.discard)
+        if self._flush_count < self._flushes_max:
+            self._flush_count += 1
+            self._keep(asyncio.ensure_future(self._flush()))
         return await future
 
-    async def run(self, work: Callable[[Sequence[Item]], Sequence[Answer]], items: Sequence[Item]) -> Sequence[Answer]:
-        """Run a batch that a caller brings whole, on the same threads."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work, items)
+    async def run(self, work: Work[Item, Answer], items: Sequence[Item]) -> Sequence[Answer]:
+        """Run a batch that a caller brings whole, on the same threads. Raises Stopping after `close`."""
+        self._require_open()
+        running = asyncio.get_running_loop().run_in_executor(self._executor, work, items)
+        self._keep(running)
+        return await running
 
     async def close(self) -> None:
-        """Finish what is queued."""
-        while self._flushes:
-            await asyncio.gather(*self._flushes)
-        self._executor.shutdown(wait=True)
+        """Take nothing more; finish what is queued and under way. Repeating is harmless."""
+        self._is_closed = True
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        self._executor.shutdown(wait=False)
+
+    def _require_open(self) -> None:
+        if self._is_closed:
+            raise Stopping
+
+    def _keep(self, task: asyncio.Future[object] | asyncio.Future[Sequence[Answer]] | asyncio.Task[None]) -> None:
+        held: asyncio.Future[object] = task  # pyright: ignore[reportAssignmentType] - only waited for.
+        self._tasks.add(held)
+        held.add_done_callback(self._tasks.discard)
 
     async def _flush(self) -> None:
-        # One more look at the queue always follows a flush, on the same thread that `submit` runs on: nothing that
-        # arrived meanwhile can be left behind.
-        loop = asyncio.get_running_loop()
-        while self._queue:
-            batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._batch_max))]
+        # The queue is seen empty and the flush counted out in one step of the event loop: `submit` finds either a
+        # flush that will look again, or room for a new one. (Done-callbacks of the task would come a step too late.)
+        try:
+            while self._queue:
+                await self._flush_once()
+        finally:
+            self._flush_count -= 1
+
+    async def _flush_once(self) -> None:
+        batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._batch_max))]
+        try:
+            answers = await self._call([item for item, _ in batch])
+        except Exception as error:  # noqa: BLE001 - every waiting request gets an error, none is left hanging.
+            if len(batch) > 1 and not isinstance(error, Unavailable):
+                await self._flush_apart(batch)
+            else:
+                _fail(batch, error)
+            return
+        _settle(batch, answers)
+
+    async def _flush_apart(self, batch: Sequence[Waiting[Item, Answer]]) -> None:
+        """Work on each item alone after a batch failed as a whole: one bad item takes nobody else down."""
+        for each in batch:
             try:
-                answers = await loop.run_in_executor(self._executor, self._work, [item for item, _ in batch])
-            except Exception as error:  # noqa: BLE001 - every waiting request gets the error, none is left hanging.
-                for _, future in batch:
-                    if not future.done():
-                        future.set_exception(error)
-                continue
-            for (_, future), answer in zip(batch, answers, strict=True):
-                if not future.done():
-                    future.set_result(answer)
+                answers = await self._call([each[0]])
+            except Exception as error:  # noqa: BLE001 - as above.
+                _fail([each], error)
+            else:
+                _settle([each], answers)
+
+    async def _call(self, items: Sequence[Item]) -> Sequence[Answer]:
+        answers = await asyncio.get_running_loop().run_in_executor(self._executor, self._work, items)
+        if len(answers) != len(items):
+            raise Broken(f"{len(items)} items got {len(answers)} answers.")
+        return answers
+
+
+def _settle(batch: Sequence[Waiting[Item, Answer]], answers: Sequence[Answer]) -> None:
+    for (_, future), answer in zip(batch, answers, strict=True):
+        if not future.done():
+            future.set_result(answer)
+
+
+def _fail(batch: Sequence[Waiting[Item, Answer]], error: Exception) -> None:
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(error)
