@@ -1,6 +1,7 @@
 """`python -m comity.sandbox salesforce|hubspot --port N`: serve until a signal comes."""
 
 import argparse
+import os
 import signal
 import sys
 import threading
@@ -59,4 +60,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Everything is closed. Skipping the interpreter's own farewell spares the server's threads, should one still be
+    # on its way out, the abort that comes of asking a dying interpreter for its lock.
+    os._exit(code)

@@ -1,9 +1,11 @@
 """Serves an ASGI application with granian, on a thread of its own inside this process."""
 
 import asyncio
+import gc
 import socket
 import threading
 import time
+import weakref
 from typing import Any
 
 from granian.constants import Interfaces, SSLProtocols
@@ -23,7 +25,8 @@ class ServerThread:
         """Start listening; port 0 takes a free one. Raises OSError when the port is taken."""
         self.host = host
         self.port = _claim_port(host, port)
-        self._application = application
+        self._target: _Target | None = _Target(application)
+        self._lent: list[weakref.ref[Any]] = [weakref.ref(self._target)]
         self._tls = tls
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: Server | None = None
@@ -37,13 +40,21 @@ class ServerThread:
         if self._loop and self._server and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._server.stop)
         self._thread.join(STOP_SECONDS_MAX)
+        self._server = self._loop = self._target = None
+        # The server's own threads end a little after it says so. One that still holds our objects while the
+        # interpreter shuts down aborts the process, so wait until they have let go.
+        deadline = time.monotonic() + STOP_SECONDS_MAX
+        while any(lent() is not None for lent in self._lent) and time.monotonic() < deadline:
+            gc.collect()
+            time.sleep(0.005)
 
     def _run(self) -> None:
         loop = asyncio.new_event_loop()
+        self._lent.append(weakref.ref(loop))
         asyncio.set_event_loop(loop)
         try:
             self._server = Server(
-                self._application,
+                self._target,
                 address=self.host,
                 port=self.port,
                 interface=Interfaces.ASGINL,
@@ -74,6 +85,16 @@ class ServerThread:
             else:
                 return
         raise TimeoutError(f"The sandbox did not listen on {self.host}:{self.port} in {START_SECONDS_MAX:g} s.")
+
+
+class _Target:
+    """What the server is given, so that it can be told when the server has let go of it."""
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._application(scope, receive, send)
 
 
 def _claim_port(host: str, port: int) -> int:
