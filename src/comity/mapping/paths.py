@@ -13,6 +13,9 @@ Columns = list[list[Any]]
 Segments = tuple[str | int, ...]
 _DOT = re.compile(r"(?<!\\)\.")
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What a payload that is no JSON raises; the last is one nested thousands deep."""
+
 
 def parse_path(path: str) -> Segments:
     """Take a path apart."""
@@ -65,7 +68,7 @@ class Extractor:
         """Give one column a path, the input positions of its rows, and the message of each payload left out."""
         try:
             return self._columns([self._open(payload) for payload in payloads]), list(range(len(payloads))), {}
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             return self._extract_singly(payloads)
 
     def _extract_singly(
@@ -78,7 +81,7 @@ class Extractor:
             try:
                 objects.append(self._open(payload))
                 positions.append(position)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except UNREADABLE as error:
                 faults[position] = str(error)
         return self._columns(objects), positions, faults
 
