@@ -6,6 +6,7 @@ from collections.abc import Callable
 from comity.kernel.errors import Unavailable
 from comity.kernel.leases import LeaseLost
 from comity.kernel.telemetry import get_logger, span
+from comity.sync.types import NotReady
 
 log = get_logger()
 
@@ -49,7 +50,7 @@ class Loop:
                 with span("loop", loop=self.name.partition(":")[0]):
                     has_more = self._step()
                 failures = 0
-            except LeaseLost:
+            except (LeaseLost, NotReady):
                 has_more = False
             except Exception as error:  # A loop never dies of one step; it says why and waits.
                 failures += 1
