@@ -58,9 +58,7 @@ spec:
 
 def starter() -> dict[str, str]:
     """Return the starter project's files that do not name a system."""
-    return {
-        name.removesuffix(".yaml"): text for name, text in definitions.starter_files().items() if "/" not in name
-    }
+    return {name.removesuffix(".yaml"): text for name, text in definitions.starter_files().items() if "/" not in name}
 
 
 def mapping_of(kind: str, name: str) -> str:
