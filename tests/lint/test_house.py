@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from tools.lint import house
 
 ROOM = "src/comity/ledger/store.py"

@@ -1,4 +1,5 @@
 import pytest
+
 from tools.lint import sql_rooms
 
 RANKS = sql_rooms.upstream()

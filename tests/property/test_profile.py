@@ -7,11 +7,11 @@ import msgspec
 import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.profile.oracle import World
 
 from comity.definitions.types import AttributeSpec, RulesSpec
 from comity.profile import api
 from comity.profile.types import ABSENT, Move, ObservationBatch
+from tests.unit.profile.oracle import World
 
 TYPES = {
     "born": "date",

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.scenario.project import starter, system_files
-from tests.scenario.rehearsal import Rehearsal, Simulated
 
 from comity.kernel.database import Database
 from comity.sandbox.api import Sandbox, SandboxKind, serve
+from tests.scenario.project import starter, system_files
+from tests.scenario.rehearsal import Rehearsal, Simulated
 
 
 @pytest.fixture

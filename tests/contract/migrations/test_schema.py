@@ -1,10 +1,10 @@
 """All migrations together equal the schema that is written down, and the rooms migrate upstream first."""
 
 import pytest
-from tools.dump_schema import PACKAGE, describe
-from tools.lint.sql_rooms import upstream
 
 from comity.wiring import ROOMS, migrate
+from tools.dump_schema import PACKAGE, describe
+from tools.lint.sql_rooms import upstream
 
 WRITTEN_ON = 18
 """The version whose catalogue the files were written from; another one words a few things otherwise."""

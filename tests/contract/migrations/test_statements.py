@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg.pq import ExecStatus
+
 from tools.lint.sql_rooms import parameters_to_numbers
 
 ROOMS = Path(__file__).parents[3] / "src/comity"

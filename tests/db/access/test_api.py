@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from tests.conftest import NOW
 
 from comity.access import api as access
 from comity.access.types import KeyExpired, KeyRevoked, KeyUnknown, ScopeMissing, ScopeUnknown
+from tests.conftest import NOW
 
 
 @pytest.fixture

@@ -1,10 +1,9 @@
 """The inbox stores once, keeps order, parks with reasons and replays."""
 
-from tests.conftest import NOW
-
 from comity.inbox import api as inbox
 from comity.inbox.types import NewChange, ParkedChange
 from comity.kernel.readers import Position
+from tests.conftest import NOW
 
 
 def _change(external_id="1", version="v1", payload=b"{}"):

@@ -3,11 +3,11 @@
 from datetime import timedelta
 
 import pytest
-from tests.conftest import NOW
 
 from comity.kernel import leases, schedules
 from comity.kernel.leases import LeaseLost
 from comity.kernel.schedules import CadenceInvalid
+from tests.conftest import NOW
 
 
 class TestAcquire:

@@ -3,11 +3,10 @@
 import random
 import threading
 
-from tests.conftest import NOW
-
 from comity.kernel import events, readers
 from comity.kernel.database import Database
 from comity.kernel.readers import Position
+from tests.conftest import NOW
 
 KIND = "test.happened"
 

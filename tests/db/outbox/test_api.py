@@ -2,10 +2,9 @@
 
 from datetime import timedelta
 
-from tests.conftest import NOW
-
 from comity.outbox import api as outbox
 from comity.outbox.types import Lane, NewBase
+from tests.conftest import NOW
 
 SYSTEM = "crm-a"
 

@@ -6,7 +6,6 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from tests.conftest import NOW
 
 from comity.definitions.types import AttributeSpec, RulesSpec
 from comity.profile import api
@@ -21,6 +20,7 @@ from comity.profile.types import (
     UnknownAttribute,
     UnknownProfile,
 )
+from tests.conftest import NOW
 
 ANNA, BERT = UUID(int=1), UUID(int=2)
 TYPES = {"email": "email", "name": "text", "street": "text", "city": "text", "tags": "tags"}

@@ -2,10 +2,9 @@
 
 from datetime import timedelta
 
-from tests.conftest import NOW
-
 from comity.outbox import rules
 from comity.outbox.types import Base
+from tests.conftest import NOW
 
 
 def _base(**fields):
