@@ -6,6 +6,7 @@ hundred people share family name, address and phone with somebody, two of a hund
 """
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -19,24 +20,9 @@ HOUSEHOLD_EVERY = 33
 MAILBOX_EVERY = 99
 CHUNK = 20_000
 
-GIVEN = (
-    "Anna Ben Clara David Emma Felix Greta Hannes Ida Jonas Katharina Lukas Maria Noah Olivia Paul Rosa Simon Tessa "
-    "Viktor José Inés Álvaro Lucía Mónica Sofía Raúl Chloé Zoé René Léa Hélène Gaël Jérôme Aimée Jürgen Günter Käthe "
-    "Björn Sören Amelia Arthur Beatrice Charles Daisy Edward Florence George Harriet Isaac Jack Lily Matthew Nora "
-    "Oscar Phoebe Quentin Robert Sarah Thomas Ursula Vincent Wendy Xavier Yvonne Zachary Aisha Bruno Carmen Diego "
-    "Elena Francis Gloria Hugo Irene Julia Kevin Laura Martin Nina Oliver Patricia Ramona Stefan Teresa Ulrich Vera "
-    "Walter Mei Kenji Priya Arjun Ngaire Tane Olga Pavel Ivana Marek Zofia Jakub Eszter Gábor Ioana Radu"
-).split()
-FAMILY_STARTS = (
-    "Al An Ar Ba Bau Ber Bi Bo Bra Bu Ca Ce Cla Co Cra Da De Do Du Eb Ed El En Er Fa Fi Fo Fra Ga Ge Gra Gu Ha He "
-    "Ho Hu Ja Jo Ka Ke Ki Ko Kra La Le Li Lo Lu Ma Me Mi Mo Mü Na Ne No Nú Os Pa Pe Po Qui Ra Re Ri Ro Sa Schä Sche "
-    "Se Si So Ste Ta Te Tho To Tu Ul Va Ve Vi Wa We Wi Wo Za Ze"
-).split()
-FAMILY_ENDS = (
-    "ack als ander bach bauer beck berg bert cher den der dez dorf ell er feld ford gan gel gomery gues hardt haus "
-    "horn ing ins ke kel ker ler ley lin ling ll man mann mer meyer mond mont nar ner nez nier rell rera res ris "
-    "rock rson rt sel ser sson stein ster stone thers ton tos tti uri vey ville wald ward wick wood worth zález"
-).split()
+GIVEN, FAMILY_STARTS, FAMILY_ENDS = (
+    line.split() for line in Path(__file__).with_name("names.txt").read_text(encoding="utf-8").splitlines()[1:]
+)
 STREETS = (
     ("Hauptstraße", "Bahnhofstraße", "Gartenweg", "Lindenallee", "Mühlgasse", "High Street", "Station Road"),
     ("Mill Lane", "Church Street", "Rue de la Paix", "Avenue Foch", "Calle Mayor", "Plaza Nueva", "Elm Street"),
@@ -90,6 +76,19 @@ class Record(msgspec.Struct, kw_only=True, gc=False):
     facts: Facts
 
 
+class Draw(msgspec.Struct, gc=False):
+    """What chance gave a record: `own` is the person's, `shared` the household's, `dice` the record's."""
+
+    number: int
+    system: int
+    person: int
+    home: int
+    mailbox: int
+    own: list[int]
+    shared: list[int]
+    dice: list[int]
+
+
 class Population:
     """People and their records, the same for the same seed. Records are made on demand, by number."""
 
@@ -127,7 +126,7 @@ class Population:
             *(_draw(self.seed + 1, people, 2), _draw(self.seed + 2, homes, 6), _draw(self.seed + 3, chosen, 10)),
             strict=True,
         )
-        return [_record(*each) for each in drawn]
+        return [_record(Draw(*each)) for each in drawn]
 
 
 def _draw(seed: int, numbers: NDArray[np.int64], count: int) -> list[list[int]]:
@@ -138,12 +137,9 @@ def _draw(seed: int, numbers: NDArray[np.int64], count: int) -> list[list[int]]:
     state = (state + np.arange(1, count + 1, dtype=np.uint64)) * golden
     state = (state ^ (state >> np.uint64(30))) * one
     state = (state ^ (state >> np.uint64(27))) * two
-    return ((state ^ (state >> np.uint64(31))) % np.uint64(1_000_000)).tolist()
-
-
-def _record(
-    number: int, system: int, person: int, home: int, mailbox: int, own: list[int], shared: list[int], dice: list[int]
+    return ((state ^ (state >> np.uint64(31))) % np.uint64(1_000_000)).tolisdef _record(draw: Draw[int]
 ) -> Record:
+    own, shared, dice = draw.own, draw.shared, draw.dice
     given = GIVEN[own[0] % len(GIVEN)]
     family = FAMILY_STARTS[shared[0] % len(FAMILY_STARTS)] + FAMILY_ENDS[shared[1] % len(FAMILY_ENDS)]
     country, city, postcode, language = PLACES[shared[2] % len(PLACES)]
@@ -152,8 +148,8 @@ def _record(
     facts = Facts(
         given_name=_spelled(given, dice[1]),
         family_name=_spelled(family, dice[2]),
-        email=_email(family, mailbox, person, dice[3]),
-        phone=_phone(country, home, number, dice[4]),
+        email=_email(family, draw.mailbox, draw.person, dice[3]),
+        phone=_phone(country, draw.home, draw.number, dice[4]),
         birth_date=_birth_date(own[1], dice[5]),
         street=f"{streets[shared[4] % len(streets)]} {(shared[4] + is_old * 31) % 180 + 1}",
         postcode=postcode.format(shared[5] % 90 + 1),
@@ -161,7 +157,13 @@ def _record(
         country=country,
         language=language,
     )
-    return Record(number=number, system=system, external_id=_external_id(system, number), person=person, facts=facts)
+    return Record(
+        number=draw.number,
+        system=draw.system,
+        external_id=_external_id(draw.system, draw.number),
+        person=draw.person,
+        facts=facts,
+    )
 
 
 def _external_id(system: int, number: int) -> str:

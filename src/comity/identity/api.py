@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from comity.definitions.types import AttributeSpec, MatchSpec
@@ -10,6 +11,7 @@ from comity.identity import match as matching
 from comity.identity.match import LOOKUP_MARK, CompiledMatch, fold
 from comity.identity.types import (
     RECORDS_MAX,
+    BulkLoad,
     Explanation,
     ProfileUnknown,
     Record,
@@ -21,6 +23,9 @@ from comity.identity.types import (
 from comity.kernel.database import Tx
 from comity.kernel.ids import Ids
 
+if TYPE_CHECKING:
+    from polars import DataFrame
+
 __all__ = [
     "CompiledMatch",
     "adopt_records",
@@ -31,8 +36,10 @@ __all__ = [
     "find_profiles_by_records",
     "forget_records",
     "get_record_ids",
+    "has_records",
     "list_records",
     "list_reviews",
+    "load_bulk",
     "merge_profiles",
     "merge_source_records",
     "resolve_alias",
@@ -59,6 +66,23 @@ def resolve_records(
     was forgotten comes back to life. A key given twice counts with its features merged, the later one winning.
     """
     return resolve.resolve_records(tx, records=records, match=match, now=now, ids=ids)
+
+
+def has_records(tx: Tx) -> bool:
+    """True when the hub knows any record."""
+    return store.has_records(tx)
+
+
+def load_bulk(tx: Tx, *, frame: "DataFrame", match: CompiledMatch, now: datetime, ids: Ids) -> BulkLoad:
+    """Take a whole population into a hub that knows no record yet, decided as if its records came one by one.
+
+    Columns of the frame: system, stream, external_id (unique together), the features of `match.attributes` as text,
+    null for empty, and for a feature F optionally F__absent, true where a record says nothing of it. Publishes who is
+    new. Waits for other resolutions, and they for this one. Raises RecordsKnown.
+    """
+    from comity.identity import bulk_load
+
+    return bulk_load.load(tx, frame=frame, match=match, now=now, ids=ids)
 
 
 def resolve_stale_records(

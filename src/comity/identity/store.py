@@ -81,6 +81,11 @@ def find_record_ids(tx: Tx, *, keys: Sequence[RecordKey]) -> list[tuple[int, int
     )
 
 
+def has_records(tx: Tx) -> bool:
+    """True when a record is known."""
+    return bool(_sql.has_records.value(tx))
+
+
 def draw_record_ids(tx: Tx, *, count: int) -> list[int]:
     """Draw ids for new records."""
     return sorted(row[0] for row in _sql.draw_record_ids.rows(tx, count=count))

@@ -3,16 +3,19 @@
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from msgspec import Struct
 
-from comity.kernel.errors import Invalid, NotFound, Refused
+from comity.kernel.errors import Conflict, Invalid, NotFound, Refused
 from comity.mapping.types import RecordKey
 
 RECORDS_MAX: Final = 5_000
 """Records in one call at most."""
+
+ABSENT_MARK: Final = "__absent"
+"""A column of a frame that is called like a feature with this behind tells which records say nothing of it."""
 
 PROFILE_CREATED: Final = "identity.profile_created"
 """Somebody is new; payload {"profile_id"}."""
@@ -81,6 +84,17 @@ class Record(Struct, frozen=True, kw_only=True):
     def key(self) -> RecordKey:
         """The key of the record."""
         return RecordKey(self.system, self.stream, self.external_id)
+
+
+class BulkLoad(Struct, frozen=True, kw_only=True):
+    """What became of a population loaded in bulk: arrays parallel to the rows of its frame.
+
+    `record_ids` are 64-bit integers (NumPy), `profile_ids` 16 bytes each (Polars).
+    """
+
+    record_ids: Any
+    profile_ids: Any
+    profiles_count: int
 
 
 class ReviewKind(StrEnum):
@@ -160,6 +174,10 @@ class RecordUnknown(NotFound):
     """No such record is known."""
 
 
+class RecordsKnown(Conflict):
+    """The hub knows records already; loading in bulk is for a hub that knows none."""
+
+
 class ProfileUnknown(NotFound):
     """No such profile is known."""
 
@@ -169,10 +187,12 @@ class MergeRefused(Refused):
 
 
 __all__ = [
+    "ABSENT_MARK",
     "PROFILES_MERGED",
     "PROFILE_CREATED",
     "RECORDS_MAX",
     "RECORDS_MOVED",
+    "BulkLoad",
     "Explanation",
     "GuardFinding",
     "KeyInvalid",
@@ -185,6 +205,7 @@ __all__ = [
     "RecordFacts",
     "RecordKey",
     "RecordUnknown",
+    "RecordsKnown",
     "Resolution",
     "Review",
     "ReviewKind",

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 KEYS = ("record_id", "profile_id", "system", "stream", "external_id")
 CHANGED_AT = "changed_at"
+ABSENT_MARK = "__absent"
+"""A column called like an attribute with this behind tells which records say nothing of it."""
 EPOCH_DAYS = 10_957
 """Days from 1970 to 2000, where PostgreSQL starts to count."""
 EPOCH_MICROSECONDS = EPOCH_DAYS * 86_400 * 1_000_000
@@ -65,7 +67,7 @@ def _attributes_of(frame: "DataFrame", model: ProfileModel) -> list[Attribute]:
     if missing:
         raise BatchInvalid(f"The frame has no column {missing[0]!r}.", details={"columns": missing})
     known = {attribute.name: attribute for attribute in model.attributes}
-    given = [name for name in frame.columns if name not in {*KEYS, CHANGED_AT}]
+    given = [name for name in frame.columns if name not in {*KEYS, CHANGED_AT} and not name.endswith(ABSENT_MARK)]
     unknown = [name for name in given if name not in known]
     if unknown:
         raise UnknownAttribute(f"There is no attribute {unknown[0]!r} in the model.", details={"attributes": unknown})
@@ -91,7 +93,10 @@ def _prepared(frame: "DataFrame", attributes: list[Attribute]) -> "DataFrame":
             pl.when(value.is_not_null()).then(changed_at).alias(f"{attribute.name}__at"),
         ]
         if frame[attribute.name].null_count():
-            cells.append(pl.when(value.is_null()).then(changed_at).alias(f"{attribute.name}__seen"))
+            is_empty = value.is_null()
+            if attribute.name + ABSENT_MARK in frame.columns:
+                is_empty &= ~pl.col(attribute.name + ABSENT_MARK)
+            cells.append(pl.when(is_empty).then(changed_at).alias(f"{attribute.name}__seen"))
     return frame.sort("profile_id").select(*keys, *cells)
 
 

@@ -1,5 +1,10 @@
 """The door of sync."""
 
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from comity.kernel.database import Database
+from comity.kernel.ids import Ids
 from comity.sync.deliver import Deliverer
 from comity.sync.pull import HINTS_CHANNEL, Puller, receive_hook
 from comity.sync.reactions import (
@@ -20,6 +25,7 @@ from comity.sync.setup import (
     plan_documents,
 )
 from comity.sync.store import sum_runs
+from comity.sync.types import LoadReport, RecordFile
 from comity.sync.unify import READER, Prepared, prepare
 from comity.sync.unify import apply as apply_batch
 
@@ -42,6 +48,7 @@ __all__ = [
     "compile_runtime",
     "enrol_strangers",
     "keep_memberships",
+    "load_records",
     "mark_loyalty_stale",
     "plan_documents",
     "prepare",
@@ -50,3 +57,23 @@ __all__ = [
     "run_reaction",
     "sum_runs",
 ]
+
+
+def load_records(
+    database: Database,
+    *,
+    files: Sequence[RecordFile],
+    runtime: Runtime,
+    ids: Ids,
+    now: datetime,
+    progress: Callable[[str, int], None] | None = None,
+) -> LoadReport:
+    """Take files of records in: one JSON object a line, as the system's own API gives them.
+
+    On a hub without records all at once and all or nothing, decided as if they came one by one; a record that is in
+    the files again, or has a value that cannot be read, goes into the inbox behind. On any other hub every line goes
+    through the inbox, repeatable. `progress` hears of each stage. Raises StreamUnmapped, FileUnreadable.
+    """
+    from comity.sync import bulk
+
+    return bulk.load_records(database, files=files, runtime=runtime, ids=ids, now=now, progress=progress)

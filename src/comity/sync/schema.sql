@@ -22,6 +22,6 @@ create table sync.run (
     parked_count bigint not null,
     constraint run_pkey PRIMARY KEY (run_id),
     constraint run_balances CHECK ((read_count = (((applied_count + unchanged_count) + filtered_count) + parked_count))),
-    constraint run_kind_check CHECK ((kind = ANY (ARRAY['unify'::text, 'deliver'::text, 'pull'::text])))
+    constraint run_kind_check CHECK ((kind = ANY (ARRAY['unify'::text, 'deliver'::text, 'pull'::text, 'load'::text])))
 );
 CREATE INDEX run_by_time ON sync.run USING btree (finished_at);

@@ -1,8 +1,10 @@
 """What crosses the door of sync."""
 
+from pathlib import Path
+
 import msgspec
 
-from comity.kernel.errors import Unavailable
+from comity.kernel.errors import Invalid, Unavailable
 
 
 class NotReady(Unavailable):
@@ -38,3 +40,38 @@ class HintRow(msgspec.Struct, frozen=True, kw_only=True):
     stream: str
     external_id: str
     hint_id: int
+
+
+class RecordFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of one stream's records: one JSON object a line, as the system's own API gives them."""
+
+    system: str
+    stream: str
+    path: Path
+
+
+class RejectedLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line that is no record."""
+
+    path: str
+    line: int
+    code: str
+    message: str
+
+
+class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of files: records taken in at once, records left to unify, lines that are none (the first ones)."""
+
+    record_count: int
+    profile_count: int
+    inbox_count: int
+    rejected_count: int
+    rejected: list[RejectedLine]
+
+
+class FileUnreadable(Invalid):
+    """The file cannot be read."""
+
+
+class StreamUnmapped(Invalid):
+    """No mapping takes records of this stream of this system."""

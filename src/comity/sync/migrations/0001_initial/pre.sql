@@ -13,7 +13,7 @@ create table sync.hint (
 -- The books of each run: read = applied + unchanged + filtered + parked.
 create table sync.run (
     run_id bigint generated always as identity primary key,
-    kind text not null check (kind in ('unify', 'deliver', 'pull')),
+    kind text not null check (kind in ('unify', 'deliver', 'pull', 'load')),
     system text,
     finished_at timestamptz not null,
     read_count bigint not null,

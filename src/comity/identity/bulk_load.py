@@ -1,0 +1,174 @@
+"""Taking a whole population in at once: what `resolve_bulk` decides, stored by COPY.
+
+The tables are filled as the incremental path would leave them, so that later changes go on from there. Record ids are
+given out cluster by cluster: the records of a person lie together.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from comity.identity import bulk_store, store
+from comity.identity.bulk import KEY_COLUMNS, BulkResolution, resolve_bulk
+from comity.identity.bulk_text import folded_column
+from comity.identity.match import KEY_CHARS_MAX, LOOKUP_MARK, CompiledMatch
+from comity.identity.resolve import FOUNDED
+from comity.identity.types import ABSENT_MARK, PROFILE_CREATED, BulkLoad, KeyInvalid, RecordsKnown
+from comity.kernel.database import Tx
+from comity.kernel.events import publish
+from comity.kernel.ids import Ids
+
+CHUNK_ROWS = 50_000
+EVENTS_MAX = 50_000
+JSONB_VERSION = "\x01"
+"""What a jsonb value starts with on the wire."""
+
+
+def load(tx: Tx, *, frame: pl.DataFrame, match: CompiledMatch, now: datetime, ids: Ids) -> BulkLoad:
+    """Resolve and store all records of a frame; see the door."""
+    store.lock(tx)
+    if store.has_records(tx):
+        raise RecordsKnown
+    if _has_bad_keys(frame):
+        raise KeyInvalid
+    resolution = resolve_bulk(frame, match=match)
+    clusters = resolution.clusters.to_numpy().astype(np.int64)
+    record_ids = _number(clusters, first=bulk_store.draw_record_id_range(tx, count=frame.height))
+    founders = np.unique(clusters)
+    profiles = sorted((ids.uuid7(now) for _ in range(len(founders))), key=lambda each: each.int)
+    profile_of = pl.Series([each.bytes for each in profiles], dtype=pl.Binary)
+    profile_ids = profile_of.gather(np.searchsorted(founders, clusters))
+    with bulk_store.bulk_load(tx):
+        _store_records(tx, frame, resolution, record_ids, profile_ids, match=match, now=now)
+        _store_identifiers(tx, frame, resolution, record_ids, match)
+        _store_links(tx, resolution, record_ids, match=match, now=now)
+        _store_profiles(tx, profiles, record_ids[founders], now)
+    return BulkLoad(record_ids=record_ids, profile_ids=profile_ids, profiles_count=len(profiles))
+
+
+def _has_bad_keys(frame: pl.DataFrame) -> bool:
+    part = pl.col(KEY_COLUMNS)
+    is_bad = frame.select(part.str.contains_any([store.SEPARATOR, "\x00"]) | (part == ""))
+    return bool(is_bad.select(pl.any_horizontal(pl.all()).any()).item())
+
+
+def _number(clusters: NDArray[np.int64], *, first: int) -> NDArray[np.int64]:
+    """Give record ids in the order of the clusters; in a cluster in the order of the rows."""
+    record_ids = np.empty(len(clusters), dtype=np.int64)
+    record_ids[np.argsort(clusters, kind="stable")] = np.arange(first, first + len(clusters))
+    return record_ids
+
+
+def _store_records(
+    tx: Tx,
+    frame: pl.DataFrame,
+    resolution: BulkResolution,
+    record_ids: NDArray[np.int64],
+    profile_ids: pl.Series,
+    *,
+    match: CompiledMatch,
+    now: datetime,
+) -> None:
+    rows = frame.select(*KEY_COLUMNS, _features(frame, match).alias("features")).with_columns(
+        pl.Series("record_id", record_ids),
+        profile_ids.alias("profile_id"),
+        _brought_by(resolution.edges, frame.height).alias("rule"),
+    )
+    ordered = rows.sort("record_id").select("record_id", *KEY_COLUMNS, "profile_id", "features", "rule")
+    bulk_store.copy_records(tx, rows=_rows(ordered), match_hash=match.match_hash, now=now)
+
+
+def _features(frame: pl.DataFrame, match: CompiledMatch) -> pl.Expr:
+    """Write the features of each record as JSON, without those it said nothing of."""
+    members: list[pl.Expr] = []
+    for name in match.attributes:
+        if name not in frame.columns:
+            continue
+        value = pl.col(name).cast(pl.String).replace("", None)
+        member = pl.struct(value.alias(name)).struct.json_encode()
+        said = member.str.slice(1, member.str.len_chars() - 2)
+        is_absent = pl.col(name + ABSENT_MARK) if name + ABSENT_MARK in frame.columns else pl.lit(value=False)
+        members.append(pl.when(~is_absent).then(said))
+    listed = pl.concat_str(members, separator=",", ignore_nulls=True) if members else pl.lit("")
+    return pl.concat_str(pl.lit(JSONB_VERSION + "{"), listed, pl.lit("}"))
+
+
+def _brought_by(edges: pl.DataFrame, height: int) -> pl.Series:
+    """Say for each record which rule linked it first."""
+    ends = [edges.select(pl.col(end).alias("record"), "rule").with_row_index("at") for end in ("record_a", "record_b")]
+    first = pl.concat(ends).sort("at", maintain_order=True).unique("record", keep="first", maintain_order=True)
+    rules = np.full(height, FOUNDED, dtype=object)
+    rules[first["record"].to_numpy()] = first["rule"].to_numpy()
+    return pl.Series(rules, dtype=pl.String)
+
+
+def _store_identifiers(
+    tx: Tx, frame: pl.DataFrame, resolution: BulkResolution, record_ids: NDArray[np.int64], match: CompiledMatch
+) -> None:
+    numbered = pl.DataFrame({"record": np.arange(frame.height, dtype=np.uint32), "record_id": record_ids})
+    lookups = [
+        pl.DataFrame({"value": folded_column(frame[name]), "record": numbered["record"]})
+        .filter(pl.col("value").str.len_chars() <= KEY_CHARS_MAX)
+        .select(pl.lit(LOOKUP_MARK + name).alias("rule"), "value", "record")
+        for name in match.lookups
+        if name in frame.columns
+    ]
+    identifiers = (
+        pl.concat([resolution.keys, *lookups])
+        .join(numbered, on="record")
+        .select("rule", "value", "record_id")
+        .sort("rule", "value", "record_id")
+    )
+    store.insert_identifiers(tx, identifiers=_rows(identifiers))
+
+
+def _store_links(
+    tx: Tx, resolution: BulkResolution, record_ids: NDArray[np.int64], *, match: CompiledMatch, now: datetime
+) -> None:
+    edges = _with_record_ids(resolution.edges, record_ids).select("record_a", "record_b", "rule", "value")
+    bulk_store.copy_edges(tx, rows=_rows(edges.sort("record_a", "record_b")), match_hash=match.match_hash, now=now)
+    if not resolution.reviews.height:
+        return
+    limits = {rule.name: rule.records_max + 1 for rule in match.rules}
+    sizes = resolution.keys.group_by("rule", "value").len("shared_by")
+    reviews = (
+        _with_record_ids(resolution.reviews, record_ids)
+        .join(sizes, on=("rule", "value"), how="left", maintain_order="left")
+        .with_columns(
+            pl.min_horizontal(
+                pl.col("shared_by").fill_null(1),
+                pl.col("rule").replace_strict(limits, default=1, return_dtype=pl.Int64),
+            )
+        )
+        .select(
+            *("kind", "rule", "value", "record_a", "record_b"),
+            pl.concat_str(pl.lit(JSONB_VERSION + '{"shared_by":'), "shared_by", pl.lit("}")).alias("detail"),
+        )
+    )
+    bulk_store.copy_reviews(tx, rows=_rows(reviews), now=now)
+
+
+def _with_record_ids(links: pl.DataFrame, record_ids: NDArray[np.int64]) -> pl.DataFrame:
+    """Put record ids, in order, in the place of rows; a pair without records stays 0 and 0."""
+    rows_a, rows_b = links["record_a"].to_numpy(), links["record_b"].to_numpy()
+    is_pair = rows_a != rows_b
+    a = np.where(is_pair, record_ids[rows_a], 0)
+    b = np.where(is_pair, record_ids[rows_b], 0)
+    return links.with_columns(pl.Series("record_a", np.minimum(a, b)), pl.Series("record_b", np.maximum(a, b)))
+
+
+def _store_profiles(tx: Tx, profiles: list[UUID], founders: NDArray[np.int64], now: datetime) -> None:
+    store.insert_profiles(tx, profiles=list(zip(profiles, founders.tolist(), strict=True)), now=now)
+    for start in range(0, len(profiles), EVENTS_MAX):
+        payloads = [{"profile_id": str(each)} for each in profiles[start : start + EVENTS_MAX]]
+        publish(tx, kind=PROFILE_CREATED, payloads=payloads, now=now)
+
+
+def _rows(frame: pl.DataFrame) -> Iterator[tuple[Any, ...]]:
+    for chunk in frame.iter_slices(CHUNK_ROWS):
+        yield from zip(*(column.to_list() for column in chunk.get_columns()), strict=True)

@@ -1,0 +1,2 @@
+-- Whether any record is known.
+select exists (select from identity.record)
