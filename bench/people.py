@@ -137,8 +137,10 @@ def _draw(seed: int, numbers: NDArray[np.int64], count: int) -> list[list[int]]:
     state = (state + np.arange(1, count + 1, dtype=np.uint64)) * golden
     state = (state ^ (state >> np.uint64(30))) * one
     state = (state ^ (state >> np.uint64(27))) * two
-    return ((state ^ (state >> np.uint64(31))) % np.uint64(1_000_000)).tolisdef _record(draw: Draw[int]
-) -> Record:
+    return ((state ^ (state >> np.uint64(31))) % np.uint64(1_000_000)).tolist()
+
+
+def _record(draw: Draw) -> Record:
     own, shared, dice = draw.own, draw.shared, draw.dice
     given = GIVEN[own[0] % len(GIVEN)]
     family = FAMILY_STARTS[shared[0] % len(FAMILY_STARTS)] + FAMILY_ENDS[shared[1] % len(FAMILY_ENDS)]

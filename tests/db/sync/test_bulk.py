@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+
 from bench.hub import COMMON, PROJECT
 from bench.payloads import payload_of
 from bench.people import STREAMS, SYSTEMS, Population, Record
-
 from comity.definitions import api as definitions
 from comity.inbox import api as inbox
 from comity.inbox.types import NewChange
