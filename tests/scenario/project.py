@@ -33,7 +33,7 @@ name: {name}
 spec:
   connector: rest
   title: Shop
-  settings: {{base_url: "http://127.0.0.1:9"}}
+  settings: {{base_url: "http://127.0.0.1:9", streams: {{order: {{}}}}}}
   streams:
     order: {{}}
 ---
