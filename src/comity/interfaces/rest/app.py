@@ -1,28 +1,46 @@
 """The ASGI application: the hot routes bare, everything else in Litestar."""
 
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
 from litestar import Litestar, Request, Response
+from litestar.concurrency import set_asyncio_executor
 from litestar.exceptions import HTTPException
-from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp
 
-from comity import __version__, wiring
+from comity import wiring
 from comity.interfaces.rest import configuration, hooks, operations, people, status
+from comity.interfaces.rest.board import Board
 from comity.interfaces.rest.callers import Callers
-from comity.interfaces.rest.http import Receive, Scope, Send
+from comity.interfaces.rest.description import describe
+from comity.interfaces.rest.http import Receive, Scope, Send, send_json, send_problem
 from comity.interfaces.rest.intake import Intake
 from comity.interfaces.rest.redeem import Redeem
-from comity.interfaces.shared.problems import PROBLEM_TYPE, Problem, retry_after_seconds, to_problem
+from comity.interfaces.shared.problems import PROBLEM_TYPE, retry_after_seconds, to_framework_problem, to_problem
 from comity.interfaces.shared.streams import KnownStreams
+from comity.kernel.errors import Invalid
 from comity.kernel.telemetry import get_logger
 
 log = get_logger()
 
 HotRoute = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+HANDLERS = [
+    *status.HANDLERS,
+    *people.HANDLERS,
+    *operations.HANDLERS,
+    *configuration.HANDLERS,
+    *hooks.HANDLERS,
+]
+DESCRIPTION_PATH = "/v1/openapi.json"
+HANDLER_THREADS = 16
+"""Threads of the routes in Litestar; keys are looked up on others, so that slow routes do not shut out the rest."""
+
+
+class AddressMalformed(Invalid):
+    """The address holds a zero byte, which no name and no id has."""
 
 
 class Application:
@@ -31,6 +49,7 @@ class Application:
     def __init__(self, hub: wiring.Hub) -> None:
         """Build both for one process."""
         callers = Callers(database=hub.database, clock=hub.clock)
+        self._hub = hub
         self._intake = Intake(
             database=hub.database,
             callers=callers,
@@ -38,11 +57,16 @@ class Application:
             clock=hub.clock,
         )
         self._redeem = Redeem(hub=hub, callers=callers)
+        self._description = b""
         self._hot: dict[tuple[str, str], HotRoute] = {
             ("POST", "/v1/events"): self._intake.accept_one,
             ("POST", "/v1/events/bulk"): self._intake.accept_bulk,
             ("POST", "/v1/redemptions"): self._redeem.accept,
+            ("GET", DESCRIPTION_PATH): self._send_description,
         }
+        self._hot_paths = {path: method for method, path in self._hot}
+        self._executor = ThreadPoolExecutor(max_workers=HANDLER_THREADS, thread_name_prefix="handler")
+        set_asyncio_executor(self._executor)
         self._rest: ASGIApp = build_litestar(hub, callers, on_shutdown=self.close)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,66 +76,71 @@ class Application:
             if route is not None:
                 await route(scope, receive, send)
                 return
+            if await self._refuses(scope, send):
+                return
         rest: Any = self._rest
         await rest(scope, receive, send)
 
     async def close(self) -> None:
-        """Finish what is under way at the edge."""
+        """Finish what is under way at the edge, then let go of the database."""
         await self._intake.close()
         await self._redeem.close()
+        self._executor.shutdown(wait=False)
+        self._hub.close()
+
+    async def _refuses(self, scope: Scope, send: Send) -> bool:
+        """Answer what neither side would answer well."""
+        if b"%00" in scope["query_string"] or "\x00" in scope["path"]:
+            await send_problem(send, AddressMalformed(details={"remedy": "Send the name or id without it."}))
+            return True
+        allowed = self._hot_paths.get(scope["path"].rstrip("/"))
+        if allowed is None:
+            return False
+        is_slash = scope["path"].endswith("/")
+        title = f"This address takes {allowed} only{', and has no slash at the end' if is_slash else ''}."
+        problem = to_framework_problem(status=404 if is_slash else 405, title=title, found=None)
+        await send_json(send, problem.status, msgspec.json.encode(problem), content_type=PROBLEM_TYPE, allow=allowed)
+        return True
+
+    async def _send_description(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """GET /v1/openapi.json; made when it is first asked for."""
+        if not self._description:
+            self._description = msgspec.json.encode(describe(HANDLERS))
+        await send_json(send, 200, self._description)
 
 
 def build_litestar(hub: wiring.Hub, callers: Callers, *, on_shutdown: Callable[[], Awaitable[None]]) -> Litestar:
     """Return the application behind the hot routes."""
     app = Litestar(
-        route_handlers=[
-            *status.HANDLERS,
-            *people.HANDLERS,
-            *operations.HANDLERS,
-            *configuration.HANDLERS,
-            *hooks.HANDLERS,
-        ],
+        route_handlers=HANDLERS,
         exception_handlers={Exception: answer_error},
-        openapi_config=OpenAPIConfig(
-            title="Comity",
-            version=__version__,
-            path="/v1",
-            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
-        ),
+        openapi_config=None,
         on_shutdown=[on_shutdown],
         logging_config=None,
     )
     app.state.hub = hub
     app.state.callers = callers
+    app.state.board = Board(hub)
     return app
 
 
 def answer_error(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Answer every error as problem details."""
+    headers: dict[str, str] = {}
     if isinstance(error, HTTPException):
-        details: dict[str, Any] = {"problems": error.extra} if error.extra else {}
-        problem = Problem(
-            status=error.status_code,
-            code=_code_of(error),
-            title=error.detail or "The request cannot be answered.",
-            details=details,
-        )
-        retry_after = None
+        title = error.detail or "The request cannot be answered."
+        problem = to_framework_problem(status=error.status_code, title=title, found=error.extra)
+        headers |= error.headers or {}
     else:
         problem = to_problem(error)
         retry_after = retry_after_seconds(error)
-        if problem.status == 500:
-            log.error("request_failed", code=problem.code, exc_info=error)
-    headers = {"retry-after": str(retry_after)} if retry_after is not None else {}
+        headers |= {"retry-after": str(retry_after)} if retry_after is not None else {}
+        headers |= {"www-authenticate": "Bearer"} if problem.status == 401 else {}
+    if problem.status >= 500 and retry_after_seconds(error) is None:
+        log.error("request_failed", code=problem.code, exc_info=error)
     return Response(
         content=msgspec.json.encode(problem),
         status_code=problem.status,
         media_type=PROBLEM_TYPE.decode(),
         headers=headers,
-    )
-
-
-def _code_of(error: HTTPException) -> str:
-    return {400: "invalid", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}.get(
-        error.status_code, "refused"
     )

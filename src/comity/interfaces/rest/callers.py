@@ -1,10 +1,10 @@
 """Who is calling, looked up once and remembered for a few seconds."""
 
-import asyncio
 import hashlib
 
 from comity.access import api as access
 from comity.access.types import Caller, KeyExpired, KeyMissing
+from comity.interfaces.shared.flights import Flights
 from comity.kernel.clock import Clock
 from comity.kernel.database import Database
 from comity.kernel.errors import ComityError, Forbidden
@@ -13,6 +13,7 @@ REMEMBER_SECONDS = 5.0
 """A revoked key may open its routes for this long."""
 
 REMEMBERED_MAX = 10_000
+TOKEN_LENGTH_MAX = 500
 
 
 class Callers:
@@ -23,16 +24,18 @@ class Callers:
         self._database = database
         self._clock = clock
         self._known: dict[bytes, tuple[float, Caller | ComityError]] = {}
+        self._flights: Flights[bytes, Caller | ComityError] = Flights()
 
     async def require(self, authorization: str | None, scope: str) -> Caller:
         """Return the caller. Raises KeyMissing, KeyUnknown, KeyExpired, KeyRevoked or ScopeMissing."""
-        if authorization is None or not authorization.startswith("Bearer "):
+        scheme, _, token = (authorization or "").partition(" ")
+        token = token.strip()[:TOKEN_LENGTH_MAX]
+        if scheme.lower() != "bearer" or not token:
             raise KeyMissing
-        token = authorization[7:]
         digest = hashlib.sha256(token.encode()).digest()
         until, found = self._known.get(digest, (0.0, None))
         if found is None or until < self._clock.monotonic():
-            found = await asyncio.to_thread(self._look_up, token)
+            found = await self._flights.join(digest, lambda: self._look_up(token))
             if len(self._known) >= REMEMBERED_MAX:
                 self._known.clear()
             self._known[digest] = (self._clock.monotonic() + REMEMBER_SECONDS, found)

@@ -7,6 +7,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
 from comity import wiring
+from comity.interfaces.rest.board import Board
 from comity.interfaces.rest.callers import Callers
 
 
@@ -20,6 +21,12 @@ def hub_of(request: Request[Any, Any, Any]) -> wiring.Hub:
     """Return the hub of this process."""
     hub: wiring.Hub = request.app.state.hub
     return hub
+
+
+def board_of(request: Request[Any, Any, Any]) -> Board:
+    """Return the status board of this process."""
+    board: Board = request.app.state.board
+    return board
 
 
 def caller_of(request: Request[Any, Any, Any]) -> str:

@@ -3,10 +3,8 @@
 Nothing else is on this path than: the key, the shape of the event, one insert of many, the commit, the answer.
 """
 
-import hashlib
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
@@ -14,38 +12,21 @@ from comity.inbox import api as inbox
 from comity.inbox.types import NewChange
 from comity.interfaces.rest.batcher import Batcher
 from comity.interfaces.rest.callers import Callers
+from comity.interfaces.rest.events import EventMalformed, to_change
 from comity.interfaces.rest.http import Receive, Scope, Send, header, read_body, send_json, send_problem
-from comity.interfaces.shared.streams import KnownStreams
+from comity.interfaces.shared.problems import to_problem
+from comity.interfaces.shared.streams import KnownStreams, StreamUnknown
 from comity.kernel.clock import Clock
 from comity.kernel.database import Database
-from comity.kernel.errors import ComityError, Invalid
+from comity.kernel.errors import ComityError
 
 BODY_BYTES_MAX = 1_000_000
 BULK_BYTES_MAX = 16_000_000
 BULK_LINES_MAX = 1_000
-VERSION_BYTES = 16
 
 
-class EventMalformed(Invalid):
-    """The event is not what is expected; the details name the place."""
-
-
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-
-
-class IncomingEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One event: the state of a record (`data`, in the system's own field names), or its end."""
-
-    system: Name
-    stream: Name
-    id: Name
-    data: msgspec.Raw = msgspec.Raw(b"{}")
-    kind: Annotated[str, msgspec.Meta(pattern="^(upsert|delete)$")] = "upsert"
-    event_id: Name | None = None
-    occurred_at: datetime | None = None
-
-
-_event = msgspec.json.Decoder(IncomingEvent)
+class EventsRejected(EventMalformed):
+    """None of the lines holds an event that can be used; `rejected` names each."""
 
 
 class Intake:
@@ -69,7 +50,8 @@ class Intake:
             await self._callers.require(header(scope, b"authorization"), "intake")
             body = await read_body(scope, receive, bytes_max=BODY_BYTES_MAX)
             await self._streams.refresh_when_old()
-            change = self._to_change(body, fallback_version=header(scope, b"idempotency-key"))
+            change = to_change(body, fallback_version=header(scope, b"idempotency-key"))
+            await self._require_stream(change)
             is_new = await self._batcher.submit(change)
         except Exception as error:  # noqa: BLE001 - the edge turns every error into problem+json.
             await send_problem(send, error)
@@ -81,62 +63,45 @@ class Intake:
         try:
             await self._callers.require(header(scope, b"authorization"), "intake")
             body = await read_body(scope, receive, bytes_max=BULK_BYTES_MAX)
+            lines = _split(body)
             await self._streams.refresh_when_old()
-            changes, rejected = self._to_changes(body)
+            seen_revision = self._streams.revision
+            changes, rejected, has_unknown = self._to_changes(lines)
+            if has_unknown and await self._streams.look_again(seen_revision=seen_revision):
+                changes, rejected, _ = self._to_changes(lines)
             accepted: Sequence[bool] = await self._batcher.run(self._accept, changes) if changes else ()
         except Exception as error:  # noqa: BLE001 - the edge turns every error into problem+json.
             await send_problem(send, error)
             return
         answer = {"accepted": sum(accepted), "duplicates": len(accepted) - sum(accepted), "rejected": rejected}
-        await send_json(send, 202 if changes else 422, msgspec.json.encode(answer))
+        if changes:
+            await send_json(send, 202, msgspec.json.encode(answer))
+        else:
+            await send_problem(send, EventsRejected(), **answer)
 
-    def _to_changes(self, body: bytes) -> tuple[list[NewChange], list[dict[str, Any]]]:
-        lines = body.split(b"\n")
-        if lines and not lines[-1].strip():
-            lines.pop()
-        if len(lines) > BULK_LINES_MAX:
-            raise EventMalformed(
-                f"A bulk request takes at most {BULK_LINES_MAX} lines; this one has {len(lines)}.",
-                details={"remedy": "Send several requests."},
-            )
+    async def _require_stream(self, change: NewChange) -> None:
+        seen_revision = self._streams.revision
+        try:
+            self._streams.require(change.system, change.stream)
+        except StreamUnknown:
+            if not await self._streams.look_again(seen_revision=seen_revision):
+                raise
+            self._streams.require(change.system, change.stream)
+
+    def _to_changes(self, lines: Sequence[tuple[int, bytes]]) -> tuple[list[NewChange], list[dict[str, Any]], bool]:
         changes: list[NewChange] = []
         rejected: list[dict[str, Any]] = []
-        for number, line in enumerate(lines, start=1):
+        has_unknown = False
+        for number, line in lines:
             try:
-                changes.append(self._to_change(line, fallback_version=None))
+                change = to_change(line, fallback_version=None)
+                self._streams.require(change.system, change.stream)
+                changes.append(change)
             except ComityError as error:
-                rejected.append({"line": number, "code": error.code, "message": error.message, **error.details})
-        return changes, rejected
-
-    def _to_change(self, body: bytes, *, fallback_version: str | None) -> NewChange:
-        try:
-            event = _event.decode(body)
-        except msgspec.DecodeError as error:
-            raise EventMalformed(
-                f"The event cannot be read: {error}.",
-                details={
-                    "remedy": "Send a JSON object with system, stream, id and data (the record as the system has it)."
-                },
-            ) from None
-        data = bytes(event.data)
-        if not data.startswith(b"{"):
-            raise EventMalformed(
-                "The event's `data` is not a JSON object - at `$.data`.",
-                details={"remedy": "Send the record's fields."},
-            )
-        self._streams.require(event.system, event.stream)
-        version = event.event_id or fallback_version
-        if version is None:
-            version = hashlib.blake2b(event.kind.encode() + data, digest_size=VERSION_BYTES).hexdigest()
-        return NewChange(
-            system=event.system,
-            stream=event.stream,
-            external_id=event.id,
-            version=version,
-            kind=event.kind,
-            source_at=event.occurred_at,
-            payload=data,
-        )
+                problem = to_problem(error)
+                rejected.append({"line": number, "code": problem.code, "message": problem.title, **problem.details})
+                has_unknown = has_unknown or isinstance(error, StreamUnknown)
+        return changes, rejected, has_unknown
 
     def _accept(self, changes: Sequence[NewChange]) -> list[bool]:
         with self._database.transaction() as tx:
@@ -147,3 +112,18 @@ class Intake:
             answers.append(key in new)
             new.discard(key)
         return answers
+
+
+def _split(body: bytes) -> list[tuple[int, bytes]]:
+    """Return the lines that hold something, with their numbers. Raises EventMalformed."""
+    lines = [(number, line) for number, line in enumerate(body.split(b"\n"), start=1) if line.strip()]
+    if len(lines) > BULK_LINES_MAX:
+        raise EventMalformed(
+            f"A bulk request takes at most {BULK_LINES_MAX} lines; this one has {len(lines)}.",
+            details={"remedy": "Send several requests.", "lines_max": BULK_LINES_MAX, "found": len(lines)},
+        )
+    if not lines:
+        raise EventMalformed(
+            "The request holds no event.", details={"remedy": "Send one JSON object a line (NDJSON), at least one."}
+        )
+    return lines

@@ -1,30 +1,38 @@
 """Systems and their health, and what was set aside."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, get, post
+from litestar.params import Parameter
 
 from comity.inbox import api as inbox
 from comity.inbox.types import ParkedItem
-from comity.interfaces.rest.guards import caller_of, hub_of, require_key
-from comity.interfaces.shared.views import SystemView, view_status
+from comity.interfaces.rest.guards import board_of, caller_of, hub_of, require_key
+from comity.interfaces.shared.views import SystemView
 from comity.outbox import api as outbox
 from comity.outbox.types import ParkedDelivery
 
 PAGE_MAX = 500
+ID_MAX = 2**63 - 1
+
+ChangeId = Annotated[int, msgspec.Meta(ge=1, le=ID_MAX)]
+ChangeIds = Annotated[list[ChangeId], msgspec.Meta(max_length=10_000)]
+SystemName = Annotated[str | None, Parameter(description="Only of this system.", max_length=100)]
+AfterId = Annotated[int, Parameter(description="Go on after this change.", ge=0, le=ID_MAX)]
+Limit = Annotated[int, Parameter(description="How many to return.", ge=1, le=PAGE_MAX)]
 
 
 class ReplayRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Parked changes to put in again; all open ones when no ids are given."""
 
-    change_ids: list[int] | None = None
+    change_ids: ChangeIds | None = None
 
 
 class DiscardRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Parked changes to close for good."""
 
-    change_ids: list[int]
+    change_ids: ChangeIds
 
 
 class Count(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,16 +44,16 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
 @get("/v1/systems", guards=[require_key], opt={"scope": "read"}, sync_to_thread=True)
 def list_systems(request: Request[Any, Any, Any]) -> list[SystemView]:
     """Return the connected systems and their health."""
-    return view_status(hub_of(request)).systems
+    return board_of(request).look().systems
 
 
 @get("/v1/parked/changes", guards=[require_key], opt={"scope": "read"}, sync_to_thread=True)
 def list_parked_changes(
-    request: Request[Any, Any, Any], system: str | None = None, after_id: int = 0, limit: int = 100
+    request: Request[Any, Any, Any], system: SystemName = None, after_id: AfterId = 0, limit: Limit = 100
 ) -> list[ParkedItem]:
     """Return changes that could not be used, with place, reason and remedy."""
     with hub_of(request).database.transaction() as tx:
-        return inbox.list_parked(tx, system=system, after_id=after_id, count_max=min(limit, PAGE_MAX))
+        return inbox.list_parked(tx, system=system, after_id=after_id, count_max=limit)
 
 
 @post(
@@ -72,11 +80,11 @@ def discard_changes(request: Request[Any, Any, Any], data: DiscardRequest) -> Co
 
 @get("/v1/parked/deliveries", guards=[require_key], opt={"scope": "read"}, sync_to_thread=True)
 def list_parked_deliveries(
-    request: Request[Any, Any, Any], system: str | None = None, limit: int = 100
+    request: Request[Any, Any, Any], system: SystemName = None, limit: Limit = 100
 ) -> list[ParkedDelivery]:
     """Return deliveries that a system refused for good, with its reason."""
     with hub_of(request).database.transaction() as tx:
-        return outbox.list_parked(tx, system=system, count_max=min(limit, PAGE_MAX))
+        return outbox.list_parked(tx, system=system, count_max=limit)
 
 
 @post(
@@ -86,7 +94,7 @@ def list_parked_deliveries(
     status_code=200,
     sync_to_thread=True,
 )
-def replay_deliveries(request: Request[Any, Any, Any], system: str | None = None) -> Count:
+def replay_deliveries(request: Request[Any, Any, Any], system: SystemName = None) -> Count:
     """Give parked deliveries another chance."""
     hub = hub_of(request)
     with hub.database.transaction() as tx:

@@ -9,7 +9,8 @@ import msgspec
 from comity import wiring
 from comity.interfaces.rest.batcher import Batcher
 from comity.interfaces.rest.callers import Callers
-from comity.interfaces.rest.http import Receive, Scope, Send, header, read_body, send_json, send_problem
+from comity.interfaces.rest.events import Name
+from comity.interfaces.rest.http import Receive, Scope, Send, header, read_body, send_json, send_problem, split_place
 from comity.kernel.errors import Invalid
 from comity.programme import api as programme
 from comity.programme.types import (
@@ -23,12 +24,20 @@ from comity.programme.types import (
 )
 
 BODY_BYTES_MAX = 10_000
+TEXT_LENGTH_MAX = 400
 
 _ERRORS = {
     RedemptionStatus.INSUFFICIENT_POINTS: InsufficientPoints,
     RedemptionStatus.UNKNOWN_MEMBER: UnknownMember,
     RedemptionStatus.KEY_REUSED: KeyReused,
     RedemptionStatus.INVALID: InvalidRedemption,
+}
+
+_REMEDIES = {
+    RedemptionStatus.INSUFFICIENT_POINTS: "Redeem at most `balance` points.",
+    RedemptionStatus.UNKNOWN_MEMBER: "Check the Global ID and the programme: GET /v1/profiles?key=... shows both.",
+    RedemptionStatus.KEY_REUSED: "Use a new key for a new wish; repeat an old one exactly as it was.",
+    RedemptionStatus.INVALID: "Send points above zero, and a key and a reason of printable characters.",
 }
 
 
@@ -40,10 +49,10 @@ class RedemptionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """Points to spend; the key makes a repetition harmless and may come as the header Idempotency-Key instead."""
 
     global_id: UUID
-    programme: Annotated[str, msgspec.Meta(min_length=1, max_length=63)]
-    points: int
-    reason: str = ""
-    idempotency_key: str | None = None
+    programme: Name
+    points: Annotated[int, msgspec.Meta(ge=1)]
+    reason: Annotated[str, msgspec.Meta(max_length=TEXT_LENGTH_MAX)] = ""
+    idempotency_key: Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_LENGTH_MAX)] | None = None
 
 
 _decoder = msgspec.json.Decoder(RedemptionRequest)
@@ -73,7 +82,9 @@ class Redeem:
             return
         refusal = _ERRORS.get(verdict.status)
         if refusal is not None:
-            await send_problem(send, refusal(details={} if verdict.balance is None else {"balance": verdict.balance}))
+            balance = {} if verdict.balance is None else {"balance": verdict.balance}
+            remedy = {"remedy": _REMEDIES[verdict.status]}
+            await send_problem(send, refusal(details=balance | remedy))
             return
         status = 200 if verdict.status is RedemptionStatus.DUPLICATE else 201
         await send_json(send, status, msgspec.json.encode(verdict))
@@ -85,17 +96,18 @@ class Redeem:
 
 def _to_redemption(body: bytes, *, key: str | None) -> Redemption:
     try:
-        request = _decoder.decode(body)
+        request = _decoder.decode(body.decode())
+    except UnicodeDecodeError as error:
+        raise _malformed(f"The redemption is not UTF-8: byte {error.start} cannot be read.", "$") from None
     except msgspec.DecodeError as error:
-        raise RedemptionMalformed(
-            f"The redemption cannot be read: {error}.",
-            details={"remedy": "Send global_id, programme and points; and an Idempotency-Key."},
-        ) from None
+        message, place = split_place(error)
+        raise _malformed(f"The redemption cannot be read: {message} - at `{place}`.", place) from None
     idempotency_key = request.idempotency_key or key
     if not idempotency_key:
-        raise RedemptionMalformed(
+        raise _malformed(
             "A redemption needs an idempotency key - at `$.idempotency_key`.",
-            details={"remedy": "Send one value per wish to redeem, the same on every repetition."},
+            "$.idempotency_key",
+            "Send one value per wish to redeem, the same on every repetition; the header Idempotency-Key will do.",
         )
     return Redemption(
         profile_id=request.global_id,
@@ -104,3 +116,9 @@ def _to_redemption(body: bytes, *, key: str | None) -> Redemption:
         idempotency_key=idempotency_key,
         reason=request.reason,
     )
+
+
+def _malformed(
+    message: str, place: str, remedy: str = "Send global_id, programme and points; and an Idempotency-Key."
+) -> RedemptionMalformed:
+    return RedemptionMalformed(message, details={"field": place, "remedy": remedy})

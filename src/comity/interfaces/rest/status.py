@@ -5,9 +5,10 @@ from typing import Any
 
 from litestar import MediaType, Request, Response, get
 
-from comity.interfaces.rest.guards import hub_of
-from comity.interfaces.shared.views import StatusView, view_status
-from comity.kernel.telemetry import render_metrics
+from comity.interfaces.rest.guards import board_of, hub_of
+from comity.interfaces.rest.measures import measure_hub
+from comity.interfaces.shared.views import StatusView
+from comity.kernel.telemetry import METRICS_CONTENT_TYPE, render_metrics
 
 SECURITY_HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'",
@@ -42,20 +43,21 @@ def send_script() -> Response[bytes]:
 @get("/v1/status", sync_to_thread=True)
 def get_status(request: Request[Any, Any, Any]) -> StatusView:
     """Return the hub at a glance: systems, lag, counts. Open: it holds no personal data."""
-    return view_status(hub_of(request))
+    return board_of(request).look()
 
 
-@get("/health", media_type=MediaType.TEXT, include_in_schema=False, sync_to_thread=True)
+@get("/health", media_type=MediaType.TEXT, sync_to_thread=True)
 def get_health(request: Request[Any, Any, Any]) -> str:
     """Answer ok when the database answers."""
     hub_of(request).database.ping()
     return "ok"
 
 
-@get("/metrics", include_in_schema=False, sync_to_thread=False)
-def get_metrics() -> Response[bytes]:
-    """Return the process's metrics in Prometheus' text form."""
-    return Response(content=render_metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+@get("/metrics", media_type=MediaType.TEXT, sync_to_thread=True)
+def get_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Return metrics in Prometheus' text form: of this process, and of the hub as the status page has it."""
+    measure_hub(board_of(request))
+    return Response(content=render_metrics(), media_type=METRICS_CONTENT_TYPE)
 
 
 HANDLERS = [show_status_page, send_style, send_script, get_status, get_health, get_metrics]

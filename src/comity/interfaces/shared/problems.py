@@ -4,7 +4,8 @@ from typing import Any
 
 import msgspec
 
-from comity.access.types import KeyExpired, KeyMissing, KeyRevoked, KeyUnknown
+from comity.access.types import KeyExpired, KeyMissing, KeyRevoked, KeyUnknown, ScopeMissing
+from comity.connect.types import SignatureInvalid
 from comity.kernel.errors import (
     Broken,
     ComityError,
@@ -18,21 +19,49 @@ from comity.kernel.errors import (
 )
 
 PROBLEM_TYPE = b"application/problem+json"
-_STATUS: tuple[tuple[type[ComityError], int, int], ...] = (
-    (KeyMissing, 401, 5),
-    (KeyUnknown, 401, 5),
-    (KeyExpired, 401, 5),
-    (KeyRevoked, 401, 5),
-    (NotFound, 404, 3),
-    (Invalid, 422, 2),
-    (Conflict, 409, 4),
-    (Refused, 409, 6),
-    (Forbidden, 403, 5),
-    (RateLimited, 429, 7),
-    (Unavailable, 503, 7),
-    (Broken, 500, 70),
-    (ComityError, 500, 70),
+NEW_KEY = "Have one made: `comity keys create NAME --scope SCOPE`."
+
+
+class BodyTooLarge(Invalid):
+    """The body is larger than this route takes."""
+
+
+class Treatment(msgspec.Struct, frozen=True):
+    """How a kind of error is told: status over HTTP, exit code of the command line, remedy when it names none."""
+
+    status: int
+    exit_code: int
+    remedy: str
+
+
+TREATMENTS: tuple[tuple[type[ComityError], Treatment], ...] = (
+    (KeyMissing, Treatment(401, 5, f"Send the header `Authorization: Bearer KEY`. No key yet? {NEW_KEY}")),
+    (KeyUnknown, Treatment(401, 5, "Check that the key was copied whole; `comity keys list` shows the known ones.")),
+    (KeyExpired, Treatment(401, 5, NEW_KEY)),
+    (KeyRevoked, Treatment(401, 5, NEW_KEY)),
+    (SignatureInvalid, Treatment(401, 5, "Compare the secret on both sides, and the public address of the hub.")),
+    (ScopeMissing, Treatment(403, 5, "Use a key that has the scope named in `needed`.")),
+    (BodyTooLarge, Treatment(413, 2, "Send less in one request.")),
+    (NotFound, Treatment(404, 3, "Check the name or the id.")),
+    (Invalid, Treatment(422, 2, "Correct the input and send it again.")),
+    (Conflict, Treatment(409, 4, "Read how things stand now, then decide again.")),
+    (Refused, Treatment(409, 6, "The rule stands; ask for something else.")),
+    (Forbidden, Treatment(403, 5, "Ask somebody who may do this.")),
+    (RateLimited, Treatment(429, 7, "Wait as long as Retry-After says, then send the same again.")),
+    (Unavailable, Treatment(503, 7, "Wait a moment, then send the same again; repeating is harmless.")),
+    (Broken, Treatment(500, 70, "Report it with the time and the code; the log of the hub has the rest.")),
+    (ComityError, Treatment(500, 70, "Report it with the time and the code; the log of the hub has the rest.")),
 )
+"""The first kind that fits counts."""
+
+FRAMEWORK_CODES = {
+    400: "request_malformed",
+    404: "route_unknown",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    415: "media_type_unsupported",
+}
+"""Codes of what the web framework refuses before any code of ours sees it."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,18 +75,30 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def to_problem(error: BaseException) -> Problem:
-    """Return what a caller is told of an error. Unknown errors tell nothing of the inside."""
+    """Return what a caller is told of an error, with a remedy always. Unknown errors tell nothing of the inside."""
     if not isinstance(error, ComityError):
-        return Problem(status=500, code="broken", title="Something went wrong inside Comity; the log has the details.")
-    status = next(status for kind, status, _ in _STATUS if isinstance(error, kind))
-    return Problem(status=status, code=error.code, title=error.message, details=error.details)
+        error = Broken("Something went wrong inside Comity; the log has the details.")
+    treatment = find_treatment(type(error))
+    details = {**error.details}
+    details.setdefault("remedy", treatment.remedy)
+    return Problem(status=treatment.status, code=error.code, title=error.message, details=details)
+
+
+def to_framework_problem(*, status: int, title: str, found: Any) -> Problem:
+    """Return the problem for a request that the web framework refused; `found` are places and reasons, if any."""
+    details: dict[str, Any] = {"problems": found} if found else {}
+    details["remedy"] = "Compare the request with the description of the API: /v1/openapi.json."
+    return Problem(status=status, code=FRAMEWORK_CODES.get(status, "request_refused"), title=title, details=details)
+
+
+def find_treatment(kind: type[ComityError]) -> Treatment:
+    """Return how errors of this class are told."""
+    return next(treatment for each, treatment in TREATMENTS if issubclass(kind, each))
 
 
 def to_exit_code(error: BaseException) -> int:
     """Return the exit code of the command line for an error."""
-    if not isinstance(error, ComityError):
-        return 70
-    return next(code for kind, _, code in _STATUS if isinstance(error, kind))
+    return find_treatment(type(error)).exit_code if isinstance(error, ComityError) else 70
 
 
 def retry_after_seconds(error: BaseException) -> int | None:
