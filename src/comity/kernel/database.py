@@ -9,7 +9,7 @@ import psycopg
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from comity.kernel.errors import Unavailable
+from comity.kernel.errors import ComityError, Invalid, NotFound, Refused, Unavailable
 
 Tx = psycopg.Connection[tuple[Any, ...]]
 
@@ -24,6 +24,15 @@ CONNECT_SECONDS_MAX = 20.0
 
 class DatabaseUnavailable(Unavailable):
     """The database does not answer; Comity goes on as soon as it does."""
+
+
+def is_data_fault(error: Exception) -> bool:
+    """True when the data at hand made a step fail: with other data it works, with this data it fails every time."""
+    if isinstance(error, psycopg.Error):
+        return isinstance(error, psycopg.DataError | psycopg.IntegrityError | psycopg.errors.ProgramLimitExceeded)
+    if isinstance(error, ComityError):
+        return isinstance(error, Invalid | Refused | NotFound)
+    return isinstance(error, ValueError | TypeError | ArithmeticError | LookupError)
 
 
 class Database:
@@ -52,7 +61,10 @@ class Database:
             with self._pool.connection() as connection, connection.transaction():
                 yield connection
         except (PoolTimeout, psycopg.OperationalError) as error:
-            if isinstance(error, psycopg.errors.LockNotAvailable | psycopg.errors.DiskFull):
+            if isinstance(
+                error,
+                psycopg.errors.LockNotAvailable | psycopg.errors.DiskFull | psycopg.errors.ProgramLimitExceeded,
+            ):
                 raise
             raise DatabaseUnavailable(details={"cause": str(error).strip()[:500]}) from error
 

@@ -47,3 +47,8 @@ def read_events(tx: Tx, *, position: Position, kinds: Sequence[str], count_max: 
     events = _sql.read_events.fetch(tx, Event, kinds=list(kinds), xid=position.xid, id=position.id, count_max=count_max)
     last = Position(xid=events[-1].xid, id=events[-1].event_id) if events else position
     return EventBatch(events=events, position=last if len(events) == count_max else max(horizon, last))
+
+
+def has_events(tx: Tx, *, position: Position, kinds: Sequence[str]) -> bool:
+    """True when events stand after a place, also those that wait for an older transaction to end."""
+    return bool(_sql.has_events.value(tx, kinds=list(kinds), xid=position.xid, id=position.id))

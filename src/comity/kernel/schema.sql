@@ -16,6 +16,7 @@ create table kernel.lease (
     holder uuid not null,
     fence bigint not null,
     expires_at timestamp with time zone not null,
+    presence bigint,
     constraint lease_pkey PRIMARY KEY (name)
 );
 

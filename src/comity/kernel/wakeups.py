@@ -20,10 +20,15 @@ def notify(tx: Tx, *, channel: str, payload: str = "") -> None:
 
 
 class Wakeups:
-    """One connection that listens and sets events in this process. A lost connection wakes everybody once."""
+    """One connection that listens and sets events in this process. A lost connection wakes everybody once.
 
-    def __init__(self, *, database: Database, channels: Sequence[str]) -> None:
+    The same connection shows that this process lives, by the advisory lock `presence` (see `leases.acquire`).
+    """
+
+    def __init__(self, *, database: Database, channels: Sequence[str], presence: int | None = None) -> None:
         """Listen on these channels after `start`."""
+        self._wanted_presence = presence
+        self._is_present = False
         self._database = database
         self._channels = list(channels)
         self._subscribers: dict[str, list[threading.Event]] = {channel: [] for channel in channels}
@@ -36,6 +41,11 @@ class Wakeups:
         for channel in channels:
             self._subscribers[channel].append(event)
         return event
+
+    @property
+    def presence(self) -> int | None:
+        """The advisory lock that is held now; None while there is no connection."""
+        return self._wanted_presence if self._is_present else None
 
     def start(self) -> None:
         """Begin to listen on a thread of its own."""
@@ -59,11 +69,15 @@ class Wakeups:
                 with self._database.connect() as connection:
                     for channel in self._channels:
                         connection.execute(composed.SQL("listen {}").format(composed.Identifier(channel)))
+                    if self._wanted_presence is not None:
+                        _sql.show_presence.execute(connection, presence=self._wanted_presence)
+                        self._is_present = True
                     self._wake_all()
                     while not self._stopping.is_set():
                         for notification in connection.notifies(timeout=1.0, stop_after=1):
                             for event in self._subscribers.get(notification.channel, ()):
                                 event.set()
             except (psycopg.OperationalError, DatabaseUnavailable):
+                self._is_present = False
                 self._wake_all()
                 self._stopping.wait(RECONNECT_SECONDS)

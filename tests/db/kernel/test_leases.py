@@ -40,6 +40,19 @@ class TestAcquire:
             assert leases.acquire(tx, name="unify", holder=second, seconds=60) is not None
 
 
+    def test_gives_the_lease_of_a_dead_process_at_once(self, database, ids):
+        first, second = ids.uuid7(NOW), ids.uuid7(NOW)
+        presence = leases.presence_of(first)
+        with database.connect() as session:
+            session.execute("select pg_advisory_lock(%s)", [presence])
+            with database.transaction() as tx:
+                assert leases.acquire(tx, name="unify", holder=first, seconds=60, presence=presence) is not None
+            with database.transaction() as tx:
+                assert leases.acquire(tx, name="unify", holder=second, seconds=60) is None
+        with database.transaction() as tx:
+            assert leases.acquire(tx, name="unify", holder=second, seconds=60).fence == 2
+
+
 class TestNextTime:
     @pytest.mark.parametrize(
         ("cadence", "seconds"),

@@ -31,7 +31,9 @@ create table kernel.lease (
     name text primary key,
     holder uuid not null,
     fence bigint not null,
-    expires_at timestamptz not null
+    expires_at timestamptz not null,
+    -- Advisory lock that the holder's session keeps: once nobody holds it the holder is dead. Null: only time tells.
+    presence bigint
 );
 
 -- Work that is due at times.
