@@ -15,11 +15,13 @@ __all__ = [
     "count_parked",
     "count_waiting",
     "discard_parked",
+    "has_unread",
     "list_parked",
     "list_unread",
     "park_changes",
     "read_changes",
     "replay_parked",
+    "requeue_latest",
 ]
 
 INBOX_CHANNEL = "comity_inbox"
@@ -47,6 +49,11 @@ def read_changes(tx: Tx, *, position: Position, count_max: int) -> ChangeBatch:
     return ChangeBatch(changes=changes, start=position, end=end)
 
 
+def has_unread(tx: Tx, *, position: Position) -> bool:
+    """True when changes stand after a place, also those that wait for an older transaction to end."""
+    return store.has_unread(tx, position=position)
+
+
 def list_unread(tx: Tx, *, changes: Sequence[NewChange], position: Position) -> set[int]:
     """Return which of these changes, by their place in the input, are stored but not passed by a reader yet."""
     return set(store.list_unread(tx, changes=changes, position=position)) if changes else set()
@@ -69,6 +76,17 @@ def replay_parked(tx: Tx, *, change_ids: Sequence[int] | None = None, now: datet
     if replayed:
         notify(tx, channel=INBOX_CHANNEL)
     return replayed
+
+
+def requeue_latest(tx: Tx, *, streams: Sequence[tuple[str, str]], mark: str, now: datetime) -> int:
+    """Put the latest state of every record of some streams, given as (system, stream), in again; returns how many.
+
+    For a mapping that reads more, or otherwise, than before. `mark` makes it happen once.
+    """
+    count = store.requeue_latest(tx, streams=streams, mark=f"#{mark}", received_at=now) if streams else 0
+    if count:
+        notify(tx, channel=INBOX_CHANNEL)
+    return count
 
 
 def discard_parked(tx: Tx, *, change_ids: Sequence[int], actor: str, now: datetime) -> int:

@@ -33,6 +33,22 @@ def read_changes(tx: Tx, *, position: Position, count_max: int) -> list[Change]:
     return _sql.read_changes.fetch(tx, Change, xid=position.xid, id=position.id, count_max=count_max)
 
 
+def has_unread(tx: Tx, *, position: Position) -> bool:
+    """Return whether anything stands after a place."""
+    return bool(_sql.has_unread.value(tx, xid=position.xid, id=position.id))
+
+
+def requeue_latest(tx: Tx, *, streams: Sequence[tuple[str, str]], mark: str, received_at: datetime) -> int:
+    """Append the latest states of streams again; return how many."""
+    return _sql.requeue_latest.execute(
+        tx,
+        systems=[system for system, _ in streams],
+        streams=[stream for _, stream in streams],
+        mark=mark,
+        received_at=received_at,
+    )
+
+
 def park_changes(tx: Tx, *, parked: Sequence[ParkedChange], now: datetime) -> None:
     """Set changes aside."""
     _sql.park_changes.execute(

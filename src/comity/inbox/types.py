@@ -53,6 +53,16 @@ class ChangeBatch(msgspec.Struct, frozen=True, kw_only=True):
     start: Position
     end: Position
 
+    def halve(self) -> tuple["ChangeBatch", "ChangeBatch"]:
+        """Return the batch as two, in order."""
+        middle = len(self.changes) // 2
+        last = self.changes[middle - 1]
+        between = Position(xid=last.xid, id=last.change_id)
+        return (
+            ChangeBatch(changes=self.changes[:middle], start=self.start, end=between),
+            ChangeBatch(changes=self.changes[middle:], start=between, end=self.end),
+        )
+
 
 class ParkedChange(msgspec.Struct, frozen=True, kw_only=True):
     """Why a change cannot be used: which field, what was expected, what to do."""

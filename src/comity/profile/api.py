@@ -85,6 +85,7 @@ def apply_observations(tx: Tx, *, batch: ObservationBatch, model: ProfileModel, 
     left = sorted(observed.left_profile_ids)
     return ApplyResult(
         changed_profile_ids=_refreshed(tx, observed.profile_ids | observed.left_profile_ids, model, now),
+        touched_profile_ids=sorted(observed.profile_ids),
         removed_profile_ids=store.remove_golden(tx, profile_ids=left) if left else [],
         applied_count=observed.applied_count,
         unchanged_count=len(batch.record_ids) - observed.applied_count,
@@ -198,7 +199,8 @@ def load_bulk(tx: Tx, *, frame: "DataFrame", model: ProfileModel, now: datetime)
     """Load records nobody has seen before, and the golden rows of their profiles, in one go.
 
     Columns of the frame: record_id (i64), profile_id (16 bytes, or text), system, stream, external_id, changed_at
-    (datetime, UTC) and one for each attribute it knows; None means empty. Ends as `apply_observations` would.
+    (datetime, UTC) and one for each attribute it knows; None means empty, unless a column A__absent says that the
+    record holds nothing about A. Ends as `apply_observations` would.
     Raises BatchInvalid, UnknownAttribute.
     """
     return bulk.load(tx, frame=frame, model=model, now=now)

@@ -87,6 +87,8 @@ class ApplyResult(msgspec.Struct, frozen=True, kw_only=True):
 
     changed_profile_ids: list[UUID]
     """Profiles whose golden row is new or really differs from before."""
+    touched_profile_ids: list[UUID]
+    """Profiles one of whose records said something new, whether or not it won."""
     removed_profile_ids: list[UUID]
     """Profiles that were left without records because theirs moved with this batch."""
     applied_count: int
@@ -103,6 +105,7 @@ class ApplyResult(msgspec.Struct, frozen=True, kw_only=True):
         """Return what an empty batch does."""
         return cls(
             changed_profile_ids=[],
+            touched_profile_ids=[],
             removed_profile_ids=[],
             applied_count=0,
             unchanged_count=0,

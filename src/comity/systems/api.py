@@ -1,15 +1,17 @@
 """The door of systems."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from comity.kernel.database import Tx
 from comity.systems import store
-from comity.systems.types import StreamCursor, SystemState
+from comity.systems.types import StreamCursor, SystemState, SystemUnknown
 
 __all__ = [
     "BACKOFF_SECONDS_MAX",
+    "SystemUnknown",
     "count_calls",
+    "forget_cursors",
     "get_cursor",
     "list_cursors",
     "list_systems",
@@ -17,6 +19,7 @@ __all__ = [
     "note_success",
     "put_systems",
     "save_cursor",
+    "set_paused",
 ]
 
 BACKOFF_SECONDS_MAX = 60.0
@@ -27,6 +30,7 @@ def put_systems(tx: Tx, *, systems: Mapping[str, tuple[str, str]], now: datetime
     for name, (connector, title) in sorted(systems.items()):
         store.put_system(tx, system=name, connector=connector, title=title, now=now)
     store.remove_missing(tx, kept=list(systems))
+    store.forget_removed(tx, kept=list(systems))
 
 
 def list_systems(tx: Tx) -> list[SystemState]:
@@ -42,6 +46,18 @@ def get_cursor(tx: Tx, *, system: str, stream: str) -> str | None:
 def save_cursor(tx: Tx, *, system: str, stream: str, cursor: str, read_count: int, now: datetime) -> None:
     """Move a stream's cursor; call it in the transaction that stores the page."""
     store.save_cursor(tx, system=system, stream=stream, cursor=cursor, read_count=read_count, now=now)
+
+
+def forget_cursors(tx: Tx, *, streams: Sequence[tuple[str, str]]) -> None:
+    """Read these streams, given as (system, stream), from the beginning again; nothing is taken in twice by that."""
+    if streams:
+        store.forget_cursors(tx, streams=streams)
+
+
+def set_paused(tx: Tx, *, system: str, is_paused: bool) -> None:
+    """Pause a system, so that it is neither read nor written, or let it go on. Raises SystemUnknown."""
+    if not store.set_state(tx, system=system, state="paused" if is_paused else "running"):
+        raise SystemUnknown(details={"system": system})
 
 
 def list_cursors(tx: Tx) -> list[StreamCursor]:

@@ -20,6 +20,23 @@ def remove_missing(tx: Tx, *, kept: Sequence[str]) -> None:
     _sql.remove_missing.execute(tx, kept=list(kept))
 
 
+def forget_removed(tx: Tx, *, kept: Sequence[str]) -> None:
+    """Forget the cursors of systems that are configured no longer."""
+    _sql.forget_removed.execute(tx, kept=list(kept))
+
+
+def forget_cursors(tx: Tx, *, streams: Sequence[tuple[str, str]]) -> None:
+    """Forget cursors, given as (system, stream)."""
+    _sql.forget_cursors.execute(
+        tx, systems=[system for system, _ in streams], streams=[stream for _, stream in streams]
+    )
+
+
+def set_state(tx: Tx, *, system: str, state: str) -> int:
+    """Set the state of a system that is not removed; returns how many there are."""
+    return _sql.set_state.execute(tx, system=system, state=state)
+
+
 def list_systems(tx: Tx) -> list[SystemState]:
     """Return all systems."""
     return _sql.list_systems.fetch(tx, SystemState)

@@ -4,6 +4,12 @@ from datetime import datetime
 
 import msgspec
 
+from comity.kernel.errors import NotFound
+
+
+class SystemUnknown(NotFound):
+    """There is no such system."""
+
 
 class SystemState(msgspec.Struct, frozen=True, kw_only=True):
     """A connected system and how it is doing."""
