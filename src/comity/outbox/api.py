@@ -1,50 +1,61 @@
 """The door of the outbox."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from comity.kernel.database import Tx
 from comity.kernel.wakeups import notify
 from comity.outbox import rules, store
-from comity.outbox.types import Base, Claim, Lane, NewBase
+from comity.outbox.types import Base, Lane, NewBase
 
 __all__ = [
-    "CLAIM_SECONDS",
     "OUTBOX_CHANNEL",
     "claim_stale",
     "count_stale",
+    "doubt_bases",
     "drop_bases",
     "drop_marks",
+    "drop_systems",
+    "end_flights",
+    "find_next_due",
     "finish_stale",
     "get_bases",
+    "is_own_form",
     "is_ping_pong",
+    "list_flights",
     "list_parked",
     "mark_everybody",
     "mark_stale",
+    "note_flights",
     "park_stale",
     "plan_candidates",
     "plan_fields",
     "plan_retry",
     "replay_parked",
     "retry_stale",
+    "settle_bases",
     "store_bases",
 ]
 
 OUTBOX_CHANNEL = "comity_outbox"
-CLAIM_SECONDS = 120.0
-"""A worker that died gives its claims back after this."""
 
 plan_candidates = rules.plan_candidates
 plan_fields = rules.plan_fields
 plan_retry = rules.plan_retry
 is_ping_pong = rules.is_ping_pong
+is_own_form = rules.is_own_form
+claim_stale = store.claim_stale
+find_next_due = store.find_next_due
 finish_stale = store.finish_stale
 retry_stale = store.retry_stale
 park_stale = store.park_stale
 list_parked = store.list_parked
 count_stale = store.count_stale
 drop_marks = store.drop_marks
+drop_systems = store.drop_systems
+settle_bases = store.settle_bases
 
 
 def mark_stale(
@@ -61,13 +72,6 @@ def mark_everybody(tx: Tx, *, systems: Sequence[str], lane: Lane = Lane.BACKFILL
     count = store.mark_everybody(tx, systems=systems, lane=int(lane), due_at=now)
     notify(tx, channel=OUTBOX_CHANNEL)
     return count
-
-
-def claim_stale(tx: Tx, *, system: str, now: datetime, count_max: int) -> list[Claim]:
-    """Take the most urgent due marks of a system; a claim not finished in time is free again."""
-    return store.claim_stale(
-        tx, system=system, now=now, claimed_until=now + timedelta(seconds=CLAIM_SECONDS), count_max=count_max
-    )
 
 
 def replay_parked(tx: Tx, *, system: str | None = None, now: datetime) -> int:
@@ -87,6 +91,29 @@ def store_bases(tx: Tx, *, system: str, bases: Sequence[NewBase], now: datetime)
     """Merge what was sent and stored into the bases of records."""
     if bases:
         store.store_bases(tx, system=system, bases=bases, now=now)
+
+
+def note_flights(tx: Tx, *, values: Mapping[int, Mapping[str, Any]]) -> None:
+    """Note what is about to be written into records, by attribute; what they show before it is settled is doubtful."""
+    if values:
+        store.note_flights(tx, values=values)
+
+
+def end_flights(tx: Tx, *, record_ids: Sequence[int]) -> None:
+    """Note that what became of these writes is known."""
+    if record_ids:
+        store.end_flights(tx, record_ids=record_ids)
+
+
+def list_flights(tx: Tx, *, record_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Return what is being written right now, by record and attribute."""
+    return store.list_flights(tx, record_ids=record_ids) if record_ids else {}
+
+
+def doubt_bases(tx: Tx, *, record_ids: Sequence[int]) -> None:
+    """Note that records said something else than was agreed with them, so that all of their fields are compared."""
+    if record_ids:
+        store.doubt_bases(tx, record_ids=record_ids)
 
 
 def drop_bases(tx: Tx, *, record_ids: Sequence[int]) -> None:

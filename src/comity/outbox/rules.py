@@ -25,8 +25,8 @@ class FieldPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan_candidates(desired: Mapping[str, Any], base: Base | None) -> dict[str, Any]:
-    """Return the fields whose desired value is not what was last sent: a difference alone is not yet a change."""
-    if base is None:
+    """Return the fields to compare: those whose desired value is not what was last sent, all when there is doubt."""
+    if base is None or base.is_doubted:
         return dict(desired)
     return {
         field: value
@@ -74,3 +74,21 @@ def is_ping_pong(base: Base | None, *, now: datetime) -> bool:
         and base.writes_in_hour >= WRITES_IN_HOUR_MAX
         and now - base.hour_started_at < timedelta(hours=1)
     )
+
+
+def is_own_form(sent: Any, stored: Any) -> bool:
+    """True when a system may have made `stored` of what we sent.
+
+    That is: another case, spacing or punctuation, a text cut short, a number rounded, a value dropped or defaulted.
+    Anything else was put there by somebody after us: an edit, not what became of our value.
+    """
+    if sent == stored or sent in (None, "") or stored in (None, ""):
+        return True
+    if isinstance(sent, int | float) and isinstance(stored, int | float):
+        return abs(sent - stored) < 1
+    theirs = _bare(stored)
+    return bool(theirs) and _bare(sent).startswith(theirs)
+
+
+def _bare(value: Any) -> str:
+    return "".join(character for character in str(value).casefold() if character.isalnum())

@@ -10,9 +10,17 @@ create table outbox.base (
     written_at timestamp with time zone not null,
     writes_in_hour integer not null default 1,
     hour_started_at timestamp with time zone not null,
+    doubted_count bigint not null default 0,
+    settled_count bigint not null default 0,
     constraint base_pkey PRIMARY KEY (record_id)
 );
 CREATE INDEX base_by_system ON outbox.base USING btree (system, written_at);
+
+create table outbox.flight (
+    record_id bigint not null,
+    written jsonb not null,
+    constraint flight_pkey PRIMARY KEY (record_id)
+);
 
 create table outbox.stale (
     system text not null,
@@ -21,7 +29,6 @@ create table outbox.stale (
     mark bigint not null default nextval('outbox.mark_sequence'::regclass),
     due_at timestamp with time zone not null,
     attempts integer not null default 0,
-    claimed_until timestamp with time zone,
     parked_code text,
     parked_message text,
     parked_at timestamp with time zone,

@@ -1,7 +1,8 @@
 """Statements of the outbox."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from comity.kernel.database import Tx
@@ -21,9 +22,19 @@ def mark_everybody(tx: Tx, *, systems: Sequence[str], lane: int, due_at: datetim
     return _sql.mark_everybody.execute(tx, systems=list(systems), lane=lane, due_at=due_at)
 
 
-def claim_stale(tx: Tx, *, system: str, now: datetime, claimed_until: datetime, count_max: int) -> list[Claim]:
-    """Take due marks."""
-    return _sql.claim_stale.fetch(tx, Claim, system=system, now=now, claimed_until=claimed_until, count_max=count_max)
+def claim_stale(tx: Tx, *, system: str, now: datetime, count_max: int) -> list[Claim]:
+    """Return the most urgent due marks of a system; the caller holds the lease of the system's deliveries."""
+    return _sql.claim_stale.fetch(tx, Claim, system=system, now=now, count_max=count_max)
+
+
+def find_next_due(tx: Tx, *, system: str) -> datetime | None:
+    """Return when the next mark of a system is due, None when none waits."""
+    return _sql.next_due.value(tx, system=system)
+
+
+def drop_systems(tx: Tx, *, kept: Sequence[str]) -> None:
+    """Forget the marks of systems other than these."""
+    _sql.drop_systems.execute(tx, kept=list(kept))
 
 
 def finish_stale(tx: Tx, *, system: str, profile_ids: Sequence[UUID], marks: Sequence[int]) -> None:
@@ -36,12 +47,18 @@ def retry_stale(
     *,
     system: str,
     profile_ids: Sequence[UUID],
+    marks: Sequence[int],
     due_ats: Sequence[datetime],
     are_failures: Sequence[bool],
 ) -> None:
     """Put marks off."""
     _sql.retry_stale.execute(
-        tx, system=system, profile_ids=list(profile_ids), due_ats=list(due_ats), are_failures=list(are_failures)
+        tx,
+        system=system,
+        profile_ids=list(profile_ids),
+        marks=list(marks),
+        due_ats=list(due_ats),
+        are_failures=list(are_failures),
     )
 
 
@@ -102,6 +119,31 @@ def store_bases(tx: Tx, *, system: str, bases: Sequence[NewBase], now: datetime)
         are_writes=[base.is_write for base in bases],
         now=now,
     )
+
+
+def doubt_bases(tx: Tx, *, record_ids: Sequence[int]) -> None:
+    """Note that records said something else than what was agreed."""
+    _sql.doubt_bases.execute(tx, record_ids=list(record_ids))
+
+
+def settle_bases(tx: Tx, *, record_ids: Sequence[int], settled_counts: Sequence[int]) -> None:
+    """Note what a comparison settled."""
+    _sql.settle_bases.execute(tx, record_ids=list(record_ids), settled_counts=list(settled_counts))
+
+
+def note_flights(tx: Tx, *, values: Mapping[int, Mapping[str, Any]]) -> None:
+    """Note what is about to be written."""
+    _sql.note_flights.execute(tx, record_ids=list(values), written=[Jsonb(each) for each in values.values()])
+
+
+def end_flights(tx: Tx, *, record_ids: Sequence[int]) -> None:
+    """Forget what was being written."""
+    _sql.end_flights.execute(tx, record_ids=list(record_ids))
+
+
+def list_flights(tx: Tx, *, record_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Return what is being written, by record."""
+    return {row[0]: row[1] for row in _sql.list_flights.rows(tx, record_ids=list(record_ids))}
 
 
 def drop_bases(tx: Tx, *, record_ids: Sequence[int]) -> None:

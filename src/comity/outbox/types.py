@@ -28,13 +28,23 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Base(msgspec.Struct, frozen=True, kw_only=True):
-    """What a record of a system and Comity last agreed on, per vendor field: {"sent": ..., "stored": ...}."""
+    """What a record of a system and Comity last agreed on, per vendor field: {"sent": ..., "stored": ...}.
+
+    It is doubted when the record has said something else since it was last compared as a whole.
+    """
 
     record_id: int
     fields: dict[str, dict[str, Any]]
     written_at: datetime
     writes_in_hour: int
     hour_started_at: datetime
+    doubted_count: int = 0
+    settled_count: int = 0
+
+    @property
+    def is_doubted(self) -> bool:
+        """True while the record has to be compared as a whole."""
+        return self.doubted_count > self.settled_count
 
 
 class NewBase(msgspec.Struct, frozen=True, kw_only=True):

@@ -39,34 +39,49 @@ class TestMarkStale:
 
 
 class TestClaimStale:
-    def test_a_claim_is_not_given_twice_until_its_time_is_over(self, tx, ids):
+    def test_what_a_dead_worker_was_at_is_there_for_the_next(self, tx, ids):
         outbox.mark_stale(tx, profile_ids=[ids.uuid7(NOW)], systems=[SYSTEM], now=NOW)
         assert len(_claim(tx)) == 1
-        assert _claim(tx) == []
-        assert len(_claim(tx, now=NOW + timedelta(seconds=outbox.CLAIM_SECONDS + 1))) == 1
+        assert len(_claim(tx)) == 1
 
-    def test_two_connections_never_claim_the_same(self, database, ids):
-        people = [ids.uuid7(NOW) for _ in range(20)]
-        with database.transaction() as tx:
-            outbox.mark_stale(tx, profile_ids=people, systems=[SYSTEM], now=NOW)
-        with database.transaction() as one, database.transaction() as two:
-            first, second = _claim(one, count_max=15), _claim(two, count_max=15)
-        assert len(first) + len(second) == 20
-        assert not {claim.profile_id for claim in first} & {claim.profile_id for claim in second}
+    def test_tells_when_the_next_mark_is_due(self, tx, ids):
+        assert outbox.find_next_due(tx, system=SYSTEM) is None
+        later = NOW + timedelta(seconds=30)
+        outbox.mark_stale(tx, profile_ids=[ids.uuid7(NOW)], systems=[SYSTEM], now=later)
+        assert outbox.find_next_due(tx, system=SYSTEM) == later
+
+    def test_systems_that_left_have_no_marks(self, tx, ids):
+        outbox.mark_stale(tx, profile_ids=[ids.uuid7(NOW)], systems=[SYSTEM, "crm-b"], now=NOW)
+        outbox.drop_systems(tx, kept=["crm-b"])
+        assert [count.system for count in outbox.count_stale(tx)] == ["crm-b"]
 
 
 class TestRetryAndPark:
     def test_a_retry_waits_and_counts_only_failures(self, tx, ids):
         person = ids.uuid7(NOW)
         outbox.mark_stale(tx, profile_ids=[person], systems=[SYSTEM], now=NOW)
-        _claim(tx)
+        mark = _claim(tx)[0].mark
         later = NOW + timedelta(seconds=5)
-        outbox.retry_stale(tx, system=SYSTEM, profile_ids=[person], due_ats=[later], are_failures=[False])
+        outbox.retry_stale(
+            tx, system=SYSTEM, profile_ids=[person], marks=[mark], due_ats=[later], are_failures=[False]
+        )
         assert _claim(tx) == []
         [claim] = _claim(tx, now=later)
         assert claim.attempts == 0
-        outbox.retry_stale(tx, system=SYSTEM, profile_ids=[person], due_ats=[later], are_failures=[True])
+        outbox.retry_stale(tx, system=SYSTEM, profile_ids=[person], marks=[mark], due_ats=[later], are_failures=[True])
         assert _claim(tx, now=later)[0].attempts == 1
+
+    def test_what_happened_meanwhile_is_not_put_off(self, tx, ids):
+        person = ids.uuid7(NOW)
+        outbox.mark_stale(tx, profile_ids=[person], systems=[SYSTEM], now=NOW)
+        old = _claim(tx)[0].mark
+        outbox.mark_stale(tx, profile_ids=[person], systems=[SYSTEM], now=NOW)
+        later = NOW + timedelta(hours=1)
+        outbox.retry_stale(tx, system=SYSTEM, profile_ids=[person], marks=[old], due_ats=[later], are_failures=[True])
+        outbox.park_stale(
+            tx, system=SYSTEM, profile_ids=[person], marks=[old], codes=["BAD"], messages=["no"], now=NOW
+        )
+        assert [claim.attempts for claim in _claim(tx)] == [0]
 
     def test_a_parked_delivery_is_listed_and_comes_back_on_replay_or_new_mark(self, tx, ids):
         person = ids.uuid7(NOW)
@@ -92,3 +107,23 @@ class TestBases:
         late = NewBase(record_id=1, fields={"d": {"sent": 1, "stored": 1}}, is_write=True)
         outbox.store_bases(tx, system=SYSTEM, bases=[late], now=NOW + timedelta(hours=2))
         assert outbox.get_bases(tx, record_ids=[1])[1].writes_in_hour == 1
+
+    def test_a_doubt_that_came_up_after_a_comparison_stays(self, tx):
+        outbox.store_bases(tx, system=SYSTEM, bases=[NewBase(record_id=1, fields={}, is_write=True)], now=NOW)
+        outbox.doubt_bases(tx, record_ids=[1])
+        compared = outbox.get_bases(tx, record_ids=[1])[1]
+        assert compared.is_doubted
+        outbox.doubt_bases(tx, record_ids=[1])
+        outbox.settle_bases(tx, record_ids=[1], settled_counts=[compared.doubted_count])
+        assert outbox.get_bases(tx, record_ids=[1])[1].is_doubted
+        outbox.settle_bases(tx, record_ids=[1], settled_counts=[compared.doubted_count + 1])
+        assert not outbox.get_bases(tx, record_ids=[1])[1].is_doubted
+
+
+class TestFlights:
+    def test_tell_what_is_being_written_until_that_is_settled(self, tx):
+        outbox.note_flights(tx, values={1: {"city": "Ulm"}, 2: {"city": "Bonn"}})
+        outbox.note_flights(tx, values={1: {"city": "Wien"}})
+        assert outbox.list_flights(tx, record_ids=[1, 3]) == {1: {"city": "Wien"}}
+        outbox.end_flights(tx, record_ids=[1])
+        assert outbox.list_flights(tx, record_ids=[1, 2]) == {2: {"city": "Bonn"}}

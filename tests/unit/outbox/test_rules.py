@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from comity.outbox import rules
 from comity.outbox.types import Base
 from tests.conftest import NOW
@@ -65,3 +66,36 @@ class TestIsPingPong:
         assert rules.is_ping_pong(busy, now=NOW)
         assert not rules.is_ping_pong(busy, now=NOW + timedelta(hours=2))
         assert not rules.is_ping_pong(None, now=NOW)
+
+
+class TestOwnForm:
+    @pytest.mark.parametrize(
+        ("sent", "stored"),
+        [
+            ("Ada@B.example", "ada@b.example"),
+            (" Ulm ", "Ulm"),
+            ("Maximiliane", "Maximi"),
+            ("+49 30 123", "+4930123"),
+            ("x", None),
+            (None, "default"),
+            (12.4, 12),
+        ],
+    )
+    def test_a_system_may_have_made_it(self, sent, stored):
+        assert rules.is_own_form(sent, stored)
+
+    @pytest.mark.parametrize(("sent", "stored"), [("Ulm", "Bonn"), ("Ulm", "Ulmen"), (12, 15), ("a", "?")])
+    def test_somebody_else_put_it_there(self, sent, stored):
+        assert not rules.is_own_form(sent, stored)
+
+    def test_a_doubted_record_is_compared_as_a_whole(self):
+        base = Base(
+            record_id=1,
+            fields={"a": {"sent": 1, "stored": 1}},
+            written_at=NOW,
+            writes_in_hour=1,
+            hour_started_at=NOW,
+            doubted_count=2,
+            settled_count=1,
+        )
+        assert rules.plan_candidates({"a": 1}, base) == {"a": 1}

@@ -10,7 +10,6 @@ create table outbox.stale (
     mark bigint not null default nextval('outbox.mark_sequence'),
     due_at timestamptz not null,
     attempts int not null default 0,
-    claimed_until timestamptz,
     parked_code text,
     parked_message text,
     parked_at timestamptz,
@@ -20,12 +19,22 @@ create index stale_to_claim on outbox.stale (system, lane, mark) where parked_co
 create index stale_parked on outbox.stale (system, parked_at) where parked_code is not null;
 
 -- fields: {vendor field: {"sent": what we wrote, "stored": what the system made of it}}, both in the vendor's form.
+-- doubted_count: how often the record said something else than was agreed; settled_count: what of that was compared.
 create table outbox.base (
     record_id bigint primary key,
     system text not null,
     fields jsonb not null,
     written_at timestamptz not null,
     writes_in_hour int not null default 1,
-    hour_started_at timestamptz not null
+    hour_started_at timestamptz not null,
+    doubted_count bigint not null default 0,
+    settled_count bigint not null default 0
 );
 create index base_by_system on outbox.base (system, written_at);
+
+-- What is being written into a record right now: {attribute: canonical value}. A row that outlives its delivery tells
+-- of one that was cut short; the next delivery of the record replaces it.
+create table outbox.flight (
+    record_id bigint primary key,
+    written jsonb not null
+);
