@@ -6,11 +6,13 @@ from datetime import datetime
 from comity.kernel.database import Database
 from comity.kernel.ids import Ids
 from comity.sync.deliver import Deliverer
+from comity.sync.prepare import Prepared, give_up, prepare
 from comity.sync.pull import HINTS_CHANNEL, Puller, receive_hook
 from comity.sync.reactions import (
     EVENTS_MAX,
     Reaction,
     enrol_strangers,
+    is_behind,
     keep_memberships,
     mark_loyalty_stale,
     recompute_tiers,
@@ -26,7 +28,7 @@ from comity.sync.setup import (
 )
 from comity.sync.store import sum_runs
 from comity.sync.types import LoadReport, RecordFile
-from comity.sync.unify import READER, Prepared, prepare
+from comity.sync.unify import READER, match_again
 from comity.sync.unify import apply as apply_batch
 
 __all__ = [
@@ -47,9 +49,12 @@ __all__ = [
     "check_rules_document",
     "compile_runtime",
     "enrol_strangers",
+    "give_up",
+    "is_behind",
     "keep_memberships",
     "load_records",
     "mark_loyalty_stale",
+    "match_again",
     "plan_documents",
     "prepare",
     "receive_hook",

@@ -11,14 +11,14 @@ from comity.identity import api as identity
 from comity.identity.types import Record
 from comity.kernel.database import Tx
 from comity.mapping import api as mapping
+from comity.mapping.types import Problem
 from comity.outbox import api as outbox
 from comity.outbox.types import Base, Claim
 from comity.profile import api as profile
 from comity.programme import api as programme
 from comity.programme.types import Member
-from comity.sync.runtime import Runtime, StreamMapping
+from comity.sync.runtime import CREATE_NEVER, Runtime, StreamMapping
 
-CREATE_NEVER = "never"
 CREATE_ALWAYS = "always"
 
 
@@ -33,6 +33,7 @@ class Item(msgspec.Struct, kw_only=True):
     canonical: dict[str, Any]
     desired: dict[str, Any]
     candidates: dict[str, Any]
+    problems: tuple[Problem, ...] = ()
     writes: dict[str, Any] = {}
     agreed: dict[str, Any] = {}
 
@@ -43,15 +44,17 @@ class Item(msgspec.Struct, kw_only=True):
 
 
 def load_items(tx: Tx, *, system: str, claims: Sequence[Claim], runtime: Runtime, now: datetime) -> list[Item]:
-    """Return what is to be compared for these claims; people who are up to date, or no more, have no item."""
+    """Return what is to be compared for these claims; people who are up to date, or no more, have no item.
+
+    An item without candidates is there for its problems alone: a value that the system has no form for.
+    """
     profile_ids = [claim.profile_id for claim in claims]
     golden = {row["profile_id"]: row for row in profile.get_profiles(tx, profile_ids=profile_ids)}
     members = _list_members(tx, profile_ids=profile_ids, runtime=runtime)
-    records = [
-        record
-        for record in identity.list_records(tx, profile_ids=list(golden))
-        if record.system == system and not record.is_deleted
-    ]
+    known = [record for record in identity.list_records(tx, profile_ids=list(golden)) if record.system == system]
+    records = [record for record in known if not record.is_deleted]
+    # Whoever deleted a person's record there does not want it back from us.
+    deleted = {(record.profile_id, record.stream) for record in known if record.is_deleted}
     bases = outbox.get_bases(tx, record_ids=[record.record_id for record in records])
     by_place: dict[tuple[UUID, str], list[Record]] = {}
     for record in records:
@@ -68,12 +71,14 @@ def load_items(tx: Tx, *, system: str, claims: Sequence[Claim], runtime: Runtime
             present, rows, mapping.write_records(stream.compiled, rows=rows), strict=True
         ):
             desired = _without_silent_clears(stream, values, written.fields)
-            found = by_place.get((claim.profile_id, stream.spec.stream), [])
-            targets: Sequence[Record | None] = found or ([None] if claim.profile_id in may_create else [])
+            place = (claim.profile_id, stream.spec.stream)
+            found = by_place.get(place, [])
+            is_created = claim.profile_id in may_create and place not in deleted
+            targets: Sequence[Record | None] = found or ([None] if is_created else [])
             for record in targets:
                 base = bases.get(record.record_id) if record else None
                 candidates = outbox.plan_candidates(desired, base)
-                if candidates:
+                if candidates or written.problems:
                     items.append(
                         Item(
                             key=str(len(items)),
@@ -84,6 +89,7 @@ def load_items(tx: Tx, *, system: str, claims: Sequence[Claim], runtime: Runtime
                             canonical=values,
                             desired=desired,
                             candidates=candidates,
+                            problems=written.problems,
                         )
                     )
     return items

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from comity.connect.types import CallFailed, Connector, Hint, HookRequest, ReadChange
 from comity.inbox import api as inbox
 from comity.inbox.types import NewChange
+from comity.kernel import leases
 from comity.kernel.clock import Clock
 from comity.kernel.database import Database, Tx
+from comity.kernel.leases import Lease
 from comity.kernel.wakeups import notify
 from comity.sync import store
 from comity.sync.runtime import StreamMapping
@@ -23,9 +25,10 @@ PAGES_MAX = 200
 class Puller:
     """Reads one system."""
 
-    def __init__(self, *, database: Database, clock: Clock, system: str, connector: Connector) -> None:
-        """Collaborators of one system's thread."""
+    def __init__(self, *, database: Database, clock: Clock, system: str, connector: Connector, lease: Lease) -> None:
+        """Collaborators of one system's thread; whoever holds the lease moves the cursors."""
         self._database = database
+        self._lease = lease
         self._clock = clock
         self.system = system
         self._connector = connector
@@ -39,7 +42,7 @@ class Puller:
         for page in self._connector.read(name, cursor, fields=stream.vendor_fields, limit_pages=PAGES_MAX):
             changes = to_changes(self.system, page.changes)
             now = self._clock.now()
-            with self._database.transaction() as tx:
+            with leases.held(self._database, lease=self._lease) as tx:
                 new += len(inbox.accept_changes(tx, changes=changes, now=now))
                 systems.save_cursor(
                     tx, system=self.system, stream=name, cursor=page.cursor, read_count=len(changes), now=now
@@ -66,7 +69,7 @@ class Puller:
                 found.extend(self._connector.fetch(stream.spec.stream, wanted, fields=stream.vendor_fields))
         if hints:
             now = self._clock.now()
-            with self._database.transaction() as tx:
+            with leases.held(self._database, lease=self._lease) as tx:
                 inbox.accept_changes(tx, changes=to_changes(self.system, found), now=now)
                 store.drop_hints(tx, hint_ids=[hint.hint_id for hint in hints])
                 systems.note_success(tx, system=self.system, is_write=False, now=now)

@@ -49,6 +49,11 @@ def run_reaction(tx: Tx, *, reaction: Reaction, runtime: Runtime, lease: Lease, 
     return len(batch.events)
 
 
+def is_behind(tx: Tx, *, reaction: Reaction) -> bool:
+    """True when events wait for the reader, also those that it may not read before an older transaction ends."""
+    return log.has_events(tx, position=readers.peek_position(tx, name=reaction.reader), kinds=reaction.kinds)
+
+
 def keep_memberships(tx: Tx, events: Sequence[Event], runtime: Runtime, now: datetime) -> None:
     """People become members by themselves, purchases earn, members follow merged profiles."""
     programme.handle_events(

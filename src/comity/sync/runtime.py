@@ -16,6 +16,8 @@ from comity.profile.types import ProfileModel
 from comity.programme.types import Programme
 from comity.sync.types import NotReady
 
+CREATE_NEVER = "never"
+
 
 class StreamMapping(msgspec.Struct, frozen=True, kw_only=True):
     """A mapping in force."""
@@ -33,6 +35,15 @@ class StreamMapping(msgspec.Struct, frozen=True, kw_only=True):
     def writes(self) -> bool:
         """True when Comity writes into records of the stream."""
         return any(field.direction.is_written for field in self.spec.person_fields)
+
+    @property
+    def echoed_attributes(self) -> list[str]:
+        """Attributes that Comity writes and reads, so that what it wrote comes back."""
+        return [
+            field.attribute
+            for field in self.spec.person_fields
+            if field.direction.is_written and field.direction.is_read
+        ]
 
     @property
     def vendor_fields(self) -> list[str]:
@@ -61,6 +72,11 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     def written_systems(self) -> list[str]:
         """Systems that Comity writes into."""
         return sorted({system for (system, _), stream in self.streams.items() if stream.writes})
+
+    def creates_in(self, system: str) -> bool:
+        """True when people may get a record in a system where they have none."""
+        spec = self.systems.get(system)
+        return spec is not None and spec.deliver.create != CREATE_NEVER
 
     def written_streams(self, system: str) -> list[StreamMapping]:
         """Return the mappings through which Comity writes into a system."""

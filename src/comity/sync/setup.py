@@ -7,6 +7,8 @@ import msgspec
 
 from comity.definitions import api as definitions
 from comity.definitions.types import ApplyResult, Checker, Definitions, Document, Kind, MappingSpec, Plan, PlanItem
+from comity.identity import api as identity
+from comity.inbox import api as inbox
 from comity.kernel import schedules
 from comity.kernel.database import Tx
 from comity.mapping import api as mapping
@@ -64,6 +66,7 @@ def apply_documents(
 
     Raises PlanStale, DefinitionsInvalid, AttributeTypeFixed.
     """
+    before = definitions.get_definitions(tx)
     result = definitions.apply(
         tx, plan=plan, author=author, now=now, is_removal_allowed=is_removal_allowed, checkers=checkers
     )
@@ -84,6 +87,8 @@ def apply_documents(
         },
         now=now,
     )
+    _read_again(tx, before, runtime, now=now)
+    outbox.drop_systems(tx, kept=runtime.written_systems)
     touched = [*result.added, *result.changed]
     decided_anew = 0
     if _touches(touched, Kind.RULES, Kind.ATTRIBUTE):
@@ -94,6 +99,47 @@ def apply_documents(
     return ApplyEffects(
         result=result, new_attributes=new_attributes, decided_anew_count=decided_anew, stale_systems=stale
     )
+
+
+def _read_again(tx: Tx, before: Definitions, runtime: Runtime, *, now: datetime) -> None:
+    """Read records again where the mapping reads more, or otherwise, than before.
+
+    What is here already is put in again; what was never asked for is fetched by reading the stream from its beginning.
+    """
+    old = {(spec.system, spec.stream): spec for spec in before.mappings.values()}
+    fresh_features = set(runtime.match.attributes) - _matched_attributes(before)
+    again: list[tuple[str, str]] = []
+    fetched: list[tuple[str, str]] = []
+    for place, stream in runtime.streams.items():
+        known = old.get(place)
+        if known is None:
+            continue
+        is_read_otherwise = _reads_of(known) != _reads_of(stream.spec)
+        has_fresh_features = stream.is_person and not fresh_features.isdisjoint(stream.compiled.read_attributes)
+        if is_read_otherwise or has_fresh_features:
+            again.append(place)
+        if not _paths_of(stream.spec) <= _paths_of(known):
+            fetched.append(place)
+    inbox.requeue_latest(tx, streams=again, mark=f"revision-{runtime.revision}", now=now)
+    systems.forget_cursors(tx, streams=fetched)
+
+
+def _matched_attributes(current: Definitions) -> set[str]:
+    return set(identity.compile_match(current.match_spec, attributes=current.attributes).attributes)
+
+
+def _reads_of(spec: MappingSpec) -> bytes:
+    """What decides how a record is read, as text that can be compared."""
+    rows = [field for field in spec.person_fields if field.direction.is_read]
+    return msgspec.json.encode([spec.external_id, spec.changed_at, rows, spec.purchase_fields], order="deterministic")
+
+
+def _paths_of(spec: MappingSpec) -> set[str]:
+    paths = {field.field for field in spec.person_fields if field.direction.is_read}
+    purchase = spec.purchase_fields
+    if purchase is not None:
+        paths |= {source.field for source in purchase.sources.values() if source.field}
+    return paths | ({spec.changed_at} if spec.changed_at else set())
 
 
 def _touches(items: Sequence[PlanItem], *kinds: Kind) -> bool:

@@ -1,165 +1,35 @@
 """Unify: from the inbox to profiles, activity and stale marks, one transaction per batch.
 
-The pure half (decode, map) of the next batch is done on another thread while the database works on this one.
+`prepare` has done the pure half before (decode, map).
 """
 
-from collections.abc import Sequence
-from datetime import date, datetime
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
 from comity.activity import api as activity
-from comity.activity.types import LinkedRecord, ProfileMove, PurchaseFact, RecordReference
+from comity.activity.types import LinkedRecord, ProfileMove
 from comity.identity import api as identity
-from comity.identity.types import RecordFacts, RecordKey, Resolution
+from comity.identity.types import RecordKey, Resolution
 from comity.inbox import api as inbox
-from comity.inbox.types import Change, ChangeBatch, ChangeKind, ParkedChange
 from comity.kernel import leases, readers
 from comity.kernel.database import Tx
 from comity.kernel.ids import Ids
 from comity.kernel.leases import Lease
-from comity.mapping import api as mapping
-from comity.mapping.types import ABSENT, MappedBatch, Problem
+from comity.mapping.types import ABSENT
 from comity.outbox import api as outbox
 from comity.outbox.types import Lane
 from comity.profile import api as profile
-from comity.profile.types import Move, ObservationBatch
+from comity.profile.types import AdoptedRecord, Move, ObservationBatch
 from comity.sync import store
-from comity.sync.runtime import Runtime, StreamMapping
+from comity.sync.prepare import Prepared
+from comity.sync.runtime import Runtime
 from comity.sync.types import RunBooks
 
 READER = "unify"
-
-
-class Prepared(msgspec.Struct, kw_only=True):
-    """A batch read and mapped, not yet applied. Only the runtime it was mapped with may apply it."""
-
-    revision: int
-    batch: ChangeBatch
-    facts: list[RecordFacts] = []
-    columns: dict[str, list[Any]] = {}
-    changed_ats: list[datetime] = []
-    purchases: list[PurchaseFact] = []
-    deleted: list[RecordKey] = []
-    merged: list[tuple[RecordKey, RecordKey]] = []
-    parked: dict[int, ParkedChange] = {}
-    filtered_count: int = 0
-
-
-def prepare(batch: ChangeBatch, runtime: Runtime) -> Prepared:
-    """Decode and map a batch. Pure; what cannot be used is parked with its reason."""
-    prepared = Prepared(revision=runtime.revision, batch=batch)
-    last: dict[RecordKey, int] = {}
-    for position, change in enumerate(batch.changes):
-        last[RecordKey(change.system, change.stream, change.external_id)] = position
-    by_stream: dict[tuple[str, str], list[Change]] = {}
-    for position, change in enumerate(batch.changes):
-        key = RecordKey(change.system, change.stream, change.external_id)
-        if change.kind == ChangeKind.MERGE:
-            if change.survivor_id is not None:
-                prepared.merged.append((key, RecordKey(change.system, change.stream, change.survivor_id)))
-        elif change.kind == ChangeKind.DELETE:
-            if last[key] == position:
-                prepared.deleted.append(key)
-        else:
-            by_stream.setdefault((change.system, change.stream), []).append(change)
-    for key, changes in by_stream.items():
-        stream = runtime.streams.get(key)
-        if stream is None:
-            _park_unmapped(prepared, changes)
-        elif stream.is_person:
-            _add_people(prepared, stream, changes, runtime)
-        else:
-            _add_purchases(prepared, stream, changes)
-    return prepared
-
-
-def _park_unmapped(prepared: Prepared, changes: Sequence[Change]) -> None:
-    for change in changes:
-        prepared.parked[change.change_id] = ParkedChange(
-            change_id=change.change_id,
-            code="stream_unmapped",
-            message=f"No mapping takes stream {change.stream} of system {change.system}.",
-            remedy="Apply a mapping for this stream, then replay the parked items.",
-        )
-
-
-def _park_problems(prepared: Prepared, changes: Sequence[Change], problems: Sequence[Problem]) -> None:
-    for problem in problems:
-        change_id = changes[problem.position].change_id
-        prepared.parked.setdefault(
-            change_id,
-            ParkedChange(
-                change_id=change_id,
-                code=problem.code,
-                field=problem.field,
-                message=f"Found {problem.found}; expected {problem.expected}.",
-                remedy=problem.remedy,
-            ),
-        )
-
-
-def _read(prepared: Prepared, stream: StreamMapping, changes: Sequence[Change]) -> MappedBatch:
-    mapped = mapping.read_records(
-        stream.compiled,
-        payloads=[change.payload for change in changes],
-        external_ids=[change.external_id for change in changes],
-    )
-    _park_problems(prepared, changes, mapped.problems)
-    return mapped
-
-
-def _add_people(prepared: Prepared, stream: StreamMapping, changes: Sequence[Change], runtime: Runtime) -> None:
-    mapped = _read(prepared, stream, changes)
-    count_before, count = len(prepared.facts), len(mapped.records)
-    prepared.facts.extend(_to_facts(mapped, runtime))
-    for position, changed_at in zip(mapped.positions, mapped.changed_at, strict=True):
-        change = changes[position]
-        prepared.changed_ats.append(changed_at or change.source_at or change.received_at)
-    for attribute, column in mapped.columns.items():
-        prepared.columns.setdefault(attribute, [ABSENT] * count_before).extend(column)
-    for attribute, column in prepared.columns.items():
-        if attribute not in mapped.columns:
-            column.extend([ABSENT] * count)
-
-
-def _to_facts(mapped: MappedBatch, runtime: Runtime) -> list[RecordFacts]:
-    features: list[dict[str, str | None]] = [{} for _ in mapped.records]
-    for attribute in runtime.match.attributes:
-        for target, value in zip(features, mapped.columns.get(attribute, ()), strict=False):
-            if value is not ABSENT:
-                target[attribute] = _to_text(value)
-    return [RecordFacts(key=key, features=feature) for key, feature in zip(mapped.records, features, strict=True)]
-
-
-def _to_text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, date):
-        return value.isoformat()
-    return str(value)
-
-
-def _add_purchases(prepared: Prepared, stream: StreamMapping, changes: Sequence[Change]) -> None:
-    mapped = _read(prepared, stream, changes)
-    columns = mapped.columns
-    for index, key in enumerate(mapped.records):
-        person: RecordKey | None = columns["person"][index]
-        prepared.purchases.append(
-            PurchaseFact(
-                system=key.system,
-                stream=key.stream,
-                external_id=key.external_id,
-                business_key=columns["business_key"][index],
-                occurred_at=columns["occurred_at"][index],
-                amount_minor=columns["amount_minor"][index],
-                currency=columns["currency"][index],
-                person=person
-                and RecordReference(system=person.system, stream=person.stream, external_id=person.external_id),
-            )
-        )
+MATCH_AGAIN_MAX = 500
+"""Records of one transaction: it holds the lock that unify waits for."""
 
 
 def apply(tx: Tx, *, prepared: Prepared, runtime: Runtime, lease: Lease, ids: Ids, now: datetime) -> RunBooks:
@@ -172,6 +42,7 @@ def apply(tx: Tx, *, prepared: Prepared, runtime: Runtime, lease: Lease, ids: Id
     if position != prepared.batch.start:
         raise leases.LeaseLost("The unify reader has moved on.", details={"reader": READER})
     changed: set[UUID] = set()
+    _adopt_own(tx, prepared, runtime=runtime, now=now)
     resolution = identity.resolve_records(tx, records=prepared.facts, match=runtime.match, now=now, ids=ids)
     _follow_identity(tx, resolution, runtime=runtime, now=now, changed=changed)
     applied = _apply_people(tx, prepared, resolution, runtime=runtime, now=now, changed=changed)
@@ -184,6 +55,62 @@ def apply(tx: Tx, *, prepared: Prepared, runtime: Runtime, lease: Lease, ids: Id
     if books.read_count:
         store.note_run(tx, kind="unify", system=None, books=books, now=now)
     return books
+
+
+def match_again(tx: Tx, *, runtime: Runtime, after_record_id: int, ids: Ids, now: datetime) -> int | None:
+    """Resolve the next records whose keys were made by other match rules; returns where to go on, None at the end."""
+    resolution = identity.resolve_stale_records(
+        tx, match=runtime.match, now=now, ids=ids, limit=MATCH_AGAIN_MAX, after=after_record_id
+    )
+    if not resolution.record_ids:
+        return None
+    changed: set[UUID] = set()
+    _follow_identity(tx, resolution, runtime=runtime, now=now, changed=changed)
+    outbox.mark_stale(tx, profile_ids=list(changed), systems=runtime.written_systems, lane=Lane.PROFILE, now=now)
+    return max(resolution.record_ids)
+
+
+def _adopt_own(tx: Tx, prepared: Prepared, *, runtime: Runtime, now: datetime) -> None:
+    """Link records that show our Global ID to the person we created them for, before they can count as strangers.
+
+    Their echo may be here before the answer to the write that created them is, or in place of it.
+    """
+    if not prepared.carried:
+        return
+    known = identity.get_record_ids(tx, keys=list(prepared.carried))
+    wanted = {key: profile_id for key, profile_id in prepared.carried.items() if key not in known}
+    if not wanted:
+        return
+    living = {row["profile_id"] for row in profile.get_profiles(tx, profile_ids=list(wanted.values()))}
+    taken = {
+        (record.profile_id, record.system, record.stream)
+        for record in identity.list_records(tx, profile_ids=sorted(living))
+        if not record.is_deleted
+    }
+    free = [
+        (key, profile_id)
+        for key, profile_id in wanted.items()
+        if profile_id in living and (profile_id, key.system, key.stream) not in taken
+    ]
+    adopted = identity.adopt_records(tx, records=free, match=runtime.match, now=now)
+    profile.adopt_records(
+        tx,
+        records=[
+            AdoptedRecord(
+                record_id=record.record_id,
+                profile_id=record.profile_id,
+                system=record.system,
+                stream=record.stream,
+                external_id=record.external_id,
+            )
+            for record in adopted
+        ],
+    )
+    rows = {row["profile_id"]: row for row in profile.get_profiles(tx, profile_ids=[each for _, each in free])}
+    for record in adopted:
+        stream = runtime.streams[record.system, record.stream]
+        written = {name: rows[record.profile_id].get(name) for name in stream.echoed_attributes}
+        profile.note_written(tx, record_ids=[record.record_id], values=[written], now=now)
 
 
 def _follow_identity(tx: Tx, resolution: Resolution, *, runtime: Runtime, now: datetime, changed: set[UUID]) -> None:
@@ -204,6 +131,7 @@ def _apply_people(
 ) -> int:
     if not prepared.facts:
         return 0
+    _leave_out_own_forms(tx, prepared, resolution)
     result = profile.apply_observations(
         tx,
         batch=ObservationBatch(
@@ -219,7 +147,38 @@ def _apply_people(
         now=now,
     )
     changed.update(result.changed_profile_ids)
+    _doubt_losers(tx, prepared, resolution, touched=set(result.touched_profile_ids), runtime=runtime, now=now)
     return result.applied_count
+
+
+def _leave_out_own_forms(tx: Tx, prepared: Prepared, resolution: Resolution) -> None:
+    """Leave out what a system is just making of a value that is being written: it is no opinion of the system's."""
+    flights = outbox.list_flights(tx, record_ids=resolution.record_ids)
+    if not flights:
+        return
+    for row, record_id in enumerate(resolution.record_ids):
+        for attribute, sent in flights.get(record_id, {}).items():
+            column = prepared.columns.get(attribute)
+            if column is None or column[row] is ABSENT:
+                continue
+            if outbox.is_own_form(sent, msgspec.to_builtins(column[row])):
+                column[row] = ABSENT
+
+
+def _doubt_losers(
+    tx: Tx, prepared: Prepared, resolution: Resolution, *, touched: set[UUID], runtime: Runtime, now: datetime
+) -> None:
+    """Compare records that said something new as a whole: what they said may have lost, and is put right there."""
+    doubted: list[int] = []
+    by_system: dict[str, list[UUID]] = {}
+    rows = zip(prepared.facts, resolution.record_ids, resolution.profile_ids, strict=True)
+    for fact, record_id, profile_id in rows:
+        if profile_id in touched:
+            doubted.append(record_id)
+            by_system.setdefault(fact.key.system, []).append(profile_id)
+    outbox.doubt_bases(tx, record_ids=doubted)
+    for system in sorted(by_system.keys() & set(runtime.written_systems)):
+        outbox.mark_stale(tx, profile_ids=by_system[system], systems=[system], lane=Lane.PROFILE, now=now)
 
 
 def _apply_ends(tx: Tx, prepared: Prepared, *, runtime: Runtime, now: datetime, ids: Ids, changed: set[UUID]) -> None:

@@ -2,22 +2,40 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 from uuid import UUID
+
+import msgspec
 
 from comity import wiring
 from comity.inbox import api as inbox
+from comity.inbox.types import ChangeBatch
+from comity.interfaces.worker.loop import AT_ONCE, Patience, Step
 from comity.kernel import leases, readers
+from comity.kernel.database import is_data_fault
 from comity.kernel.leases import Lease, LeaseLost
 from comity.kernel.readers import Position
+from comity.kernel.telemetry import get_logger
 from comity.sync import api as sync
 
+log = get_logger()
+
+T = TypeVar("T")
+
 LEASE_SECONDS = 30.0
+
+
+class Holder(msgspec.Struct, frozen=True, kw_only=True):
+    """Who holds the leases of this process; `show` gives the sign of life that others can check, while there is one."""
+
+    holder_id: UUID
+    show: Callable[[], int | None]
 
 
 class LeaseKeeper:
     """Holds one lease for one loop; renews it before it ends."""
 
-    def __init__(self, *, hub: wiring.Hub, name: str, holder: UUID) -> None:
+    def __init__(self, *, hub: wiring.Hub, name: str, holder: Holder) -> None:
         """Nothing is taken before `get`."""
         self._hub = hub
         self._name = name
@@ -30,12 +48,27 @@ class LeaseKeeper:
         now = self._hub.clock.monotonic()
         if self._lease is None or now >= self._renew_at:
             with self._hub.database.transaction() as tx:
-                self._lease = leases.acquire(tx, name=self._name, holder=self._holder, seconds=LEASE_SECONDS)
+                self._lease = leases.acquire(
+                    tx,
+                    name=self._name,
+                    holder=self._holder.holder_id,
+                    seconds=LEASE_SECONDS,
+                    presence=self._holder.show(),
+                )
             self._renew_at = now + LEASE_SECONDS / 3
         if self._lease is None:
             self._renew_at = now + 1.0
             raise LeaseLost(details={"lease": self._name})
         return self._lease
+
+    def run(self, work: Callable[[Lease], T]) -> T:
+        """Do some work under the lease; one that was lost is taken anew next time. Raises LeaseLost."""
+        lease = self.get()
+        try:
+            return work(lease)
+        except LeaseLost:
+            self._lease, self._renew_at = None, float("-inf")
+            raise
 
     def drop(self) -> None:
         """Let it go, so that another worker need not wait."""
@@ -48,35 +81,61 @@ class LeaseKeeper:
 class UnifyLoop:
     """Works through the inbox. While the database applies a batch, the next one is read and mapped on a thread."""
 
-    def __init__(self, *, hub: wiring.Hub, holder: UUID) -> None:
+    def __init__(self, *, hub: wiring.Hub, holder: Holder) -> None:
         """Collaborators of one worker."""
         self._hub = hub
         self._keeper = LeaseKeeper(hub=hub, name="unify", holder=holder)
         self._ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="unify-ahead")
         self._next: Future[sync.Prepared] | None = None
+        self._patience = Patience()
 
-    def step(self) -> bool:
-        """Apply one batch; True when there may be more."""
-        lease = self._keeper.get()
+    def step(self) -> float | None:
+        """Apply one batch; a change that makes it fail by itself is found and parked, the others go on."""
+        return self._keeper.run(self._step)
+
+    def _step(self, lease: Lease) -> float | None:
         prepared = self._take_next()
         if not prepared.batch.changes:
-            self._skip(prepared, lease)
-            return False
+            return self._skip(prepared, lease)
+        self._patience.forget()
         is_full = len(prepared.batch.changes) >= self._hub.settings.unify_batch_max
         if is_full:
             self._next = self._ahead.submit(self._prepare, prepared.batch.end)
         try:
-            with self._hub.database.transaction() as tx:
-                runtime = self._hub.runtimes.get(tx)
-                if runtime.revision != prepared.revision:
-                    prepared = sync.prepare(prepared.batch, runtime)
-                sync.apply_batch(
-                    tx, prepared=prepared, runtime=runtime, lease=lease, ids=self._hub.ids, now=self._hub.clock.now()
-                )
-        except BaseException:
+            self._apply(prepared, lease)
+        except BaseException as error:
             self._forget_next()
-            raise
-        return True
+            if not isinstance(error, Exception) or not is_data_fault(error):
+                raise
+            log.exception("unify_step_failed", changes=len(prepared.batch.changes))
+            self._apply_by_halves(prepared.batch, lease)
+        return AT_ONCE
+
+    def _apply(self, prepared: sync.Prepared, lease: Lease) -> None:
+        with self._hub.database.transaction() as tx:
+            runtime = self._hub.runtimes.get(tx)
+            if runtime.revision != prepared.revision:
+                prepared = sync.prepare(prepared.batch, runtime)
+            sync.apply_batch(
+                tx, prepared=prepared, runtime=runtime, lease=lease, ids=self._hub.ids, now=self._hub.clock.now()
+            )
+
+    def _apply_by_halves(self, batch: ChangeBatch, lease: Lease) -> None:
+        """Apply what can be applied, in order; what fails alone is parked with what was said about it."""
+        waiting = [batch]
+        while waiting:
+            part = waiting.pop()
+            try:
+                self._apply(sync.prepare(part, self._hub.get_runtime()), lease)
+            except Exception as error:
+                if not is_data_fault(error):
+                    raise
+                if len(part.changes) > 1:
+                    first, second = part.halve()
+                    waiting += [second, first]
+                else:
+                    log.exception("change_unusable", change_id=part.changes[0].change_id)
+                    self._apply(sync.give_up(part, error, self._hub.get_runtime()), lease)
 
     def close(self) -> None:
         """Let go of thread and lease."""
@@ -99,12 +158,19 @@ class UnifyLoop:
             batch = inbox.read_changes(tx, position=position, count_max=self._hub.settings.unify_batch_max)
         return sync.prepare(batch, runtime)
 
-    def _skip(self, prepared: sync.Prepared, lease: Lease) -> None:
-        """Move over a stretch of the log that holds nothing, so that the next look is short."""
-        if prepared.batch.end.xid > prepared.batch.start.xid + 1000:
-            with self._hub.database.transaction() as tx:
+    def _skip(self, prepared: sync.Prepared, lease: Lease) -> float | None:
+        """Move over a stretch of the log that holds nothing, so that the next look is short.
+
+        Something may stand there that has to wait for an older transaction: nobody will tell when that ends.
+        """
+        with self._hub.database.transaction() as tx:
+            if prepared.batch.end.xid > prepared.batch.start.xid + 1000:
                 leases.check(tx, lease=lease)
                 readers.advance(tx, name=sync.READER, position=prepared.batch.end)
+            if inbox.has_unread(tx, position=prepared.batch.start):
+                return self._patience.pause()
+        self._patience.forget()
+        return None
 
     def _forget_next(self) -> None:
         if self._next is not None:
@@ -112,14 +178,17 @@ class UnifyLoop:
             self._next = None
 
 
-def build_reaction_step(hub: wiring.Hub, reaction: sync.Reaction, keeper: LeaseKeeper) -> Callable[[], bool]:
+def build_reaction_step(hub: wiring.Hub, reaction: sync.Reaction, keeper: LeaseKeeper) -> Step:
     """Return the step of a reader of the event log."""
+    patience = Patience()
 
-    def step() -> bool:
-        lease = keeper.get()
+    def step(lease: Lease) -> float | None:
         with hub.database.transaction() as tx:
             runtime = hub.runtimes.get(tx)
             count = sync.run_reaction(tx, reaction=reaction, runtime=runtime, lease=lease, now=hub.clock.now())
-        return count >= sync.EVENTS_MAX
+            if count == 0 and sync.is_behind(tx, reaction=reaction):
+                return patience.pause()
+        patience.forget()
+        return AT_ONCE if count >= sync.EVENTS_MAX else None
 
-    return step
+    return lambda: keeper.run(step)

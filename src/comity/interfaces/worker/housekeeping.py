@@ -26,9 +26,11 @@ class Housekeeping:
         self._keeper = keeper
         self._revision = -1
 
-    def step(self) -> bool:
+    def step(self) -> float | None:
         """Do what is due; new definitions make everything due at once."""
-        lease = self._keeper.get()
+        return self._keeper.run(self._step)
+
+    def _step(self, lease: Lease) -> float | None:
         runtime = self._hub.get_runtime()
         now = self._hub.clock.now()
         if runtime.revision != self._revision:
@@ -38,12 +40,22 @@ class Housekeeping:
                 cadences[f"{PREFIX}tiers:{programme.name}"] = TIERS_EVERY
             with self._hub.database.transaction() as tx:
                 schedules.put_schedules(tx, prefix=PREFIX, cadences=cadences, now=now)
+            self._match_again(runtime=runtime, lease=lease)
             self._revision = runtime.revision
         with self._hub.database.transaction() as tx:
             due = [each for each in schedules.list_schedules(tx, prefix=PREFIX) if each.next_at <= now]
         for schedule in due:
             self._do(schedule, runtime=runtime, lease=lease)
-        return False
+        return None
+
+    def _match_again(self, *, runtime: sync.Runtime, lease: Lease) -> None:
+        """Resolve records whose keys were made by other match rules, batch by batch, until none is left."""
+        after: int | None = 0
+        while after is not None:
+            with leases.held(self._hub.database, lease=lease) as tx:
+                after = sync.match_again(
+                    tx, runtime=runtime, after_record_id=after, ids=self._hub.ids, now=self._hub.clock.now()
+                )
 
     def _do(self, schedule: Schedule, *, runtime: sync.Runtime, lease: Lease) -> None:
         _, task, name = schedule.name.split(":", 2)

@@ -13,14 +13,38 @@ log = get_logger()
 FAILURE_SECONDS_MIN = 0.2
 FAILURE_SECONDS_MAX = 30.0
 
+AT_ONCE = 0.0
+BEHIND_SECONDS_MIN = 0.002
+BEHIND_SECONDS_MAX = 0.2
+
+Step = Callable[[], float | None]
+"""Does some work and says in how many seconds there is more (AT_ONCE: there may be more now), None for nobody knows."""
+
+
+class Patience:
+    """Short pauses while something stands in a log that cannot be read before an older transaction ends."""
+
+    def __init__(self) -> None:
+        """Start impatient."""
+        self._seconds = BEHIND_SECONDS_MIN
+
+    def pause(self) -> float:
+        """Return the next pause; each is twice the one before."""
+        seconds, self._seconds = self._seconds, min(self._seconds * 2, BEHIND_SECONDS_MAX)
+        return seconds
+
+    def forget(self) -> None:
+        """Something could be read."""
+        self._seconds = BEHIND_SECONDS_MIN
+
 
 class Loop:
     """Runs a step again and again on a thread of its own."""
 
     def __init__(
-        self, *, name: str, step: Callable[[], bool], wake: threading.Event, idle_seconds: float, is_daemon: bool = True
+        self, *, name: str, step: Step, wake: threading.Event, idle_seconds: float, is_daemon: bool = True
     ) -> None:
-        """`step` returns True when there may be more to do at once; otherwise the loop waits for `wake` or the time."""
+        """Between two steps the loop waits for `wake`, or for the time the step told, `idle_seconds` at most."""
         self.name = name
         self._step = step
         self._wake = wake
@@ -48,10 +72,10 @@ class Loop:
             self._wake.clear()
             try:
                 with span("loop", loop=self.name.partition(":")[0]):
-                    has_more = self._step()
+                    pause = self._step()
                 failures = 0
             except (LeaseLost, NotReady):
-                has_more = False
+                pause = None
             except Exception as error:  # A loop never dies of one step; it says why and waits.
                 failures += 1
                 wait = min(FAILURE_SECONDS_MAX, FAILURE_SECONDS_MIN * 2.0 ** min(failures, 10))
@@ -61,5 +85,5 @@ class Loop:
                     log.exception("loop_failed", loop=self.name, seconds=wait)
                 self._stopping.wait(wait)
                 continue
-            if not has_more:
-                self._wake.wait(self._idle_seconds)
+            if pause is None or pause > AT_ONCE:
+                self._wake.wait(self._idle_seconds if pause is None else min(pause, self._idle_seconds))

@@ -8,9 +8,10 @@ from types import FrameType
 from comity import wiring
 from comity.inbox.api import INBOX_CHANNEL
 from comity.interfaces.worker.edges import SystemEdge
-from comity.interfaces.worker.flow import LeaseKeeper, UnifyLoop, build_reaction_step
+from comity.interfaces.worker.flow import Holder, LeaseKeeper, UnifyLoop, build_reaction_step
 from comity.interfaces.worker.housekeeping import Housekeeping
 from comity.interfaces.worker.loop import Loop
+from comity.kernel import leases
 from comity.kernel.errors import Unavailable
 from comity.kernel.events import EVENTS_CHANNEL
 from comity.kernel.telemetry import configure, get_logger
@@ -24,7 +25,7 @@ log = get_logger()
 
 DEFINITIONS_CHANNEL = "comity_definitions"
 IDLE_SECONDS = 1.0
-EDGE_IDLE_SECONDS = 0.25
+EDGE_IDLE_SECONDS = 1.0
 HOUSEKEEPING_SECONDS = 10.0
 STOP_SECONDS_MAX = 20.0
 
@@ -36,11 +37,13 @@ class Worker:
         """Build the loops in the middle; those of systems come with the definitions."""
         self._hub = hub
         self._stopping = threading.Event()
+        holder_id = hub.ids.uuid7(hub.clock.now())
         self._wakeups = Wakeups(
             database=hub.database,
             channels=[INBOX_CHANNEL, EVENTS_CHANNEL, OUTBOX_CHANNEL, HINTS_CHANNEL, DEFINITIONS_CHANNEL],
+            presence=leases.presence_of(holder_id),
         )
-        holder = hub.ids.uuid7(hub.clock.now())
+        self._holder = holder = Holder(holder_id=holder_id, show=lambda: self._wakeups.presence)
         self._unify = UnifyLoop(hub=hub, holder=holder)
         self._keepers = [
             LeaseKeeper(hub=hub, name=f"reaction:{reaction.reader}", holder=holder) for reaction in wiring.REACTIONS
@@ -71,7 +74,7 @@ class Worker:
                 idle_seconds=HOUSEKEEPING_SECONDS,
             )
         )
-        self._edges: dict[str, list[Loop]] = {}
+        self._edges: dict[str, tuple[SystemEdge, list[Loop]]] = {}
         self._definitions_changed = self._wakeups.subscribe(DEFINITIONS_CHANNEL)
 
     def run(self) -> None:
@@ -99,7 +102,7 @@ class Worker:
     def _follow_definitions(self) -> None:
         wanted = set(self._hub.get_runtime().systems)
         for system in sorted(wanted - set(self._edges)):
-            edge = SystemEdge(hub=self._hub, system=system)
+            edge = SystemEdge(hub=self._hub, system=system, holder=self._holder)
             loops = [
                 Loop(
                     name=f"read:{system}",
@@ -116,21 +119,26 @@ class Worker:
             ]
             for loop in loops:
                 loop.start()
-            self._edges[system] = loops
+            self._edges[system] = (edge, loops)
             log.info("system_joined", system=system)
         for system in sorted(set(self._edges) - wanted):
-            for loop in self._edges.pop(system):
+            edge, loops = self._edges.pop(system)
+            for loop in loops:
                 loop.stop()
+            if all(loop.join(STOP_SECONDS_MAX) for loop in loops):
+                edge.close()
             log.info("system_left", system=system)
 
     def _end(self) -> None:
-        loops = [*self._loops, *(loop for edge in self._edges.values() for loop in edge)]
+        loops = [*self._loops, *(loop for _, edge_loops in self._edges.values() for loop in edge_loops)]
         for loop in loops:
             loop.stop()
         late = [loop.name for loop in loops if not loop.join(STOP_SECONDS_MAX)]
         if late:
             log.warning("loops_ended_late", loops=late)
         self._unify.close()
+        for edge, _ in self._edges.values():
+            edge.close()
         for keeper in self._keepers:
             keeper.drop()
         self._wakeups.stop()
