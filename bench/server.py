@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+import psycopg
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from comity.kernel.embedded import EmbeddedServer, create_database, ensure, remove
@@ -44,6 +46,11 @@ class Server(msgspec.Struct, kw_only=True):
     def create(self, name: str) -> str:
         """Create an empty database and return its address."""
         return create_database(self.embedded, name)
+
+    def drop(self, name: str) -> None:
+        """Take a database away."""
+        with psycopg.connect(self.embedded.dsn, autocommit=True) as connection:
+            connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from comity import __version__
-from comity.interfaces.cli import keys, parked, people, project, running
+from comity.interfaces.cli import keys, loading, parked, people, project, running
 from comity.interfaces.cli.demo.command import demo
 from comity.interfaces.cli.output import console
 
@@ -22,6 +22,7 @@ app.command()(project.validate)
 app.command()(project.plan)
 app.command()(project.apply)
 app.command()(project.export)
+app.command()(loading.load)
 app.command()(running.up)
 app.command()(running.status)
 app.add_typer(people.profiles, name="profile")
