@@ -3,7 +3,7 @@
 from comity.mapping.compiled import CompiledMapping
 from comity.mapping.compiler import check_mapping, compile_mapping
 from comity.mapping.document import document
-from comity.mapping.lenses.registry import check_lens, lens_infos, lens_names
+from comity.mapping.lenses.registry import check_lens, lens_infos, lens_names, read_text
 from comity.mapping.reading import canonical_of_stored, read_record, read_records
 from comity.mapping.writing import nest_fields, write_record, write_records
 
@@ -19,6 +19,7 @@ __all__ = [
     "nest_fields",
     "read_record",
     "read_records",
+    "read_text",
     "write_record",
     "write_records",
 ]

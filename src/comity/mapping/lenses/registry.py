@@ -7,13 +7,13 @@ from typing import Any, Final
 import msgspec
 
 from comity.definitions.types import AttributeType, Direction
-from comity.mapping.lenses.base import Lens, OptionFault
+from comity.mapping.lenses.base import Lens, OptionFault, Rejection
 from comity.mapping.lenses.choices import ConstantLens, CountryLens, EnumLens, TagsLens
 from comity.mapping.lenses.numbers import BooleanLens, IntegerLens, MoneyLens
 from comity.mapping.lenses.phone import PhoneLens
 from comity.mapping.lenses.text import ConcatLens, EmailLens, SplitLens, TextLens
 from comity.mapping.lenses.times import DateLens, TimestampLens
-from comity.mapping.types import Fault, LensInfo
+from comity.mapping.types import Fault, LensInfo, Value
 
 LENSES: Final[Mapping[str, type[Lens]]] = {
     lens.name: lens
@@ -93,6 +93,13 @@ def build_lens(name: str, options: Mapping[str, Any]) -> Lens | list[Fault]:
         ]
     except OptionFault as fault:
         return [Fault(field=f"lens.{name}.{fault.option}", message=fault.message, remedy=fault.remedy)]
+
+
+def read_text(name: str, text: str) -> Value | None:
+    """Read one text with a lens as it is without options, as people type it in a search; None when it cannot."""
+    lens = build_lens(name, {})
+    found = lens.read(text) if isinstance(lens, Lens) else None
+    return None if isinstance(found, Rejection) else found
 
 
 def check_fit(lens: Lens, attribute_type: AttributeType, direction: Direction) -> list[Fault]:
