@@ -17,6 +17,7 @@ def desk(server_dsn: str, template_database: str, tmp_path_factory: pytest.TempP
     opened = open_desk(database, tmp_path_factory.mktemp("desk"))
     opened.hub.start()
     yield opened
+    opened.bare.close()
     opened.hub.stop()
     database.close()
     _drop_database(server_dsn, name)

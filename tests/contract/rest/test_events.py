@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 PROBLEM = "application/problem+json"
+DEEP = b'{"system":"crm","stream":"customer","id":"1","data":{"a":' + b"[" * 9000 + b"]" * 9000 + b"}}"
 
 
 def event(**changes):
@@ -40,8 +41,10 @@ class TestOne:
         number = uuid4().hex
         texts = (
             f'{{"system":"crm","stream":"customer","id":"{number}","data":{{"first":"Ada","city":"Ulm"}}}}',
-            f'{{ "id": "{number}",\n "data" : {{ "city":\t"Ulm", "first": "\\u0041da" }}, '
-            '"stream":"customer", "system":"crm"}',
+            (
+                f'{{ "id": "{number}",\n "data" : {{ "city":\t"Ulm", "first": "\\u0041da" }}, '
+                '"stream":"customer", "system":"crm"}'
+            ),
         )
         answers = [desk.http.post("/v1/events", content=text.encode()) for text in texts]
         assert [each.json()["status"] for each in answers] == ["accepted", "duplicate"]

@@ -6,7 +6,7 @@ import typer
 
 from comity.interfaces.cli.opening import DataDir, open_hub
 from comity.interfaces.cli.output import Json, console, print_json, print_table, translates_errors
-from comity.interfaces.shared.keys import KEY_FORMS, find_person
+from comity.interfaces.shared.keys import KEY_FORMS, find_person, require_attribute
 from comity.interfaces.shared.views import view_profile
 from comity.profile import api as profile
 
@@ -66,7 +66,8 @@ def why(
     with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
         runtime = hub.runtimes.get(tx)
         profile_id = find_person(tx, key=key, runtime=runtime)
-        explanation = profile.explain(tx, profile_id=profile_id, attribute=field, model=runtime.model)
+        name = require_attribute(field, runtime=runtime)
+        explanation = profile.explain(tx, profile_id=profile_id, attribute=name, model=runtime.model)
     if json:
         print_json(explanation)
         return

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, get, post
+from litestar.params import JSONBody
 
 from comity import wiring
 from comity.definitions import api as definitions
@@ -50,7 +51,7 @@ def export_definitions(request: Request[Any, Any, Any]) -> dict[str, str]:
 
 
 @post("/v1/definitions/plan", guards=[require_key], opt={"scope": "configure"}, status_code=200, sync_to_thread=True)
-def plan_definitions(request: Request[Any, Any, Any], data: Files) -> PlanView:
+def plan_definitions(request: Request[Any, Any, Any], data: JSONBody[Files]) -> PlanView:
     """Say what applying these files would do; changes nothing."""
     documents = _load(data)
     with hub_of(request).database.transaction() as tx:
@@ -65,7 +66,7 @@ def plan_definitions(request: Request[Any, Any, Any], data: Files) -> PlanView:
 
 
 @post("/v1/definitions/apply", guards=[require_key], opt={"scope": "configure"}, status_code=200, sync_to_thread=True)
-def apply_definitions(request: Request[Any, Any, Any], data: Files) -> ApplyView:
+def apply_definitions(request: Request[Any, Any, Any], data: JSONBody[Files]) -> ApplyView:
     """Put these files in force, all or nothing; running processes follow at once."""
     documents = _load(data)
     hub = hub_of(request)

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from litestar import Request, Response, post
+from litestar.params import FromPath
 
 from comity.connect.types import HookRequest
 from comity.interfaces.rest.guards import hub_of
@@ -18,7 +19,7 @@ class SystemUnknown(NotFound):
 
 
 @post("/hooks/{system:str}", status_code=202, request_max_body_size=BODY_BYTES_MAX)
-async def receive_hook(request: Request[Any, Any, Any], system: str) -> Response[bytes]:
+async def receive_hook(request: Request[Any, Any, Any], system: FromPath[str]) -> Response[bytes]:
     """Take a webhook of a system in; its signature is checked by the system's connector."""
     body = await request.body()
     await asyncio.to_thread(_store, request, system, body)
@@ -31,7 +32,7 @@ def _store(request: Request[Any, Any, Any], system: str, body: bytes) -> None:
         runtime = hub.runtimes.get(tx)
         spec = runtime.systems.get(system)
         if spec is None:
-            raise SystemUnknown(f"There is no system {system!r}.", details={"known": sorted(runtime.systems)})
+            raise SystemUnknown(f"There is no system {system!r}.")
         hook = HookRequest(
             method=request.method,
             url=f"{hub.settings.base_url}{request.scope['path']}",

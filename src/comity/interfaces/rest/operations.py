@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, get, post
-from litestar.params import Parameter
+from litestar.params import JSONBody, QueryParameter
 
 from comity.inbox import api as inbox
 from comity.inbox.types import ParkedItem
@@ -18,9 +18,9 @@ ID_MAX = 2**63 - 1
 
 ChangeId = Annotated[int, msgspec.Meta(ge=1, le=ID_MAX)]
 ChangeIds = Annotated[list[ChangeId], msgspec.Meta(max_length=10_000)]
-SystemName = Annotated[str | None, Parameter(description="Only of this system.", max_length=100)]
-AfterId = Annotated[int, Parameter(description="Go on after this change.", ge=0, le=ID_MAX)]
-Limit = Annotated[int, Parameter(description="How many to return.", ge=1, le=PAGE_MAX)]
+SystemName = Annotated[str | None, QueryParameter(description="Only of this system.", max_length=100)]
+AfterId = Annotated[int, QueryParameter(description="Go on after this change.", ge=0, le=ID_MAX)]
+Limit = Annotated[int, QueryParameter(description="How many to return.", ge=1, le=PAGE_MAX)]
 
 
 class ReplayRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,7 +59,7 @@ def list_parked_changes(
 @post(
     "/v1/parked/changes/replay", guards=[require_key], opt={"scope": "configure"}, status_code=200, sync_to_thread=True
 )
-def replay_changes(request: Request[Any, Any, Any], data: ReplayRequest) -> Count:
+def replay_changes(request: Request[Any, Any, Any], data: JSONBody[ReplayRequest]) -> Count:
     """Put parked changes in again."""
     hub = hub_of(request)
     with hub.database.transaction() as tx:
@@ -70,7 +70,7 @@ def replay_changes(request: Request[Any, Any, Any], data: ReplayRequest) -> Coun
 @post(
     "/v1/parked/changes/discard", guards=[require_key], opt={"scope": "configure"}, status_code=200, sync_to_thread=True
 )
-def discard_changes(request: Request[Any, Any, Any], data: DiscardRequest) -> Count:
+def discard_changes(request: Request[Any, Any, Any], data: JSONBody[DiscardRequest]) -> Count:
     """Close parked changes for good."""
     hub = hub_of(request)
     with hub.database.transaction() as tx:

@@ -1,21 +1,24 @@
 """People: by any key, whole, and why a value is what it is."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Request, get
+from litestar.params import FromPath, QueryParameter
 
 from comity.interfaces.rest.guards import hub_of, require_key
-from comity.interfaces.shared.keys import find_person
+from comity.interfaces.shared.keys import KEY_FORMS, find_person, require_attribute
 from comity.interfaces.shared.views import ProfileView, view_profile
 from comity.profile import api as profile
 from comity.profile.types import Explanation
 from comity.programme import api as programme
 from comity.programme.types import Member
 
+AnyKey = Annotated[str, QueryParameter(description=f"{KEY_FORMS[0].upper()}{KEY_FORMS[1:]}.", max_length=700)]
+
 
 @get("/v1/profiles", guards=[require_key], opt={"scope": "read"}, sync_to_thread=True)
-def find_profile(request: Request[Any, Any, Any], key: str) -> ProfileView:
+def find_profile(request: Request[Any, Any, Any], key: AnyKey) -> ProfileView:
     """Find a person by Global ID, e-mail, phone or system/stream/external-id."""
     hub = hub_of(request)
     with hub.database.transaction() as tx:
@@ -24,7 +27,7 @@ def find_profile(request: Request[Any, Any, Any], key: str) -> ProfileView:
 
 
 @get("/v1/profiles/{global_id:uuid}", guards=[require_key], opt={"scope": "read"}, sync_to_thread=True)
-def get_profile(request: Request[Any, Any, Any], global_id: UUID) -> ProfileView:
+def get_profile(request: Request[Any, Any, Any], global_id: FromPath[UUID]) -> ProfileView:
     """Return a person whole; the Global ID of somebody who was merged answers with the survivor."""
     hub = hub_of(request)
     with hub.database.transaction() as tx:
@@ -38,17 +41,18 @@ def get_profile(request: Request[Any, Any, Any], global_id: UUID) -> ProfileView
     opt={"scope": "read"},
     sync_to_thread=True,
 )
-def explain_value(request: Request[Any, Any, Any], global_id: UUID, attribute: str) -> Explanation:
+def explain_value(request: Request[Any, Any, Any], global_id: FromPath[UUID], attribute: FromPath[str]) -> Explanation:
     """Say why a golden value is what it is: winner, losers, rule and version."""
     hub = hub_of(request)
     with hub.database.transaction() as tx:
         runtime = hub.runtimes.get(tx)
         profile_id = find_person(tx, key=str(global_id), runtime=runtime)
-        return profile.explain(tx, profile_id=profile_id, attribute=attribute, model=runtime.model)
+        name = require_attribute(attribute, runtime=runtime)
+        return profile.explain(tx, profile_id=profile_id, attribute=name, model=runtime.model)
 
 
 @get("/v1/members/{global_id:uuid}/balance", guards=[require_key], opt={"scope": "read"}, sync_to_thread=True)
-def get_balance(request: Request[Any, Any, Any], global_id: UUID) -> list[Member]:
+def get_balance(request: Request[Any, Any, Any], global_id: FromPath[UUID]) -> list[Member]:
     """Return memberships with points and tier."""
     hub = hub_of(request)
     with hub.database.transaction() as tx:

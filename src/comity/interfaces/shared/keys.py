@@ -1,11 +1,14 @@
 """Finding a person by any key people have at hand."""
 
+import difflib
+import re
 from uuid import UUID
 
 from comity.identity import api as identity
 from comity.identity.types import RecordKey
 from comity.kernel.database import Tx
 from comity.kernel.errors import Invalid, NotFound
+from comity.mapping import api as mapping
 from comity.profile import api as profile
 from comity.sync.api import Runtime
 
@@ -16,6 +19,10 @@ class PersonNotFound(NotFound):
 
 class KeyAmbiguous(Invalid):
     """Several people are known by this key; use a Global ID or a record key."""
+
+
+class AttributeUnknown(NotFound):
+    """There is no such attribute."""
 
 
 KEY_FORMS = "a Global ID, an e-mail address, a phone number (+49...), or system/stream/external-id"
@@ -35,6 +42,16 @@ def find_person(tx: Tx, *, key: str, runtime: Runtime) -> UUID:
     return profile_ids[0]
 
 
+def require_attribute(name: str, *, runtime: Runtime) -> str:
+    """Return the name of a golden attribute. Raises AttributeUnknown with the known ones."""
+    known = sorted(each.name for each in runtime.model.attributes)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        remedy = f"Did you mean {near[0]}?" if near else "Use one of those that are known."
+        raise AttributeUnknown(f"There is no attribute {name!r}.", details={"remedy": remedy, "known": known})
+    return name
+
+
 def _find(tx: Tx, *, key: str, runtime: Runtime) -> list[UUID]:
     try:
         return [identity.resolve_alias(tx, profile_id=UUID(key))]
@@ -47,10 +64,18 @@ def _find(tx: Tx, *, key: str, runtime: Runtime) -> list[UUID]:
         record = RecordKey(parts[0], parts[1], parts[2])
         found = identity.find_profile_by_record(tx, key=record)
         return [found] if found else []
-    wanted = "email" if "@" in key else "phone" if key.startswith("+") else None
-    names = [a.name for a in runtime.model.attributes if wanted is not None and a.type.value == wanted]
-    value = key.lower() if wanted == "email" else key
+    wanted = "email" if "@" in key else "phone" if key.startswith(("+", "00")) else None
+    if wanted is None:
+        return []
+    value = _to_canonical(key, lens_name=wanted)
+    names = [each.name for each in runtime.model.attributes if each.type.value == wanted]
     profile_ids: list[UUID] = []
     for name in names:
         profile_ids.extend(profile.find_profiles(tx, attribute=name, value=value, model=runtime.model))
     return list(dict.fromkeys(profile_ids))
+
+
+def _to_canonical(key: str, *, lens_name: str) -> str:
+    """Return an address or number as golden values have it: what a record may say, a key may say."""
+    found = mapping.read_text(lens_name, re.sub("^00", "+", key))
+    return found if isinstance(found, str) else key
