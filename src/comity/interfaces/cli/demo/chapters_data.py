@@ -40,7 +40,7 @@ def bring_two_together(story: Story) -> None:
     shares = ", ".join(f"{crm.title} {len(story.list_records(crm)):,}" for crm in (NORTH, HUBSPOT))
     screen.say(f"{shares} records of FEBRL 4 -> {status.profile_count:,} people, in {seconds:.1f} s, written back too.")
     screen.claim(
-        "records read and given a Global ID",
+        "records with a Global ID",
         f"{len(known):,}",
         needed=f"{len(records):,}",
         is_ok=len(known) == len(records),
@@ -67,7 +67,7 @@ def earn_points(story: Story) -> None:
     status = story.settle("taking the ERP's reports in")
     expected = count_points(story.sent, unit_minor=UNIT_MINOR)
     screen.claim(
-        f"points added by {reported.accepted:,} ERP reports of known orders and {again.duplicates:,} orders sent twice",
+        f"points by {reported.accepted:,} ERP reports, {again.duplicates:,} repeats",
         f"{status.points_outstanding - expected:,}",
         needed="0",
         is_ok=status.points_outstanding == expected and reported.accepted == len(invoices) and again.accepted == 0,
@@ -153,7 +153,7 @@ def join_third(story: Story) -> None:
     )
     expected = len(story.sent) - before
     screen.claim(
-        "orders meanwhile, taken in once each",
+        "orders taken in meanwhile",
         f"{feeder.sent.accepted:,}",
         needed=f"{expected:,}",
         is_ok=feeder.sent.accepted == expected and feeder.sent.duplicates == 0,
@@ -190,7 +190,7 @@ def write_everywhere(story: Story) -> None:
         count = len(story.list_records(crm))
         filled = [stage.crm(crm).count_filled(attribute) for attribute in ("global_id", "tier", "points")]
         screen.claim(
-            f"{crm.title}: records with Global ID, tier, points",
+            f"{crm.title}: Global ID, tier, points",
             ", ".join(f"{each:,}" for each in filled),
             needed=f"{count:,} each",
             is_ok=all(each == count for each in filled),
@@ -205,15 +205,17 @@ def write_everywhere(story: Story) -> None:
         for global_id, records in sorted(found.items(), key=lambda item: sorted(item[1].items()))
         if len(records) == len(CRMS) and all(len(ids) == 1 for ids in records.values())
     ]
-    screen.say("New policy in force: people of the Northern Territory get a record in every CRM.")
+    screen.say("New policy: people of the Northern Territory with a full name get a record in every CRM.")
+    complete = {person.global_id for person in story.people}
+    nameless = sum(stage.hub.lacks_name(global_id) for global_id in found if global_id not in complete)
     screen.claim(
-        "people of that state with a record in every CRM",
-        f"{len(story.people)} of {len(found)}",
-        needed=f"{PEOPLE_MIN} at least",
-        is_ok=len(story.people) >= PEOPLE_MIN,
+        "people in every CRM by policy",
+        f"{len(complete)}",
+        needed=f"{len(found) - nameless}",
+        is_ok=len(complete) == len(found) - nameless and len(complete) >= PEOPLE_MIN,
     )
     parked = sum(each.parked_changes + each.parked_deliveries for each in status.systems)
-    screen.claim("changes and deliveries set aside", str(parked), needed="0", is_ok=parked == 0)
+    screen.claim("set aside (changes, deliveries)", str(parked), needed="0", is_ok=parked == 0)
 
 
 def _of(sales: Sequence[Sale], *crms: Crm) -> list[Sale]:

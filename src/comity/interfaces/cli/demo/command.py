@@ -14,8 +14,8 @@ from rich.console import Console
 from comity.interfaces.cli.demo import chapters_data, chapters_live, datasets
 from comity.interfaces.cli.demo.cast import HUBSPOT, NORTH
 from comity.interfaces.cli.demo.claims import Result
-from comity.interfaces.cli.demo.people import read_people, spread
-from comity.interfaces.cli.demo.purchases import assign, last_day_of, read_orders
+from comity.interfaces.cli.demo.people import CrmRecord, read_people, spread
+from comity.interfaces.cli.demo.purchases import Order, assign, last_day_of, read_orders
 from comity.interfaces.cli.demo.screen import Screen
 from comity.interfaces.cli.demo.stage import Stage, make_fresh, open_stage, remove_stage
 from comity.interfaces.cli.demo.story import Story
@@ -25,6 +25,9 @@ from comity.kernel.errors import ComityError
 from comity.kernel.telemetry import configure
 
 DATA_DIR = Path("var/demo")
+QUICK_SHARE = 5
+CUSTOMERS = 23_570
+LOG_WIDTH = 120
 
 CHAPTERS = (
     chapters_data.bring_two_together,
@@ -49,21 +52,23 @@ def demo(
     data_dir: Annotated[
         Path | None, typer.Option(help="Where everything lies; an earlier demo there is removed. var/demo by default.")
     ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A fifth of the people and of the customers.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="With --check: leave the data folder for a look.")] = False,
     json: Json = False,
 ) -> None:
     """Show the main job on public data: three simulated CRMs, a shop, an ERP and the hub; stays up until Ctrl-C."""
     configure(level="error")
     _end_on_signals()
-    screen = Screen(Console(stderr=json))
+    screen = Screen(_make_console(is_error=json))
     is_temporary = check and data_dir is None
     wished = data_dir or (Path(tempfile.mkdtemp(prefix="comity-demo-")) if check else DATA_DIR)
     folder = make_fresh(wished)
     failure: str | None = None
     try:
-        failure = _play(screen, folder=folder, port=port, stays_up=not check)
+        failure = _play(screen, folder=folder, port=port, share=QUICK_SHARE if quick else 1, stays_up=not check)
     except KeyboardInterrupt:
         failure = "It was interrupted."
+        screen.fail(failure)
     finally:
         if is_temporary and not keep:
             remove_stage(folder)
@@ -84,14 +89,9 @@ def demo(
         raise typer.Exit(1)
 
 
-def _play(screen: Screen, *, folder: Path, port: int | None, stays_up: bool) -> str | None:
+def _play(screen: Screen, *, folder: Path, port: int | None, share: int, stays_up: bool) -> str | None:
     """Tell the story; return why it could not be told to its end, if it could not."""
-    people = read_people(
-        originals=datasets.find_dataset(datasets.FEBRL_ORIGINALS),
-        duplicates=datasets.find_dataset(datasets.FEBRL_DUPLICATES),
-    )
-    records = spread(people)
-    orders = read_orders(datasets.find_dataset(datasets.CDNOW), last_day=last_day_of(SystemClock().now()))
+    records, orders = _read_data(share)
     screen.say(
         f"{len(records):,} records of FEBRL 4 in three simulated CRMs, {len(orders):,} orders of CDNOW in a shop. "
         "Starting database, CRMs and hub ..."
@@ -111,6 +111,26 @@ def _play(screen: Screen, *, folder: Path, port: int | None, stays_up: bool) -> 
             _show_around(screen, stage, story)
             threading.Event().wait()
     return None
+
+
+def _make_console(*, is_error: bool) -> Console:
+    """Return the console; where nobody watches, lines are wide enough for a log."""
+    console = Console(stderr=is_error)
+    return console if console.is_terminal else Console(stderr=is_error, width=LOG_WIDTH)
+
+
+def _read_data(share: int) -> tuple[list[CrmRecord], list[Order]]:
+    """Return records and orders; of several shares only the first."""
+    people = read_people(
+        originals=datasets.find_dataset(datasets.FEBRL_ORIGINALS),
+        duplicates=datasets.find_dataset(datasets.FEBRL_DUPLICATES),
+    )
+    orders = read_orders(
+        datasets.find_dataset(datasets.CDNOW),
+        last_day=last_day_of(SystemClock().now()),
+        customers_max=None if share == 1 else CUSTOMERS // share,
+    )
+    return spread(person for person in people if person.number % share == 0), orders
 
 
 def _show_around(screen: Screen, stage: Stage, story: Story) -> None:

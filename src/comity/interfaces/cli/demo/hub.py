@@ -88,6 +88,11 @@ class Hub:
         """Return a person by any key."""
         return msgspec.convert(self._get("/v1/profiles", key=key), ProfileView)
 
+    def lacks_name(self, global_id: UUID) -> bool:
+        """Tell whether a person has no full name, and so cannot be created in every CRM."""
+        golden = self.show_profile(str(global_id)).attributes
+        return golden.get("given_name") is None or golden.get("family_name") is None
+
     def explain(self, global_id: UUID, attribute: str) -> Explanation:
         """Ask why a golden value is what it is."""
         return msgspec.convert(self._get(f"/v1/profiles/{global_id}/why/{attribute}"), Explanation)

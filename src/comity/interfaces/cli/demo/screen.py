@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -75,9 +76,9 @@ class Screen:
 
     def sum_up(self) -> None:
         """Show every claim with its figure."""
-        table = Table(title=f"What was shown, in {self.elapsed_seconds:.0f} s", title_justify="left")
+        table = Table(title=f"What was shown, in {self.elapsed_seconds:.0f} s", title_justify="left", box=SIMPLE_HEAD)
         table.add_column("")
-        table.add_column("claim")
+        table.add_column("claim", no_wrap=True)
         table.add_column("measured", justify="right")
         table.add_column("needed", justify="right", style="dim")
         for claim in self.claims:

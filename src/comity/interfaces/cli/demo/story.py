@@ -51,18 +51,20 @@ class Story(msgspec.Struct, kw_only=True):
             return self.stage.hub.settle(seconds_max=SETTLE_SECONDS_MAX, advance=advance)
 
     def wait_shown(
-        self, person: Person, fields_of: Callable[[Crm], dict[str, str]], crms: Sequence[Crm] = CRMS
+        self, person: Person, fields_of: Callable[[Crm], dict[str, str]], crms: Sequence[Crm] = CRMS, *, since: float
     ) -> dict[str, float]:
-        """Wait until these CRMs show the values they should; return the seconds each took. Raises TookTooLong."""
+        """Wait until these CRMs show the values they should; return the seconds each took from a moment on.
+
+        Raises TookTooLong.
+        """
         took: dict[str, float] = {}
-        began = time.monotonic()
 
         def look() -> bool:
             for crm in crms:
                 if crm.title not in took:
                     shown = self.stage.crm(crm).show(person.records[crm.system])
                     if fields_of(crm).items() <= shown.items():
-                        took[crm.title] = time.monotonic() - began
+                        took[crm.title] = time.monotonic() - since
             return len(took) == len(crms)
 
         where = " and ".join(crm.title for crm in crms)
