@@ -8,9 +8,9 @@ from litestar.params import JSONBody
 
 from comity import wiring
 from comity.definitions import api as definitions
-from comity.definitions.api import Loaded
-from comity.definitions.types import DefinitionsInvalid, Document, Plan, PlanItem
+from comity.definitions.types import Plan, PlanItem
 from comity.interfaces.rest.guards import caller_of, hub_of, require_key
+from comity.interfaces.shared.projects import load_files
 from comity.sync import api as sync
 
 
@@ -53,7 +53,7 @@ def export_definitions(request: Request[Any, Any, Any]) -> dict[str, str]:
 @post("/v1/definitions/plan", guards=[require_key], opt={"scope": "configure"}, status_code=200, sync_to_thread=True)
 def plan_definitions(request: Request[Any, Any, Any], data: JSONBody[Files]) -> PlanView:
     """Say what applying these files would do; changes nothing."""
-    documents = _load(data)
+    documents = load_files(data.files)
     with hub_of(request).database.transaction() as tx:
         plan = sync.plan_documents(tx, documents=documents)
     return PlanView(
@@ -68,7 +68,7 @@ def plan_definitions(request: Request[Any, Any, Any], data: JSONBody[Files]) -> 
 @post("/v1/definitions/apply", guards=[require_key], opt={"scope": "configure"}, status_code=200, sync_to_thread=True)
 def apply_definitions(request: Request[Any, Any, Any], data: JSONBody[Files]) -> ApplyView:
     """Put these files in force, all or nothing; running processes follow at once."""
-    documents = _load(data)
+    documents = load_files(data.files)
     hub = hub_of(request)
     with hub.database.transaction() as tx:
         plan: Plan = sync.plan_documents(tx, documents=documents)
@@ -90,16 +90,6 @@ def apply_definitions(request: Request[Any, Any, Any], data: JSONBody[Files]) ->
         new_attributes=effects.new_attributes,
         stale_systems=effects.stale_systems,
     )
-
-
-def _load(data: Files) -> tuple[Document, ...]:
-    loaded = Loaded()
-    for path in sorted(data.files):
-        loaded += definitions.load_text(data.files[path], file=path)
-    problems = definitions.validate(loaded, checkers=wiring.CHECKERS)
-    if problems:
-        raise DefinitionsInvalid(problems)
-    return loaded.documents
 
 
 HANDLERS = [export_definitions, plan_definitions, apply_definitions]

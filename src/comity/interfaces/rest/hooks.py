@@ -6,9 +6,9 @@ from typing import Any
 from litestar import Request, Response, post
 from litestar.params import FromPath
 
-from comity.connect.types import HookRequest
+from comity.connect.types import CallFailed, ErrorClass, HookRequest
 from comity.interfaces.rest.guards import hub_of
-from comity.kernel.errors import NotFound
+from comity.kernel.errors import Invalid, NotFound
 from comity.sync import api as sync
 
 BODY_BYTES_MAX = 5_000_000
@@ -16,6 +16,10 @@ BODY_BYTES_MAX = 5_000_000
 
 class SystemUnknown(NotFound):
     """There is no such system."""
+
+
+class HookUnexpected(Invalid):
+    """This system takes no webhooks as it is set up."""
 
 
 @post("/hooks/{system:str}", status_code=202, request_max_body_size=BODY_BYTES_MAX)
@@ -40,7 +44,14 @@ def _store(request: Request[Any, Any, Any], system: str, body: bytes) -> None:
             body=body,
             now=hub.clock.now(),
         )
-        sync.receive_hook(tx, system=system, connector=hub.get_connector(system, spec), request=hook)
+        try:
+            sync.receive_hook(tx, system=system, connector=hub.get_connector(system, spec), request=hook)
+        except CallFailed as error:
+            if error.error_class is not ErrorClass.UNSUPPORTED:
+                raise
+            raise HookUnexpected(
+                details={"remedy": "Describe the webhook in the system's settings, or do not call."}
+            ) from error
 
 
 HANDLERS = [receive_hook]
