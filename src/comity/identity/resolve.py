@@ -40,6 +40,7 @@ class Outcome:
     def __init__(self) -> None:
         """Start with no change."""
         self.created: list[UUID] = []
+        self.revived: set[UUID] = set()
         self.merged: dict[UUID, UUID] = {}
         self.moved: dict[int, Move] = {}
         self.affected: set[UUID] = set()
@@ -53,10 +54,11 @@ class Outcome:
     def note_aliases(self, merged_into: Mapping[UUID, UUID | None]) -> None:
         """Note which profiles became aliases; one that came back to life is none any more."""
         for loser, survivor in merged_into.items():
-            if survivor is None:
-                self.merged.pop(loser, None)
-            else:
+            if survivor is not None:
                 self.merged[loser] = survivor
+                self.revived.discard(loser)
+            elif self.merged.pop(loser, None) is None:
+                self.revived.add(loser)
 
 
 class Resolver:
@@ -203,9 +205,9 @@ class Resolver:
             self._pending.pop(node.record_id, None)
 
     def publish(self) -> None:
-        """Tell the rooms downstream who is new, who was merged and which records moved."""
+        """Tell the rooms downstream who is new (or a person of their own again), who was merged, which records moved."""
         outcome = self.outcome
-        created = [{"profile_id": str(profile_id)} for profile_id in outcome.created]
+        created = [{"profile_id": str(profile_id)} for profile_id in (*outcome.created, *sorted(outcome.revived))]
         merged = [
             {"loser_profile_id": str(loser), "survivor_profile_id": str(survivor)}
             for loser, survivor in outcome.merged.items()
@@ -325,14 +327,13 @@ def _resolution(
     for key in keys:
         found = known.get(key)
         if found is None:
-            node = new_nodes[key]
-            record_ids.append(node.record_id)
-            profile_ids.append(node.profile_id)  # pyright: ignore[reportArgumentType] - every new record was settled.
+            record_id, profile_id = new_nodes[key].record_id, new_nodes[key].profile_id
         else:
             record_id, profile_id = found
-            move = outcome.moved.get(record_id)
-            record_ids.append(record_id)
-            profile_ids.append(move.target if move else profile_id)
+        # A new record can move too, when a crowded neighbourhood is resolved piece by piece.
+        move = outcome.moved.get(record_id)
+        record_ids.append(record_id)
+        profile_ids.append(move.target if move else profile_id)  # pyright: ignore[reportArgumentType] - all were settled.
     return Resolution(
         record_ids=record_ids,
         profile_ids=profile_ids,

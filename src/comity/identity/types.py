@@ -18,7 +18,7 @@ ABSENT_MARK: Final = "__absent"
 """A column of a frame that is called like a feature with this behind tells which records say nothing of it."""
 
 PROFILE_CREATED: Final = "identity.profile_created"
-"""Somebody is new; payload {"profile_id"}."""
+"""Somebody is new, or, parted from whom they were merged with, a person of their own again; payload {"profile_id"}."""
 
 PROFILES_MERGED: Final = "identity.profiles_merged"
 """Two profiles turned out to be one person; payload {"loser_profile_id", "survivor_profile_id"}."""

@@ -1,7 +1,8 @@
-"""Accounts follow the person when two profiles become one."""
+"""Accounts follow the person when two profiles become one, and stay apart when one becomes two."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from comity.activity.api import collapse_moves
 from comity.activity.types import ProfileMove
@@ -12,7 +13,7 @@ from comity.ledger import api as ledger
 from comity.programme import rules, store
 from comity.programme.enrolment import enrol
 from comity.programme.tiers import recompute
-from comity.programme.types import MEMBERS_MERGED, MergePair, Programme
+from comity.programme.types import MEMBER_ENROLLED, MEMBERS_MERGED, MergePair, Programme
 
 
 class MergeDisturbed(Conflict):
@@ -30,6 +31,29 @@ def merge_members(tx: Tx, *, moves: Sequence[ProfileMove], programmes: Sequence[
     if not collapsed:
         return 0
     return sum(_merge(tx, moves=collapsed, programme=programme, now=now) for programme in programmes)
+
+
+def part_members(tx: Tx, *, profile_ids: Sequence[UUID], programmes: Sequence[Programme], now: datetime) -> int:
+    """Give profiles that live again a membership of their own, and return how many got theirs back.
+
+    Until then they would see and spend what belongs to somebody else. They start with nothing: what was earned before
+    stays where the merge brought it. Who had no membership then is a stranger again. Repeatable. Publishes
+    `programme.member_enrolled`.
+    """
+    if not profile_ids:
+        return 0
+    count = 0
+    for programme in programmes:
+        tier = rules.explain_tier(programme.spec.tiers, 0).tier
+        parted = store.part_members(tx, programme=programme.name, profile_ids=profile_ids, tier=tier, now=now)
+        publish(
+            tx,
+            kind=MEMBER_ENROLLED,
+            payloads=[{"profile_id": each, "programme": programme.name, "tier": tier} for each in parted],
+            now=now,
+        )
+        count += len(parted)
+    return count
 
 
 def _merge(tx: Tx, *, moves: Sequence[ProfileMove], programme: Programme, now: datetime) -> int:

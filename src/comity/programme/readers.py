@@ -7,17 +7,13 @@ from uuid import UUID
 import msgspec
 
 from comity.activity.types import PURCHASE_RECORDED, ProfileMove, PurchaseRecorded
+from comity.identity.types import PROFILE_CREATED, PROFILES_MERGED
 from comity.kernel.database import Tx
 from comity.kernel.events import Event
 from comity.programme.earning import earn_for_purchases
 from comity.programme.enrolment import Chooser, enrol
-from comity.programme.merging import merge_members
+from comity.programme.merging import merge_members, part_members
 from comity.programme.types import Programme
-
-PROFILE_CREATED = "identity.profile_created"
-PROFILES_MERGED = "identity.profiles_merged"
-KINDS = (PROFILE_CREATED, PROFILES_MERGED, PURCHASE_RECORDED)
-"""Kinds of events programmes react to."""
 
 
 class ProfileCreated(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,13 +33,14 @@ def handle_events(
 def handle_profile_events(
     tx: Tx, *, events: Sequence[Event], programmes: Sequence[Programme], now: datetime, choose: Chooser | None = None
 ) -> None:
-    """Enrol new profiles where that is automatic, and merge the members of merged profiles.
+    """Enrol new profiles where that is automatic, part the members of parted profiles, merge those of merged ones.
 
     A condition on enrolment needs `choose`; without it nobody is enrolled by that programme.
     """
     created = [
         msgspec.convert(each.payload, ProfileCreated).profile_id for each in events if each.kind == PROFILE_CREATED
     ]
+    part_members(tx, profile_ids=created, programmes=programmes, now=now)
     for programme in programmes:
         if programme.spec.enrol.automatic and created:
             if programme.spec.enrol.when is None:
@@ -52,6 +49,9 @@ def handle_profile_events(
                 enrol(tx, profile_ids=choose(tx, programme, created), programme=programme, now=now)
     moves = [msgspec.convert(each.payload, ProfileMove) for each in events if each.kind == PROFILES_MERGED]
     merge_members(tx, moves=moves, programmes=programmes, now=now)
+    # Who was merged and parted again within the batch became an alias just now.
+    merged = {each.loser_profile_id for each in moves}
+    part_members(tx, profile_ids=[each for each in created if each in merged], programmes=programmes, now=now)
 
 
 def handle_purchase_events(tx: Tx, *, events: Sequence[Event], programmes: Sequence[Programme], now: datetime) -> None:

@@ -53,6 +53,12 @@ def enrol(
     return [row[0] for row in _sql.enrol.rows(tx, programme=programme, members=Jsonb(rows), tier=tier, enrolled_at=now)]
 
 
+def part_members(tx: Tx, *, programme: str, profile_ids: Sequence[UUID], tier: str | None, now: datetime) -> list[UUID]:
+    """Let aliases whose profile lives again be members of their own; return their profiles."""
+    rows = _sql.part_members.rows(tx, programme=programme, profile_ids=list(profile_ids), tier=tier, parted_at=now)
+    return [row[0] for row in rows]
+
+
 def lock_members(tx: Tx, *, wishes: Sequence[tuple[UUID, str]], now: datetime) -> dict[int, LockedMember]:
     """Lock the living members behind (profile, programme) and return them by place."""
     rows = _sql.lock_members.rows(

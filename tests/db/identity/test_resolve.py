@@ -239,6 +239,8 @@ class TestDecisions:
         )
         assert parted.profile_ids == one.profile_ids
         assert api.resolve_alias(tx, profile_id=one.profile_ids[1]) == one.profile_ids[1]
+        told = tx.execute("select kind, payload ->> 'profile_id' from kernel.event order by event_id").fetchall()
+        assert told.count(("identity.profile_created", str(one.profile_ids[1]))) == 2, "who lives again is told of"
 
     def test_unmerge_outlives_new_evidence_and_holds_the_rest_together(self, tx, resolve, clock, ids):
         match = make_match()

@@ -6,12 +6,13 @@ import pytest
 from comity.activity import api as activity
 from comity.activity.types import PURCHASE_RECORDED, PurchaseFact
 from comity.definitions.types import EarningSpec, EnrolSpec, ProgrammeSpec
-from comity.kernel.events import publish, read_events
+from comity.kernel.events import Event, publish, read_events
 from comity.kernel.readers import Position
 from comity.programme import api, readers
-from comity.programme.types import Programme
+from comity.programme.types import InsufficientPoints, Programme
 
 ADA, BOB, EVE = UUID(int=1), UUID(int=2), UUID(int=3)
+KINDS = (readers.PROFILE_CREATED, readers.PROFILES_MERGED, PURCHASE_RECORDED)
 
 
 def programme(**enrol):
@@ -44,7 +45,7 @@ def events(database, clock):
             now=now,
         )
     with database.transaction() as tx:
-        found = read_events(tx, position=Position(), kinds=readers.KINDS, count_max=100).events
+        found = read_events(tx, position=Position(), kinds=KINDS, count_max=100).events
     assert [each.kind for each in found].count(PURCHASE_RECORDED) == 2
     return found
 
@@ -75,3 +76,51 @@ class TestHandleEvents:
         broken = [msgspec.structs.replace(each, payload={}) for each in events]
         with pytest.raises(msgspec.ValidationError):
             readers.handle_events(tx, events=broken, programmes=[programme(automatic=True)], now=clock.now())
+
+
+class TestParting:
+    """Somebody merged by mistake comes back: from then on neither sees or spends what is the other's."""
+
+    @pytest.fixture
+    def tell(self, tx, clock):
+        def told(kind, **payload):
+            event = Event(event_id=1, xid=1, kind=kind, payload=payload, occurred_at=clock.now())
+            readers.handle_events(tx, events=[event], programmes=[programme(automatic=True)], now=clock.now())
+
+        return told
+
+    def live_again(self, tx, profile_id):
+        tx.execute("insert into identity.profile values (%s, 1, null, now())", [profile_id])
+
+    def points_of(self, tx, profile_id):
+        return api.get_member(tx, profile_id=profile_id, programme="points").points
+
+    def test_who_lives_again_has_an_account_of_their_own(self, tx, events, clock, tell):
+        readers.handle_events(tx, events=events, programmes=[programme(automatic=True)], now=clock.now())
+        assert self.points_of(tx, ADA) == 20
+        self.live_again(tx, ADA)
+        tell(readers.PROFILE_CREATED, profile_id=str(ADA))
+        assert (self.points_of(tx, ADA), self.points_of(tx, BOB)) == (0, 20)
+        with pytest.raises(InsufficientPoints):
+            api.redeem(tx, profile_id=ADA, programme="points", points=1, idempotency_key="k", now=clock.now())
+
+    def test_who_was_no_member_before_becomes_one(self, tx, events, clock, tell):
+        readers.handle_events(tx, events=events, programmes=[programme(automatic=True)], now=clock.now())
+        tell(readers.PROFILES_MERGED, loser_profile_id=str(EVE), survivor_profile_id=str(BOB))
+        assert self.points_of(tx, EVE) == 20
+        self.live_again(tx, EVE)
+        tell(readers.PROFILE_CREATED, profile_id=str(EVE))
+        assert (self.points_of(tx, EVE), self.points_of(tx, BOB)) == (0, 20)
+
+    def test_whoever_is_merged_stays_so(self, tx, events, clock, tell):
+        readers.handle_events(tx, events=events, programmes=[programme(automatic=True)], now=clock.now())
+        tell(readers.PROFILE_CREATED, profile_id=str(ADA))
+        assert self.points_of(tx, ADA) == 20
+
+    def test_an_alias_follows_whoever_it_was_merged_into_before(self, tx, events, clock, tell):
+        readers.handle_events(tx, events=events, programmes=[programme(automatic=True)], now=clock.now())
+        tell(readers.PROFILES_MERGED, loser_profile_id=str(EVE), survivor_profile_id=str(ADA))
+        self.live_again(tx, ADA)
+        tell(readers.PROFILE_CREATED, profile_id=str(ADA))
+        tell(readers.PROFILES_MERGED, loser_profile_id=str(EVE), survivor_profile_id=str(ADA))
+        assert (self.points_of(tx, EVE), self.points_of(tx, ADA), self.points_of(tx, BOB)) == (0, 0, 20)
