@@ -14,11 +14,12 @@ from comity.connectors.hubspot.spec import SPEC as HUBSPOT
 from comity.connectors.rest.spec import SPEC as REST
 from comity.connectors.salesforce.spec import SPEC as SALESFORCE
 from comity.definitions.api import find_faults
-from comity.definitions.types import Checker, Definitions, Document, Kind, SecretSpec, SystemSpec
+from comity.definitions.types import Checker, Definitions, DeliverSpec, Document, Kind, SecretSpec, SystemSpec
 from comity.identity.types import PROFILE_CREATED, PROFILES_MERGED
 from comity.kernel import migrate as kernel_migrate
 from comity.kernel.clock import Clock, SystemClock
-from comity.kernel.database import Database
+from comity.kernel.database import Database, wait_until_up
+from comity.kernel.egress import Egress
 from comity.kernel.embedded import EmbeddedServer, check_settings, ensure
 from comity.kernel.ids import Ids, RandomIds
 from comity.mapping.types import Fault
@@ -71,6 +72,9 @@ REACTIONS: tuple[Reaction, ...] = (
 )
 """Everything that reacts to anything: reader, kinds of events, what it does."""
 
+DATABASE_WAIT_SECONDS = 60.0
+"""How long a starting process waits for the server its address names."""
+
 RESERVE_SHARE = 0.1
 """The part of a daily quota that only consent may use."""
 
@@ -94,6 +98,8 @@ class Hub:
         self.runtimes = RuntimeSource()
         self._server = server
         self._connectors: dict[str, tuple[SystemSpec, Connector]] = {}
+        self._budgets: dict[str, tuple[DeliverSpec, Budget]] = {}
+        self._clients: list[Egress] = []
         self._lock = Lock()
 
     def get_runtime(self) -> Runtime:
@@ -106,12 +112,32 @@ class Hub:
         with self._lock:
             known = self._connectors.get(name)
             if known is None or known[0] != spec:
-                known = (spec, build_connector(name, spec, clock=self.clock, base=self.settings.project_dir))
+                known = (spec, self._open_connector(name, spec))
                 self._connectors[name] = known
             return known[1]
 
+    def forget_connector(self, name: str) -> None:
+        """Open a system's connector anew next time: its secrets may have been replaced where they are kept."""
+        with self._lock:
+            self._connectors.pop(name, None)
+
+    def _open_connector(self, name: str, spec: SystemSpec) -> Connector:
+        """Open a connector with a client of its own; what was spent of its budget stays spent."""
+        known = self._budgets.get(name)
+        if known is None or known[0] != spec.deliver:
+            known = (spec.deliver, _budget(spec, self.clock))
+            self._budgets[name] = known
+        client = Egress(ca_file=spec.settings.get("ca_file"), proxy=spec.settings.get("proxy"))
+        connector = build_connector(
+            name, spec, clock=self.clock, base=self.settings.project_dir, budget=known[1], egress=client
+        )
+        self._clients.append(client)
+        return connector
+
     def close(self) -> None:
-        """Let go of the database; an embedded server stops with the last process that uses it."""
+        """Let go of systems and database; an embedded server stops with the last process that uses it."""
+        for client in self._clients:
+            client.close()
         self.database.close()
         if self._server is not None:
             self._server.close()
@@ -128,12 +154,14 @@ class Hub:
 def open_hub(settings: Settings, *, pool_size_max: int = 8, migrates: bool = True) -> Hub:
     """Open the database, the embedded one without a DSN, and bring it to this version's schema.
 
-    Raises ServerUnsuitable when a server given by DSN lacks what Comity relies on.
+    A server that is just starting or recovering is waited for. Raises ServerUnsuitable when a server given by DSN
+    lacks what Comity relies on, DatabaseUnavailable when it does not come up in time.
     """
     server = None
     if settings.database_url:
-        check_settings(settings.database_url)
         dsn = settings.database_url
+        wait_until_up(dsn, clock=SystemClock(), seconds_max=DATABASE_WAIT_SECONDS)
+        check_settings(dsn)
     else:
         server = ensure(data_dir=settings.data_dir / "postgres")
         dsn = server.dsn
@@ -143,7 +171,15 @@ def open_hub(settings: Settings, *, pool_size_max: int = 8, migrates: bool = Tru
     return Hub(database=database, settings=settings, clock=SystemClock(), ids=RandomIds(), server=server)
 
 
-def build_connector(name: str, spec: SystemSpec, *, clock: Clock, base: Path) -> Connector:
+def build_connector(
+    name: str,
+    spec: SystemSpec,
+    *,
+    clock: Clock,
+    base: Path,
+    budget: Budget | None = None,
+    egress: Egress | None = None,
+) -> Connector:
     """Open the connector of a system with its settings, secrets and budget. Raises SettingsInvalid."""
     connector = CONNECTORS.get(spec.connector)
     if connector is None:
@@ -152,7 +188,14 @@ def build_connector(name: str, spec: SystemSpec, *, clock: Clock, base: Path) ->
             details={"known": sorted(CONNECTORS)},
         )
     secrets = {key: read_secret(name, key, secret, base=base) for key, secret in spec.secrets.items()}
-    return open_connector(connector, settings=spec.settings, secrets=secrets, clock=clock, budget=_budget(spec, clock))
+    return open_connector(
+        connector,
+        settings=spec.settings,
+        secrets=secrets,
+        clock=clock,
+        budget=budget or _budget(spec, clock),
+        egress=egress,
+    )
 
 
 def read_secret(system: str, key: str, secret: SecretSpec, *, base: Path) -> str:

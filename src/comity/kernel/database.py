@@ -9,6 +9,7 @@ import psycopg
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from comity.kernel.clock import Clock
 from comity.kernel.errors import ComityError, Invalid, NotFound, Refused, Unavailable
 
 Tx = psycopg.Connection[tuple[Any, ...]]
@@ -24,6 +25,33 @@ CONNECT_SECONDS_MAX = 20.0
 
 class DatabaseUnavailable(Unavailable):
     """The database does not answer; Comity goes on as soon as it does."""
+
+
+def wait_until_up(dsn: str, *, clock: Clock, seconds_max: float) -> None:
+    """Wait for a server that is starting, recovering or not there yet. Raises DatabaseUnavailable in the end.
+
+    What waiting does not change (a wrong password, an unknown database) is left to whoever connects next.
+    """
+    until = clock.monotonic() + seconds_max
+    pause = 0.05
+    while True:
+        try:
+            psycopg.connect(dsn, connect_timeout=5).close()
+        except psycopg.OperationalError as error:
+            if not _is_worth_waiting(error):
+                return
+            if clock.monotonic() >= until:
+                raise DatabaseUnavailable(details={"cause": str(error).strip()[:500]}) from error
+            clock.sleep(pause)
+            pause = min(2.0, pause * 1.5)
+        else:
+            return
+
+
+def _is_worth_waiting(error: psycopg.OperationalError) -> bool:
+    text = str(error)
+    reasons = ("starting up", "shutting down", "recovery", "refused", "No such file", "timeout", "too many clients")
+    return any(reason in text for reason in reasons) or "server closed the connection" in text
 
 
 def is_data_fault(error: Exception) -> bool:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from comity import wiring
-from comity.connect.types import CallFailed, Connector, SettingsInvalid
+from comity.connect.types import CallFailed, Connector, ErrorClass, SettingsInvalid
 from comity.definitions.types import SystemSpec
 from comity.interfaces.worker.flow import Holder, LeaseKeeper
 from comity.interfaces.worker.loop import AT_ONCE
@@ -71,6 +71,7 @@ class SystemEdge:
         except CallFailed as error:
             log.warning("read_failed", system=self.system, cause=error.message, kind=error.error_class.value)
             puller.note_failure(error, failures_in_row=state.failures_in_row)
+            self._look_for_new_secrets(error)
             return None
         return AT_ONCE if followed else self._seconds_until(self._next_pull())
 
@@ -87,6 +88,7 @@ class SystemEdge:
             books = self._deliverer.deliver(runtime, connector, lease=lease, batch_max=spec.deliver.batch_max)
         except CallFailed as error:
             log.warning("delivery_failed", system=self.system, cause=error.message, kind=error.error_class.value)
+            self._look_for_new_secrets(error)
             return None
         if books.read_count > books.filtered_count:
             return AT_ONCE
@@ -97,6 +99,10 @@ class SystemEdge:
         """Let the leases go."""
         self._reading.drop()
         self._delivering.drop()
+
+    def _look_for_new_secrets(self, error: CallFailed) -> None:
+        if error.error_class in {ErrorClass.AUTH_EXPIRED, ErrorClass.FORBIDDEN}:
+            self._hub.forget_connector(self.system)
 
     def _note_unusable(self, error: SettingsInvalid, state: SystemState) -> None:
         log.warning("system_unusable", system=self.system, cause=error.message)
