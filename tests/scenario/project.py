@@ -11,7 +11,7 @@ spec:
   settings: {{instance_url: "{url}", overlap_seconds: 2}}
   secrets: {{token: {{file: {name}.token}}}}
   streams:
-    Contact: {{every: 1s}}
+    Contact: {{every: {every}}}
   deliver: {{rate_per_second: 500, batch_max: 200, create: {create}}}
 """
 
@@ -20,10 +20,10 @@ kind: system
 name: {name}
 spec:
   connector: hubspot
-  settings: {{base_url: "{url}", index_lag_seconds: 0, lookback_seconds: 2}}
+  settings: {{base_url: "{url}", index_lag_seconds: 0, lookback_seconds: 2{settings}}}
   secrets: {{token: {{file: {name}.token}}, client_secret: {{file: {name}.secret}}}}
   streams:
-    contacts: {{every: 1s, webhook: true}}
+    contacts: {{every: {every}, webhook: true}}
   deliver: {{rate_per_second: 500, batch_max: 100, create: {create}}}
 """
 
@@ -68,10 +68,11 @@ def mapping_of(kind: str, name: str) -> str:
     return text.split("\n---\n")[0].replace(original, name)
 
 
-def system_files(kind: str, name: str, sandbox: Sandbox, *, create: str = "never") -> dict[str, str]:
+def system_files(kind: str, name: str, sandbox: Sandbox, *, create: str = "never", every: str = "1s") -> dict[str, str]:
     """Return the YAML of a simulated system and its mapping; put the secrets beside it with `write_secrets`."""
     template = SALESFORCE if kind == "salesforce" else HUBSPOT
+    settings = f", app_id: {sandbox.ready.app_id}" if sandbox.ready.app_id else ""
     return {
-        f"system-{name}": template.format(name=name, url=sandbox.url, create=create),
+        f"system-{name}": template.format(name=name, url=sandbox.url, create=create, every=every, settings=settings),
         f"mapping-{name}": mapping_of(kind, name),
     }

@@ -47,6 +47,23 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def put_in_force(hub: wiring.Hub, folder: Path, *, removes: bool = False) -> sync.ApplyEffects:
+    """Apply a project directory; documents that are not in it any more go only when `removes` says so."""
+    loaded = definitions.read_project(folder)
+    problems = definitions.validate(loaded, checkers=wiring.CHECKERS)
+    assert not problems, "\n".join(map(str, problems))
+    with hub.database.transaction() as tx:
+        plan = sync.plan_documents(tx, documents=loaded.documents)
+        return sync.apply_documents(
+            tx,
+            plan=plan,
+            author="test",
+            now=hub.clock.now(),
+            checkers=wiring.CHECKERS,
+            is_removal_allowed=removes,
+        )
+
+
 class Simulated:
     """A simulated system as its users and the test see it."""
 
@@ -72,6 +89,27 @@ class Simulated:
 
     def state(self) -> dict[str, Any]:
         return self._http.get("/_sandbox/state").json()
+
+    def delete(self, object_name: str, *record_ids: str) -> None:
+        self.post("/_sandbox/delete", {"object": object_name, "ids": list(record_ids)})
+
+    def undelete(self, object_name: str, *record_ids: str) -> None:
+        self.post("/_sandbox/undelete", {"object": object_name, "ids": list(record_ids)})
+
+    def merge(self, object_name: str, survivor: str, *losers: str) -> str:
+        return self.post("/_sandbox/merge", {"object": object_name, "survivor": survivor, "losers": list(losers)})["id"]
+
+    def fail(self, **rule: Any) -> None:
+        """Spoil the next calls; see the sandbox's faults."""
+        self.post("/_sandbox/faults", {"rules": [rule]})
+
+    def disturb(self, **order: Any) -> None:
+        """Ask for faults that are not about single calls."""
+        self.post("/_sandbox/faults", order)
+
+    def heal(self) -> None:
+        """Forget all faults."""
+        assert self._http.delete("/_sandbox/faults").status_code == 200
 
     def post(self, path: str, body: Any) -> Any:
         answer = self._http.post(path, json=body)
@@ -110,18 +148,20 @@ class Rehearsal:
         for name, text in files.items():
             (self.folder / f"{name}.yaml").write_text(text, encoding="utf-8")
 
-    def apply(self) -> sync.ApplyEffects:
+    def apply(self, *, removes: bool = False) -> sync.ApplyEffects:
         """Put the project directory in force."""
-        loaded = definitions.read_project(self.folder)
-        problems = definitions.validate(loaded, checkers=wiring.CHECKERS)
-        assert not problems, "\n".join(map(str, problems))
-        with self.database.transaction() as tx:
-            plan = sync.plan_documents(tx, documents=loaded.documents)
-            return sync.apply_documents(
-                tx, plan=plan, author="test", now=self.hub.clock.now(), checkers=wiring.CHECKERS
-            )
+        return put_in_force(self.hub, self.folder, removes=removes)
 
-    def start(self, *names: str) -> None:
+    def is_running(self, name: str) -> bool:
+        """True while a process was started and has not ended."""
+        process = self._running.get(name)
+        return process is not None and process.poll() is None
+
+    def wait_for_answers(self) -> None:
+        """Wait until the web answers."""
+        eventually(self._answers, seconds=60, what="the web process answers")
+
+    def start(self, *names: str, waits: bool = True) -> None:
         """Start web and worker, or the one named, and wait until the web answers."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("COMITY_")}
         environment |= {
@@ -137,8 +177,8 @@ class Rehearsal:
                 [sys.executable, "-m", f"comity.interfaces.{name}"], env=environment, stdout=log, stderr=log,
                 start_new_session=True,
             )  # fmt: skip
-        if "rest" in (names or ("rest",)):
-            eventually(self._answers, seconds=30, what="the web process answers")
+        if waits and "rest" in (names or ("rest",)):
+            self.wait_for_answers()
 
     def kill(self, *names: str) -> None:
         """Kill -9 web and worker, or the one named, with their children."""
@@ -161,6 +201,7 @@ class Rehearsal:
         for log in self._logs:
             log.close()
         self.http.close()
+        self.hub.close()
 
     def read_log(self, name: str) -> str:
         """Return what a process has said."""
@@ -184,7 +225,8 @@ class Rehearsal:
                     (select count(*) from sync.hint)
                 """
             ).fetchone()
-        return row == (0, 0, 0)
+            behind = [each for each in wiring.REACTIONS if sync.is_behind(tx, reaction=each)]
+        return row == (0, 0, 0) and not behind
 
     def settle(self, *, seconds: float = 60.0) -> None:
         """Wait until nothing waits, twice in a row with time for a poll between."""

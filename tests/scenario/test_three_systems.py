@@ -2,28 +2,18 @@
 
 import time
 
-from tests.scenario.conftest import connect
+from tests.scenario.conftest import connect_three
 from tests.scenario.rehearsal import eventually
 
 PERSON = {"FirstName": "Ada", "LastName": "Byron", "Email": "ada@byron.example", "Birthdate": "1815-12-10"}
 HUBSPOT_PERSON = {"firstname": "Ada", "lastname": "Byron", "email": "ada@byron.example"}
 
 
-def _connect_three(rehearsal, salesforce, salesforce_b, hubspot):
-    # The starter's rules name systems of the starter.
-    rules = (rehearsal.folder / "rules.yaml").read_text()
-    rehearsal.write(rules=rules.replace("salesforce-emea", "crm-a").replace("hubspot-us", "crm-c"))
-    connect(rehearsal, "salesforce", "crm-a", salesforce.sandbox)
-    connect(rehearsal, "salesforce", "crm-b", salesforce_b.sandbox)
-    connect(rehearsal, "hubspot", "crm-c", hubspot.sandbox)
-    rehearsal.apply()
-
-
 def test_one_person_everywhere(rehearsal, salesforce, salesforce_b, hubspot):
     a = salesforce.edit("Contact", None, **PERSON)["id"]
     b = salesforce_b.edit("Contact", None, **PERSON, MailingCity="Ulm")["id"]
     c = hubspot.edit("contacts", None, **HUBSPOT_PERSON)["id"]
-    _connect_three(rehearsal, salesforce, salesforce_b, hubspot)
+    connect_three(rehearsal, salesforce, salesforce_b, hubspot)
     rehearsal.start()
 
     def global_ids():
