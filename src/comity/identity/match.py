@@ -99,12 +99,14 @@ class CompiledRule:
         self.conflict = rule.conflict_guard
         self._parts = tuple((part.attribute, transformer(part.transform)) for part in self.parts)
 
+        guards = (rule.agree, rule.conflict_guard)
+        self.guarding = tuple(each.attribute for guard in guards if guard is not None for each in guard.comparisons)
+        """Attributes the guards look at."""
+
     @property
     def attributes(self) -> tuple[str, ...]:
         """Attributes the rule looks at."""
-        guards = (self.agree, self.conflict)
-        compared = (each.attribute for guard in guards if guard is not None for each in guard.comparisons)
-        return (*(part.attribute for part in self.parts), *compared)
+        return (*(part.attribute for part in self.parts), *self.guarding)
 
     def key_of(self, folded: Mapping[str, str]) -> str | None:
         """Make the key of folded features; None when a part is missing."""
@@ -178,6 +180,12 @@ class CompiledMatch:
     def keys_of(self, folded: Mapping[str, str]) -> tuple[Key, ...]:
         """Make the keys of a record that may link it, strongest rule first."""
         return tuple((rule.name, key) for rule in self.rules if (key := rule.key_of(folded)) is not None)
+
+    def judges_otherwise(self, keys: Sequence[Key], before: Mapping[str, str], after: Mapping[str, str]) -> bool:
+        """Tell whether the guards of the rules that made these keys may say something else than before."""
+        return any(
+            before[attribute] != after[attribute] for rule, _ in keys for attribute in self.rule_by_name[rule].guarding
+        )
 
     def lookups_of(self, folded: Mapping[str, str]) -> tuple[Key, ...]:
         """Make the identifiers by which people are found."""

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -32,6 +32,16 @@ from comity.mapping.types import RecordKey
 FOUNDED: Final = "founded"
 """What a record's `rule` says when no link brought it to its profile."""
 DECIDED: Final = "decided"
+
+
+class Changed(NamedTuple):
+    """A known record that says something new; `is_current` when its keys were made by the rules in force."""
+
+    key: RecordKey
+    record_id: int
+    profile_id: UUID
+    stored: dict[str, str | None]
+    is_current: bool
 
 
 class Outcome:
@@ -242,19 +252,19 @@ def resolve_records(
     rows = store.find_records(
         tx, keys=keys, features=[msgspec.json.encode(each) for each in facts.values()], match_hash=match.match_hash
     )
-    known = {keys[position - 1]: (record_id, profile_id) for position, record_id, profile_id, _ in rows}
+    known = {keys[position - 1]: (record_id, profile_id) for position, record_id, profile_id, _, _ in rows}
     changed = [
-        (keys[position - 1], record_id, profile_id, stored)
-        for position, record_id, profile_id, stored in rows
+        Changed(keys[position - 1], record_id, profile_id, stored, is_current)
+        for position, record_id, profile_id, stored, is_current in rows
         if stored is not None
     ]
     resolver = Resolver(tx, match=match, now=now, ids=ids)
     new_nodes: dict[RecordKey, Node] = {}
     if changed or len(known) < len(keys):
         new_nodes = _new_nodes(tx, [(key, facts[key]) for key in keys if key not in known], match)
-        vacated = _save_changed(tx, changed, facts, match)
         store.insert_identifiers(tx, identifiers=_identifiers(new_nodes.values(), match))
-        seeds = sorted({node.record_id for node in new_nodes.values()} | {record_id for _, record_id, _, _ in changed})
+        restless, vacated = _save_changed(tx, changed, facts, match)
+        seeds = sorted({node.record_id for node in new_nodes.values()} | restless)
         resolver.resolve(seeds, vacated=vacated, pending=list(new_nodes.values()))
         resolver.publish()
     return _resolution([record.key for record in records], known, new_nodes, resolver.outcome)
@@ -280,32 +290,53 @@ def _new_nodes(tx: Tx, new: Sequence[tuple[RecordKey, Features]], match: Compile
     }
 
 
+class _Changed(NamedTuple):
+    """A known record whose features differ; `has_own_keys` tells that its stored keys are what these rules make."""
+
+    key: RecordKey
+    record_id: int
+    profile_id: UUID
+    stored: dict[str, str | None]
+    has_own_keys: bool
+
+
 def _save_changed(
-    tx: Tx,
-    changed: Sequence[tuple[RecordKey, int, UUID, dict[str, str | None]]],
-    facts: dict[RecordKey, Features],
-    match: CompiledMatch,
-) -> Counter[Key]:
-    """Store changed features and keys; count the records that left a key value."""
+    tx: Tx, changed: Sequence[_Changed], facts: dict[RecordKey, Features], match: CompiledMatch
+) -> tuple[list[int], Counter[Key]]:
+    """Store changed features and keys; return the records that may link otherwise now, and count the keys left.
+
+    Only keys that differ are written: of five or so that a record has, a change touches one.
+    """
     vacated: Counter[Key] = Counter()
-    if not changed:
-        return vacated
+    seeds: list[int] = []
+    gone: list[tuple[str, str, int]] = []
+    fresh: list[tuple[str, str, int]] = []
     nodes: list[Node] = []
-    for key, record_id, profile_id, stored in changed:
+    for each in changed:
         node = Node(
-            record_id=record_id,
-            key=key,
-            profile_id=profile_id,
-            features={**stored, **facts[key]},
+            record_id=each.record_id,
+            key=each.key,
+            profile_id=each.profile_id,
+            features={**each.stored, **facts[each.key]},
             is_deleted=False,
             match=match,
         )
         nodes.append(node)
-        vacated.update(set(match.keys_of(match.folded(stored))) - set(node.keys))
-    store.update_records(tx, nodes=nodes, match_hash=match.match_hash)
-    store.drop_identifiers(tx, record_ids=[node.record_id for node in nodes])
-    store.insert_identifiers(tx, identifiers=_identifiers(nodes, match))
-    return vacated
+        before = match.folded(each.stored)
+        keys_before = match.keys_of(before)
+        vacated.update(set(keys_before) - set(node.keys))
+        if not each.has_own_keys or keys_before != node.keys or match.judges_otherwise(node.keys, before, node.folded):
+            seeds.append(each.record_id)
+        stored = {*keys_before, *match.lookups_of(before)} if each.has_own_keys else set[Key]()
+        wanted = {*node.keys, *match.lookups_of(node.folded)}
+        gone.extend((*key, each.record_id) for key in stored - wanted)
+        fresh.extend((*key, each.record_id) for key in wanted - stored)
+    if nodes:
+        store.update_records(tx, nodes=nodes, match_hash=match.match_hash)
+        store.drop_identifiers(tx, record_ids=[each.record_id for each in changed if not each.has_own_keys])
+        store.drop_some_identifiers(tx, identifiers=gone)
+        store.insert_identifiers(tx, identifiers=fresh)
+    return seeds, vacated
 
 
 def _identifiers(nodes: Collection[Node], match: CompiledMatch) -> list[tuple[str, str, int]]:

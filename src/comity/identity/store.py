@@ -63,8 +63,11 @@ def lock(tx: Tx) -> None:
 
 def find_records(
     tx: Tx, *, keys: Sequence[RecordKey], features: Sequence[bytes], match_hash: int
-) -> list[tuple[int, int, UUID, dict[str, str | None] | None]]:
-    """Find known records and what changed in them: position from 1, record, profile, stored features if changed."""
+) -> list[tuple[int, int, UUID, dict[str, str | None] | None, bool]]:
+    """Find known records and what changed in them.
+
+    Position from 1, record, profile, stored features if changed, whether their keys were made by these rules.
+    """
     return _sql.find_records.rows(
         tx,
         **_key_texts(keys),
@@ -143,7 +146,19 @@ def move_records(
 
 def drop_identifiers(tx: Tx, *, record_ids: Sequence[int]) -> None:
     """Drop all keys of records."""
-    _sql.drop_identifiers.execute(tx, record_ids=_array(record_ids))
+    if record_ids:
+        _sql.drop_identifiers.execute(tx, record_ids=_array(record_ids))
+
+
+def drop_some_identifiers(tx: Tx, *, identifiers: Sequence[tuple[str, str, int]]) -> None:
+    """Drop keys: rule (or @attribute), value, record."""
+    if identifiers:
+        _sql.drop_some_identifiers.execute(
+            tx,
+            rules=_texts(rule for rule, _, _ in identifiers),
+            values=_texts(value for _, value, _ in identifiers),
+            record_ids=_array(record_id for _, _, record_id in identifiers),
+        )
 
 
 def insert_identifiers(tx: Tx, *, identifiers: Iterable[tuple[str, str, int]]) -> None:
