@@ -349,9 +349,8 @@ class Converter:
             raise ConditionInvalid(
                 "A date has no hours.", position=position, remedy="Use days, weeks, months or years."
             )
-        if abs(days) > 366_000:
-            raise ConditionInvalid("That is more than 1000 years.", position=position, remedy="Use fewer days.")
-        return ShiftNode(item=item, months=sign * months, days=sign * days, seconds=sign * seconds, type=item.type)
+        shift = ShiftNode(item=item, months=sign * months, days=sign * days, seconds=sign * seconds, type=item.type)
+        return values.bounded(shift, position=position)
 
     def _interval(self, node: exp.Interval) -> tuple[int, int, int]:
         unit, amount = node.args.get("unit"), node.this

@@ -4,11 +4,13 @@ import re
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from comity.definitions.condition_nodes import LiteralNode, MidnightNode, Node, ValueType
+from comity.definitions.condition_nodes import FunctionNode, LiteralNode, MidnightNode, Node, ShiftNode, ValueType
 from comity.definitions.types_condition import ConditionInvalid
 
 DIGITS_MAX = 18
 INTERVAL_COUNT_MAX = 100_000
+REACH_DAYS_MAX = 1_000 * 372
+"""A thousand years: from any year of four digits that stays inside what a database can hold."""
 
 _NUMBER = re.compile(r"^\d{1,18}(\.\d{1,18})?$")
 _INTERVAL_PART = re.compile(r"\s*(\d{1,6})\s*([a-z]+)\s*")
@@ -75,6 +77,26 @@ def _bad_interval(text: str, *, position: int) -> ConditionInvalid:
         position=position,
         remedy="Write a count and one of seconds, minutes, hours, days, weeks, months, years; at most 1000 years.",
     )
+
+
+def bounded(shift: ShiftNode, *, position: int) -> ShiftNode:
+    """Refuse a shift that leads, together with those under it, where a database has no dates."""
+    if _reach_days(shift) > REACH_DAYS_MAX:
+        raise ConditionInvalid("That is more than 1000 years.", position=position, remedy="Use fewer days.")
+    return shift
+
+
+def _reach_days(node: Node) -> int:
+    """Count the days, at most, that all shifts of a date or time, one upon the other, can move it."""
+    match node:
+        case ShiftNode():
+            return abs(node.months) * 31 + abs(node.days) + abs(node.seconds) // 86_400 + _reach_days(node.item)
+        case MidnightNode():
+            return _reach_days(node.item)
+        case FunctionNode():
+            return max(map(_reach_days, node.arguments))
+        case _:
+            return 0
 
 
 def unify(left: Node, right: Node, *, position: int) -> tuple[Node, Node]:

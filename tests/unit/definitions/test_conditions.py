@@ -114,6 +114,9 @@ class TestRefuse:
             "today > seen_at - points",
             "today - interval '1 hour' > birth_date",
             "today - interval '99999 years' > birth_date",
+            "today - 400000 > birth_date",
+            "birth_date - interval '600 years' - interval '600 years' > today",
+            "coalesce(birth_date - 300000, today) - 300000 > today",
         ],
     )
     def test_lets_nothing_else_through(self, text):
