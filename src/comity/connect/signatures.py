@@ -11,6 +11,7 @@ from comity.connect.types import HookRequest, SettingsInvalid, SignatureInvalid
 
 TOLERANCE_SECONDS = 300.0
 SIGNATURES_MAX = 10
+TIME_DIGITS_MAX = 16
 _PLACE = re.compile(r"\{([a-zA-Z0-9:_-]+)\}")
 
 Digest = Literal["sha256", "sha512", "sha1"]
@@ -95,7 +96,7 @@ def verify_hubspot_v3(
 
 def check_time(request: HookRequest, value: str | None, *, header: str, tolerance_seconds: float) -> None:
     """Refuse a webhook whose time is missing, unreadable or further away than the tolerance."""
-    if value is None or not value.isascii() or not value.isdecimal():
+    if value is None or not value.isascii() or not value.isdecimal() or len(value) > TIME_DIGITS_MAX:
         raise SignatureInvalid(f"The header {header} holds no time.")
     number = int(value)
     seconds = number / 1000 if number >= 100_000_000_000 else float(number)
@@ -104,7 +105,9 @@ def check_time(request: HookRequest, value: str | None, *, header: str, toleranc
 
 
 def check_template(template: str) -> None:
-    """Raise `SettingsInvalid` for a place the template may not use."""
+    """Raise `SettingsInvalid` for a place the template may not use, and for one that leaves the body unsigned."""
+    if "{body}" not in template:
+        raise SettingsInvalid("A signature template holds {body}; without it anybody could put in another one.")
     for place in _PLACE.findall(template):
         if place not in {"body", "method", "url", "timestamp"} and not place.startswith("header:"):
             known = "{body}, {method}, {url}, {timestamp}, {header:NAME}"

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from comity.connect.signatures import verify_hmac, verify_hubspot_v3, verify_standard_webhooks
+from comity.connect.signatures import check_template, verify_hmac, verify_hubspot_v3, verify_standard_webhooks
 from comity.connect.types import HookRequest, SettingsInvalid, SignatureInvalid
 
 HUBSPOT = {
@@ -51,6 +51,9 @@ class TestHubSpotV3:
             {"X-HubSpot-Request-Timestamp": None},
             {"X-HubSpot-Request-Timestamp": "1693657560001"},
             {"X-HubSpot-Request-Timestamp": "\u0661\u0662\u0663"},
+            {"X-HubSpot-Request-Timestamp": ""},
+            {"X-HubSpot-Request-Timestamp": "9" * 400},
+            {"X-HubSpot-Request-Timestamp": "9" * 5_000},
         ],
     )
     def test_refuses_anything_else(self, change):
@@ -101,6 +104,11 @@ class TestStandardWebhooks:
 
 
 class TestHmac:
+    @pytest.mark.parametrize("template", ["{timestamp}", "{header:X-Nonce}", "{body}{cookie}"])
+    def test_a_template_signs_the_body_and_knows_its_places(self, template):
+        with pytest.raises(SettingsInvalid):
+            check_template(template)
+
     def test_fills_a_declared_template(self):
         import hashlib
         import hmac
