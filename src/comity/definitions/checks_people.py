@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from comity.definitions.checks_shared import Found, Project, check_attribute_name, check_condition, check_systems
 from comity.definitions.conditions import compile_condition
 from comity.definitions.shape import suggest
-from comity.definitions.types_attribute import AttributeSpec, AttributeType
+from comity.definitions.types_attribute import RESERVED_NAMES, AttributeSpec, AttributeType
 from comity.definitions.types_condition import Column, ConditionInvalid
 from comity.definitions.types_document import Kind
 from comity.definitions.types_mapping import WRITE_ONLY_NAMES, MappingKind, MappingSpec, PurchaseFields, SourceField
@@ -13,24 +13,6 @@ from comity.definitions.types_match import Comparison, KeyPart, MatchRule, Match
 from comity.definitions.types_rules import MERGE_TYPES, AttributeRule, MergeKind, RuleKind, RulesSpec
 
 Path = tuple[str | int, ...]
-
-RESERVED_NAMES = frozenset(
-    {
-        "external_id",
-        "global_id",
-        "loyalty",
-        "profile_id",
-        "record_id",
-        "rules_version",
-        "stream",
-        "system",
-        "today",
-        "updated_at",
-        "written",
-        "written_at",
-    }
-)
-"""Names that mean something else in tables and conditions."""
 
 _TRANSFORM_TYPES = {Transform.YEAR: frozenset({AttributeType.DATE, AttributeType.TIMESTAMP})}
 _KEY_TYPES = frozenset(AttributeType) - {AttributeType.TAGS, AttributeType.BOOLEAN}

@@ -1,6 +1,12 @@
 """Everything that may cross the door of the room `definitions`."""
 
-from comity.definitions.types_attribute import ATTRIBUTE_NAME, ATTRIBUTE_NAME_LENGTH_MAX, AttributeSpec, AttributeType
+from comity.definitions.types_attribute import (
+    ATTRIBUTE_NAME,
+    ATTRIBUTE_NAME_LENGTH_MAX,
+    RESERVED_NAMES,
+    AttributeSpec,
+    AttributeType,
+)
 from comity.definitions.types_change import (
     Apply,
     ApplyResult,
@@ -75,6 +81,7 @@ __all__ = [
     "CONDITION_LENGTH_MAX",
     "DOCUMENT_NAME",
     "MERGE_TYPES",
+    "RESERVED_NAMES",
     "SPEC_TYPES",
     "WRITE_ONLY_NAMES",
     "Agreement",

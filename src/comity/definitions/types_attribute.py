@@ -9,6 +9,24 @@ from msgspec import Meta
 ATTRIBUTE_NAME = r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$"
 ATTRIBUTE_NAME_LENGTH_MAX = 48
 
+RESERVED_NAMES = frozenset(
+    {
+        "external_id",
+        "global_id",
+        "loyalty",
+        "profile_id",
+        "record_id",
+        "rules_version",
+        "stream",
+        "system",
+        "today",
+        "updated_at",
+        "written",
+        "written_at",
+    }
+)
+"""Names that mean something else in tables and conditions; no attribute may take one."""
+
 
 class AttributeType(enum.StrEnum):
     """Canonical types; each has one Python value and one PostgreSQL column type."""

@@ -1,14 +1,14 @@
 """Attributes and orchestration rules, checked against each other and compiled."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 from itertools import pairwise
 
 from comity.definitions.api import compile_condition
 from comity.definitions.types import (
+    MERGE_TYPES,
     AttributeRule,
     AttributeSpec,
-    AttributeType,
     Column,
     ConditionInvalid,
     DefaultRule,
@@ -20,15 +20,6 @@ from comity.profile import golden_sql, names, observe_sql
 from comity.profile.types import Attribute, Entry, ModelInvalid, ProfileModel, Texts, Unit
 
 ATTRIBUTES_MAX = 300
-
-MERGE_TYPES: Mapping[MergeKind, frozenset[AttributeType]] = {
-    MergeKind.UNION: frozenset({AttributeType.TAGS}),
-    MergeKind.LONGEST: frozenset({AttributeType.TEXT, AttributeType.EMAIL, AttributeType.PHONE}),
-    MergeKind.MAX: frozenset({AttributeType.INTEGER, AttributeType.MONEY, AttributeType.DATE, AttributeType.TIMESTAMP}),
-    MergeKind.MIN: frozenset({AttributeType.INTEGER, AttributeType.MONEY, AttributeType.DATE, AttributeType.TIMESTAMP}),
-    MergeKind.ALL: frozenset({AttributeType.BOOLEAN}),
-    MergeKind.ANY: frozenset({AttributeType.BOOLEAN}),
-}
 
 
 def compile_model(

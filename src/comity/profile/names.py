@@ -2,42 +2,27 @@
 
 import re
 
-from comity.definitions.types import ATTRIBUTE_NAME, DOCUMENT_NAME
+from comity.definitions.types import ATTRIBUTE_NAME, DOCUMENT_NAME, RESERVED_NAMES
 from comity.kernel.errors import Broken
 
 _COLUMN = re.compile(r"^[a-z][a-z0-9_]*$")
 _ATTRIBUTE = re.compile(ATTRIBUTE_NAME)
 _SYSTEM = re.compile(DOCUMENT_NAME)
 
-RESERVED = frozenset(
-    {
-        "external_id",
-        "profile_id",
-        "record_id",
-        "rules_version",
-        "stream",
-        "system",
-        "updated_at",
-        "written",
-        "written_at",
-    }
-)
-"""Columns of our own; no attribute may take such a name."""
-
 
 def is_attribute_name(name: str) -> bool:
     """True when an attribute may be called so."""
-    return _ATTRIBUTE.match(name) is not None and name not in RESERVED
+    return _ATTRIBUTE.fullmatch(name) is not None and name not in RESERVED_NAMES
 
 
 def is_system_name(name: str) -> bool:
     """True when a system may be called so."""
-    return _SYSTEM.match(name) is not None
+    return _SYSTEM.fullmatch(name) is not None
 
 
 def column(name: str) -> str:
     """Quote a column name; anything but lower-case letters, digits and underscores is a bug of ours."""
-    if not _COLUMN.match(name):
+    if not _COLUMN.fullmatch(name):
         raise Broken(f"{name!r} is no column name.")
     return f'"{name}"'
 
@@ -54,6 +39,6 @@ def seen(name: str) -> str:
 
 def text_constant(value: str) -> str:
     """Quote the name of a system or an attribute as a text constant."""
-    if not (_SYSTEM.match(value) or _COLUMN.match(value)):
+    if not (_SYSTEM.fullmatch(value) or _COLUMN.fullmatch(value)):
         raise Broken(f"{value!r} is no name.")
     return f"'{value}'"
