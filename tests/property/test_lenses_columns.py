@@ -53,7 +53,7 @@ PAYLOADS = st.one_of(
 @given(payloads=st.lists(PAYLOADS, max_size=8))
 def test_columns_equal_records(payloads):
     batch = api.read_records(MAPPING, payloads=payloads)
-    singles = [api.read_record(MAPPING, payload=payload) for payload in payloads]
+    singles = [api.read_records(MAPPING, payloads=[payload]) for payload in payloads]
     assert batch.positions == [at for at, single in enumerate(singles) if single.records]
     assert batch.records == [record for single in singles for record in single.records]
     assert batch.changed_at == [moment for single in singles for moment in single.changed_at]

@@ -9,7 +9,6 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, LiteralString, TypeVar, cast
 
-import psycopg
 from psycopg import sql as composed
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
@@ -19,7 +18,7 @@ from comity.kernel.errors import Broken
 
 T = TypeVar("T")
 
-__all__ = ["Jsonb", "SqlFolder", "Statement", "constraint_of", "copy_in", "execute_text", "fetch_text"]
+__all__ = ["Jsonb", "SqlFolder", "Statement", "copy_in", "execute_text", "fetch_text"]
 
 
 class Statement:
@@ -99,8 +98,3 @@ def execute_text(tx: Tx, text: str, params: dict[str, Any] | None = None) -> int
 def fetch_text(tx: Tx, text: str, params: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
     """Run compiled SQL and return its rows. From stores only; the text comes from a compiler."""
     return tx.execute(text.encode(), params).fetchall()
-
-
-def constraint_of(error: psycopg.Error) -> str | None:
-    """Return the name of the constraint an error speaks of; stores map it to an error of their room."""
-    return error.diag.constraint_name

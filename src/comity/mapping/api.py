@@ -3,23 +3,19 @@
 from comity.mapping.compiled import CompiledMapping
 from comity.mapping.compiler import check_mapping, compile_mapping
 from comity.mapping.document import document
-from comity.mapping.lenses.registry import check_lens, lens_infos, lens_names, read_text
-from comity.mapping.reading import canonical_of_stored, read_record, read_records
-from comity.mapping.writing import nest_fields, write_record, write_records
+from comity.mapping.lenses.registry import lens_infos, lens_names, read_text
+from comity.mapping.reading import canonical_of_stored, read_records
+from comity.mapping.writing import write_records
 
 __all__ = [
     "CompiledMapping",
     "canonical_of_stored",
-    "check_lens",
     "check_mapping",
     "compile_mapping",
     "document",
     "lens_infos",
     "lens_names",
-    "nest_fields",
-    "read_record",
     "read_records",
     "read_text",
-    "write_record",
     "write_records",
 ]

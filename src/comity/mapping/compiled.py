@@ -140,16 +140,6 @@ class CompiledMapping:
         """Attributes the hub takes over from the system."""
         return tuple(dict.fromkeys(field.attribute for field in self.read_fields))
 
-    @property
-    def written_attributes(self) -> tuple[str, ...]:
-        """Attributes the hub writes into the system, `global_id` and `loyalty.*` among them."""
-        return tuple(dict.fromkeys(field.attribute for field in self.written_fields))
-
-    @property
-    def written_paths(self) -> tuple[str, ...]:
-        """Fields of the system the hub writes."""
-        return tuple(path for group in self.groups for path in group.paths)
-
     def path_of(self, attribute: str) -> str | None:
         """Find the field an attribute is written to, e.g. the one that holds our Global ID."""
         return next((field.path for field in self.written_fields if field.attribute == attribute), None)

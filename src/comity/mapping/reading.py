@@ -62,15 +62,10 @@ def read_records(
     )
 
 
-def read_record(mapping: CompiledMapping, *, payload: bytes | Mapping[str, Any]) -> MappedBatch:
-    """Read one payload; a batch of one."""
-    return read_records(mapping, payloads=[payload])
-
-
 def canonical_of_stored(mapping: CompiledMapping, *, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Say what the written fields of a system mean, to compare with golden values.
 
-    `fields` is keyed by path, as `write_record` gives it, or is the system's own payload. An empty field is None; one
+    `fields` is keyed by path, as `write_records` gives it, or is the system's own payload. An empty field is None; one
     that is not there or cannot be read is ABSENT.
     """
     values: dict[str, Any] = {}

@@ -6,7 +6,6 @@ from typing import Any
 from comity.mapping.compiled import CompiledMapping, Group
 from comity.mapping.lenses.base import Rejection
 from comity.mapping.lenses.text import SplitLens
-from comity.mapping.paths import parse_path
 from comity.mapping.problems import problem_of
 from comity.mapping.types import ABSENT, Problem, Written
 
@@ -18,27 +17,6 @@ def write_records(mapping: CompiledMapping, *, rows: Sequence[Mapping[str, Any]]
     not in the row is left alone. A value the system has no form for is a problem and its field is left out.
     """
     return [_write(mapping, position, row) for position, row in enumerate(rows)]
-
-
-def write_record(mapping: CompiledMapping, *, values: Mapping[str, Any]) -> Written:
-    """Write the values of one record."""
-    return _write(mapping, 0, values)
-
-
-def nest_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn fields by path into nested objects.
-
-    >>> nest_fields({"properties.email": "a@example.com", "id": 1})
-    {'properties': {'email': 'a@example.com'}, 'id': 1}
-    """
-    nested: dict[str, Any] = {}
-    for path, value in fields.items():
-        *outer, last = (str(segment) for segment in parse_path(path))
-        place = nested
-        for name in outer:
-            place = place.setdefault(name, {})
-        place[last] = value
-    return nested
 
 
 def _write(mapping: CompiledMapping, position: int, values: Mapping[str, Any]) -> Written:

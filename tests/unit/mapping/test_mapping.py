@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 import msgspec
 import pytest
 
+from comity.connect.paths import nest
 from comity.definitions.types import AttributeType, MappingSpec
 from comity.mapping import api
 from comity.mapping.types import ABSENT, MappingInvalid, RecordKey
@@ -112,7 +113,6 @@ class TestCompile:
         assert "phone" in api.lens_names()
         info = next(info for info in api.lens_infos() if info.name == "money")
         assert "currency_field" in info.options
-        assert [fault.field for fault in api.check_lens("enum", options={})] == ["lens.enum"]
 
 
 class TestRead:
@@ -280,9 +280,14 @@ class TestPurchases:
         assert batch.columns["person"] == [RecordKey("crm", "contacts", "c")]
 
 
+def write_record(mapping, *, values):
+    [written] = api.write_records(mapping, rows=[values])
+    return written
+
+
 class TestWrite:
     def test_writes_only_what_travels_that_way(self):
-        written = api.write_record(
+        written = write_record(
             compile_people(),
             values={
                 "email": "ann@example.com",
@@ -304,10 +309,9 @@ class TestWrite:
             "properties.global_id": "0190-abc",
         }
         assert not written.problems
-        assert api.nest_fields(written.fields)["properties"]["born"] == "31.01.1980"
 
     def test_leaves_absent_values_alone(self):
-        assert api.write_record(compile_people(), values={"email": ABSENT}).fields == {}
+        assert write_record(compile_people(), values={"email": ABSENT}).fields == {}
 
     def test_tells_what_has_no_form_in_the_system(self):
         fields = [
@@ -327,12 +331,12 @@ class TestWrite:
             {"attribute": "family_name", "field": "N", "lens": {"split": {"part": 2, "of": 2}}, "direction": "both"},
         ]
         mapping = compile_people(fields)
-        assert api.write_record(mapping, values={"given_name": "Ann", "family_name": "van Dyk"}).fields == {
+        assert write_record(mapping, values={"given_name": "Ann", "family_name": "van Dyk"}).fields == {
             "N": "Ann van Dyk"
         }
-        assert api.write_record(mapping, values={"given_name": None, "family_name": None}).fields == {"N": None}
-        assert api.write_record(mapping, values={"given_name": None, "family_name": "Lee"}).problems
-        assert api.write_record(mapping, values={"family_name": "Lee"}).fields == {}
+        assert write_record(mapping, values={"given_name": None, "family_name": None}).fields == {"N": None}
+        assert write_record(mapping, values={"given_name": None, "family_name": "Lee"}).problems
+        assert write_record(mapping, values={"family_name": "Lee"}).fields == {}
         batch = api.read_records(mapping, payloads=[{"id": "1", "N": "Ann van Dyk"}])
         assert (batch.columns["given_name"], batch.columns["family_name"]) == (["Ann"], ["van Dyk"])
 
@@ -346,9 +350,9 @@ class TestWrite:
             "loyalty.points": 120,
             "global_id": "x",
         }
-        written = api.write_record(mapping, values=values)
+        written = write_record(mapping, values=values)
         assert api.canonical_of_stored(mapping, fields=written.fields) == values
-        assert api.canonical_of_stored(mapping, fields=api.nest_fields(written.fields)) == values
+        assert api.canonical_of_stored(mapping, fields=nest(written.fields)) == values
         stored = api.canonical_of_stored(mapping, fields={"properties.points": "120", "properties.email": ""})
         assert stored["loyalty.points"] == 120
         assert stored["email"] is None

@@ -49,20 +49,6 @@ def lens_infos() -> tuple[LensInfo, ...]:
     )
 
 
-def check_lens(
-    name: str,
-    *,
-    options: Mapping[str, Any],
-    attribute_type: AttributeType | None = None,
-    direction: Direction = Direction.READ,
-) -> list[Fault]:
-    """List what is wrong with a lens, its options, and its fitness for an attribute type; empty when nothing is."""
-    found = build_lens(name, options)
-    if not isinstance(found, Lens):
-        return found
-    return [] if attribute_type is None else check_fit(found, attribute_type, direction)
-
-
 def build_lens(name: str, options: Mapping[str, Any]) -> Lens | list[Fault]:
     """Make a lens of its options, or say what is wrong with them."""
     lens_type = LENSES.get(name)

@@ -67,11 +67,6 @@ class Organisation:
             raise RowFault("NOT_FOUND", "The requested resource does not exist", status=404)
         return found
 
-    def add_object(self, kind: ObjectType) -> Table:
-        """Add an object."""
-        self.tables[kind.name.lower()] = table = Table(kind)
-        return table
-
     def next_id(self, prefix: str) -> str:
         """Draw the next record id."""
         self._number += 1

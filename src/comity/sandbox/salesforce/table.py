@@ -1,6 +1,6 @@
 """Rows of one object in memory, with the indexes a query can use."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from comity.sandbox.salesforce.catalogue import ObjectType
@@ -76,10 +76,6 @@ class Table:
                 break
             yield row
         yield from [self.rows[record_id] for record_id in self._late]
-
-    def list_by_stamp(self) -> Iterable[Row]:
-        """List all rows, oldest SystemModstamp first, those outside the order at the end."""
-        return [self.rows[record_id] for ids in (self._by_stamp, self._late) for record_id in ids]
 
     def _add_key(self, field: Field, row: Row) -> None:
         value = row.get(field.name)
