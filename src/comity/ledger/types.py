@@ -63,8 +63,9 @@ class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
 class Posting(msgspec.Struct, frozen=True, kw_only=True):
     """A wish to move an amount from one account to another.
 
-    `system` and `external_id` are the key of the source that caused it (design decision 11). `request` is the text
-    the idempotency key stands for; without it that is accounts, amount, kind, reason and source.
+    `system` and `external_id` are the key of the source that caused it; only with it can a merge of two people be
+    undone. `request` is the text the idempotency key stands for; without it that is accounts, amount, kind,
+    reason and source.
     """
 
     idempotency_key: str

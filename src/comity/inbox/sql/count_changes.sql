@@ -1,5 +1,5 @@
--- How much came in per system, how much of it waits behind a place, and how much is parked.
--- Takes xid, id (the unify reader's place). Returns one row a system; the total is an estimate from the id range.
+-- How much waits behind a place, and since when.
+-- Takes xid, id (the unify reader's place). Returns one row a system that something waits of.
 select c.system, count(*) as waiting_count, min(c.received_at) as oldest_at
 from inbox.change c
 where (c.xid, c.change_id) > (%(xid)s::bigint::text::xid8, %(id)s::bigint)
