@@ -35,13 +35,13 @@ DECIDED: Final = "decided"
 
 
 class Changed(NamedTuple):
-    """A known record that says something new; `is_current` when its keys were made by the rules in force."""
+    """A known record that says something new; `has_own_keys` when its keys were made by the rules in force."""
 
     key: RecordKey
     record_id: int
     profile_id: UUID
     stored: dict[str, str | None]
-    is_current: bool
+    has_own_keys: bool
 
 
 class Outcome:
@@ -215,7 +215,7 @@ class Resolver:
             self._pending.pop(node.record_id, None)
 
     def publish(self) -> None:
-        """Tell the rooms downstream who is new (or a person of their own again), who was merged, which records moved."""
+        """Tell the rooms downstream who is new (or their own person again), who was merged, which records moved."""
         outcome = self.outcome
         created = [{"profile_id": str(profile_id)} for profile_id in (*outcome.created, *sorted(outcome.revived))]
         merged = [
@@ -254,8 +254,8 @@ def resolve_records(
     )
     known = {keys[position - 1]: (record_id, profile_id) for position, record_id, profile_id, _, _ in rows}
     changed = [
-        Changed(keys[position - 1], record_id, profile_id, stored, is_current)
-        for position, record_id, profile_id, stored, is_current in rows
+        Changed(keys[position - 1], record_id, profile_id, stored, has_own_keys)
+        for position, record_id, profile_id, stored, has_own_keys in rows
         if stored is not None
     ]
     resolver = Resolver(tx, match=match, now=now, ids=ids)
@@ -290,25 +290,19 @@ def _new_nodes(tx: Tx, new: Sequence[tuple[RecordKey, Features]], match: Compile
     }
 
 
-class _Changed(NamedTuple):
-    """A known record whose features differ; `has_own_keys` tells that its stored keys are what these rules make."""
-
-    key: RecordKey
-    record_id: int
-    profile_id: UUID
-    stored: dict[str, str | None]
-    has_own_keys: bool
-
-
 def _save_changed(
-    tx: Tx, changed: Sequence[_Changed], facts: dict[RecordKey, Features], match: CompiledMatch
-) -> tuple[list[int], Counter[Key]]:
+    tx: Tx, changed: Sequence[Changed], facts: dict[RecordKey, Features], match: CompiledMatch
+) -> tuple[set[int], Counter[Key]]:
     """Store changed features and keys; return the records that may link otherwise now, and count the keys left.
 
-    Only keys that differ are written: of five or so that a record has, a change touches one.
+    Only keys that differ are written: of five or so that a record has, a change touches one. A record is left alone
+    when neither its keys nor what guards look at changed, or when nobody of another profile has one of its keys: it
+    can gain no link then, and links it has are remembered whatever its values become. That is the common case: an
+    edit makes a value that nobody else has.
     """
     vacated: Counter[Key] = Counter()
-    seeds: list[int] = []
+    outdated: set[int] = set()
+    doubtful: list[Node] = []
     gone: list[tuple[str, str, int]] = []
     fresh: list[tuple[str, str, int]] = []
     nodes: list[Node] = []
@@ -325,18 +319,20 @@ def _save_changed(
         before = match.folded(each.stored)
         keys_before = match.keys_of(before)
         vacated.update(set(keys_before) - set(node.keys))
-        if not each.has_own_keys or keys_before != node.keys or match.judges_otherwise(node.keys, before, node.folded):
-            seeds.append(each.record_id)
+        if not each.has_own_keys:
+            outdated.add(each.record_id)
+        elif keys_before != node.keys or match.judges_otherwise(node.keys, before, node.folded):
+            doubtful.append(node)
         stored = {*keys_before, *match.lookups_of(before)} if each.has_own_keys else set[Key]()
         wanted = {*node.keys, *match.lookups_of(node.folded)}
         gone.extend((*key, each.record_id) for key in stored - wanted)
         fresh.extend((*key, each.record_id) for key in wanted - stored)
     if nodes:
         store.update_records(tx, nodes=nodes, match_hash=match.match_hash)
-        store.drop_identifiers(tx, record_ids=[each.record_id for each in changed if not each.has_own_keys])
+        store.drop_identifiers(tx, record_ids=sorted(outdated))
         store.drop_some_identifiers(tx, identifiers=gone)
         store.insert_identifiers(tx, identifiers=fresh)
-    return seeds, vacated
+    return outdated | store.find_restless(tx, nodes=doubtful, match=match), vacated
 
 
 def _identifiers(nodes: Collection[Node], match: CompiledMatch) -> list[tuple[str, str, int]]:
