@@ -151,7 +151,9 @@ class Hub:
         self.close()
 
 
-def open_hub(settings: Settings, *, pool_size_max: int = 8, migrates: bool = True) -> Hub:
+def open_hub(
+    settings: Settings, *, pool_size_max: int = 8, migrates: bool = True, wait_seconds: float = CONNECT_SECONDS_MAX
+) -> Hub:
     """Open the database, the embedded one without a DSN, and bring it to this version's schema.
 
     A server that is just starting or recovering is waited for. Raises ServerUnsuitable when a server given by DSN
@@ -165,7 +167,7 @@ def open_hub(settings: Settings, *, pool_size_max: int = 8, migrates: bool = Tru
     else:
         server = ensure(data_dir=settings.data_dir / "postgres")
         dsn = server.dsn
-    database = Database(dsn=dsn, pool_size_max=pool_size_max)
+    database = Database(dsn=dsn, pool_size_max=pool_size_max, wait_seconds=wait_seconds)
     if migrates:
         migrate(database)
     return Hub(database=database, settings=settings, clock=SystemClock(), ids=RandomIds(), server=server)

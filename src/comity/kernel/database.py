@@ -66,15 +66,22 @@ def is_data_fault(error: Exception) -> bool:
 class Database:
     """A pool of connections to one PostgreSQL database."""
 
-    def __init__(self, *, dsn: str, pool_size_max: int = 8, application_name: str = "comity") -> None:
-        """Open lazily; connections are made as they are needed."""
+    def __init__(
+        self,
+        *,
+        dsn: str,
+        pool_size_max: int = 8,
+        application_name: str = "comity",
+        wait_seconds: float = CONNECT_SECONDS_MAX,
+    ) -> None:
+        """Open lazily; connections are made as they are needed, and waited for so long at most."""
         self.dsn = dsn
         self._pool: ConnectionPool[Tx] = ConnectionPool(
             dsn,
             kwargs={"autocommit": True, "options": SESSION_OPTIONS, "application_name": application_name},
             min_size=0,
             max_size=pool_size_max,
-            timeout=CONNECT_SECONDS_MAX,
+            timeout=wait_seconds,
             max_idle=120,
             open=True,
         )
