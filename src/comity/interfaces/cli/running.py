@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -17,17 +16,15 @@ import typer
 from comity import wiring
 from comity.interfaces.cli.opening import DataDir, Project, get_settings, open_hub
 from comity.interfaces.cli.output import Json, console, print_json, print_table, translates_errors
+from comity.interfaces.cli.supervision import Supervisor, require_free
 from comity.interfaces.shared.views import view_status
 from comity.kernel.errors import Invalid, NotFound
-from comity.kernel.telemetry import configure, get_logger
+from comity.kernel.telemetry import configure
 from comity.sandbox import api as simulated
 from comity.sandbox.api import SandboxOptions
 
-log = get_logger()
-
 PROCESSES = ("comity.interfaces.rest", "comity.interfaces.worker")
-RESTART_SECONDS = 1.0
-STOP_SECONDS_MAX = 30.0
+SANDBOX_HOST = "127.0.0.1"
 
 sandbox = typer.Typer(help="Simulated systems to rehearse on.", no_args_is_help=True)
 
@@ -50,6 +47,21 @@ def up(
         "COMITY_HOST": settings.host,
         "COMITY_PORT": str(settings.port),
     }
+    require_free(host=settings.host, port=settings.port)
+    stopping = _stop_on_signal()
+    with wiring.open_hub(settings, pool_size_max=2):
+        supervisor = Supervisor(modules=PROCESSES, environment=environment)
+        try:
+            if supervisor.wait_until_listening(host=settings.host, port=settings.port, stopping=stopping):
+                sys.stdout.write(msgspec.json.encode({"url": settings.base_url}).decode() + "\n")
+                sys.stdout.flush()
+            supervisor.keep(stopping=stopping)
+        finally:
+            supervisor.stop()
+
+
+def _stop_on_signal() -> threading.Event:
+    """Return an event that SIGTERM and SIGINT set."""
     stopping = threading.Event()
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -57,28 +69,7 @@ def up(
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    with wiring.open_hub(settings, pool_size_max=2):
-        running = {name: _start(name, environment) for name in PROCESSES}
-        sys.stdout.write(msgspec.json.encode({"url": settings.base_url}).decode() + "\n")
-        sys.stdout.flush()
-        while not stopping.wait(0.2):
-            for name, process in list(running.items()):
-                if process.poll() is not None:
-                    log.error("process_died", process=name, exit_code=process.returncode)
-                    time.sleep(RESTART_SECONDS)
-                    running[name] = _start(name, environment)
-        for process in running.values():
-            process.terminate()
-        for process in running.values():
-            try:
-                process.wait(timeout=STOP_SECONDS_MAX)
-            except subprocess.TimeoutExpired:
-                process.kill()
-
-
-def _start(name: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", name]
-    return subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603 - our own module.
+    return stopping
 
 
 @translates_errors
@@ -116,6 +107,10 @@ def status(*, data_dir: DataDir = None, json: Json = False) -> None:
     )
 
 
+class SandboxNotStarted(Invalid):
+    """The sandbox did not start; the message has the cause."""
+
+
 class KindUnknown(Invalid):
     """There is no simulated system of this kind; known are salesforce and hubspot."""
 
@@ -133,20 +128,26 @@ def serve(
     """Run a simulated system; prints one JSON line (url, token, ca_file) when it is ready."""
     if kind not in {"salesforce", "hubspot"}:
         raise KindUnknown(details={"found": kind})
-    stopped = threading.Event()
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        stopped.set()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    stopping = _stop_on_signal()
     vendor: simulated.SandboxKind = "salesforce" if kind == "salesforce" else "hubspot"
-    with simulated.serve(
-        kind=vendor, port=port, tls=tls, seed=seed, people_csv=people, options=SandboxOptions()
-    ) as running:
+    if port:
+        require_free(host=SANDBOX_HOST, port=port)
+    try:
+        running = simulated.serve(
+            kind=vendor,
+            host=SANDBOX_HOST,
+            port=port,
+            tls=tls,
+            seed=seed,
+            people_csv=people,
+            options=SandboxOptions(),
+        )
+    except (OSError, ValueError) as error:
+        raise SandboxNotStarted(f"The sandbox did not start: {error}") from error
+    with running:
         sys.stdout.write(msgspec.json.encode(running.ready).decode() + "\n")
         sys.stdout.flush()
-        stopped.wait()
+        stopping.wait()
 
 
 class BenchMissing(NotFound):

@@ -2,11 +2,13 @@
 
 import os
 import signal
+import sys
 import threading
 from types import FrameType
 
 from comity import wiring
 from comity.inbox.api import INBOX_CHANNEL
+from comity.interfaces.shared.lifetime import end_with_starter
 from comity.interfaces.worker.edges import SystemEdge
 from comity.interfaces.worker.flow import Holder, LeaseKeeper, UnifyLoop, build_reaction_step
 from comity.interfaces.worker.housekeeping import Housekeeping
@@ -149,6 +151,7 @@ def main() -> int:
     """Run the worker until SIGTERM or SIGINT."""
     settings = read_settings(os.environ)
     configure(level=settings.log_level)
+    end_with_starter(sys.argv)
     with wiring.open_hub(settings, pool_size_max=24) as hub:
         worker = Worker(hub)
 
