@@ -161,6 +161,22 @@ def drop_some_identifiers(tx: Tx, *, identifiers: Sequence[tuple[str, str, int]]
         )
 
 
+def find_restless(tx: Tx, *, nodes: Sequence[Node], match: CompiledMatch) -> set[int]:
+    """Find the records whose links may change: others have their keys, or too many do."""
+    wanted = [(node, rule, value) for node in nodes for rule, value in node.keys]
+    if not wanted:
+        return set()
+    rows = _sql.find_restless.rows(
+        tx,
+        record_ids=_array(node.record_id for node, _, _ in wanted),
+        profile_ids=_texts(str(node.profile_id) for node, _, _ in wanted),
+        rules=_texts(rule for _, rule, _ in wanted),
+        values=_texts(value for _, _, value in wanted),
+        limits=_array(match.rule_by_name[rule].records_max for _, rule, _ in wanted),
+    )
+    return {row[0] for row in rows}
+
+
 def insert_identifiers(tx: Tx, *, identifiers: Iterable[tuple[str, str, int]]) -> None:
     """Store keys: rule (or @attribute), value, record."""
     copy_in(
