@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from msgspec.structs import asdict
+
 from comity.activity.types import PurchaseRecorded
 from comity.kernel.database import Tx
 from comity.kernel.errors import Broken
@@ -12,7 +14,7 @@ from comity.ledger.types import Posting, PostingVerdict
 from comity.programme import rules, store
 from comity.programme.enrolment import enrol
 from comity.programme.tiers import recompute
-from comity.programme.types import POINTS_EARNED, Earned, Earning, Programme
+from comity.programme.types import POINTS_EARNED, Earned, Earning, PointsEarned, Programme
 
 
 def earn_for_purchases(
@@ -90,14 +92,16 @@ def _publish_earned(
         tx,
         kind=POINTS_EARNED,
         payloads=[
-            {
-                "profile_id": each.member.profile_id,
-                "programme": programme,
-                "purchase_id": each.purchase.purchase_id,
-                "points": each.points,
-                "balance": verdict.balance_after,
-                "transfer_id": verdict.transfer_id,
-            }
+            asdict(
+                PointsEarned(
+                    profile_id=each.member.profile_id,
+                    programme=programme,
+                    purchase_id=each.purchase.purchase_id,
+                    points=each.points,
+                    balance=verdict.balance_after,
+                    transfer_id=verdict.transfer_id,
+                )
+            )
             for each, verdict in zip(plan, verdicts, strict=True)
             if verdict and each.purchase.purchase_id in new
         ],

@@ -4,12 +4,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from msgspec.structs import asdict
+
 from comity.kernel.database import Tx
 from comity.kernel.events import publish
 from comity.ledger import api as ledger
 from comity.ledger.types import AccountKind, Book, NewAccount
 from comity.programme import rules, store
-from comity.programme.types import MEMBER_ENROLLED, Programme
+from comity.programme.types import MEMBER_ENROLLED, MemberEnrolled, Programme
 
 Chooser = Callable[[Tx, Programme, Sequence[UUID]], Sequence[UUID]]
 """Returns those of the profiles for whom the programme's enrolment condition holds."""
@@ -59,7 +61,7 @@ def enrol(tx: Tx, *, profile_ids: Sequence[UUID], programme: Programme, now: dat
     publish(
         tx,
         kind=MEMBER_ENROLLED,
-        payloads=[{"profile_id": each, "programme": programme.name, "tier": tier} for each in enrolled],
+        payloads=[asdict(MemberEnrolled(profile_id=each, programme=programme.name, tier=tier)) for each in enrolled],
         now=now,
     )
     return enrolled

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from msgspec.structs import asdict
+
 from comity.activity.api import collapse_moves
 from comity.activity.types import ProfileMove
 from comity.kernel.database import Tx
@@ -13,7 +15,14 @@ from comity.ledger import api as ledger
 from comity.programme import rules, store
 from comity.programme.enrolment import enrol
 from comity.programme.tiers import recompute
-from comity.programme.types import MEMBER_ENROLLED, MEMBERS_MERGED, MergePair, Programme
+from comity.programme.types import (
+    MEMBER_ENROLLED,
+    MEMBERS_MERGED,
+    MemberEnrolled,
+    MembersMerged,
+    MergePair,
+    Programme,
+)
 
 
 class MergeDisturbed(Conflict):
@@ -49,7 +58,7 @@ def part_members(tx: Tx, *, profile_ids: Sequence[UUID], programmes: Sequence[Pr
         publish(
             tx,
             kind=MEMBER_ENROLLED,
-            payloads=[{"profile_id": each, "programme": programme.name, "tier": tier} for each in parted],
+            payloads=[asdict(MemberEnrolled(profile_id=each, programme=programme.name, tier=tier)) for each in parted],
             now=now,
         )
         count += len(parted)
@@ -97,12 +106,14 @@ def _move(tx: Tx, *, pairs: Sequence[MergePair], programme: Programme, now: date
         tx,
         kind=MEMBERS_MERGED,
         payloads=[
-            {
-                "profile_id": each.survivor_profile_id,
-                "programme": programme.name,
-                "loser_profile_id": each.loser_profile_id,
-                "points": balance,
-            }
+            asdict(
+                MembersMerged(
+                    profile_id=each.survivor_profile_id,
+                    programme=programme.name,
+                    loser_profile_id=each.loser_profile_id,
+                    points=balance,
+                )
+            )
             for each, balance in zip(pairs, balances, strict=True)
         ],
         now=now,

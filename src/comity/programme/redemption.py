@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from msgspec.structs import asdict
+
 from comity.kernel.database import Tx
 from comity.kernel.errors import Broken
 from comity.kernel.events import publish
@@ -16,6 +18,7 @@ from comity.programme.types import (
     InvalidRedemption,
     KeyReused,
     LockedMember,
+    PointsRedeemed,
     Redeemed,
     Redemption,
     RedemptionStatus,
@@ -126,13 +129,15 @@ def _note_redeemed(
         tx,
         kind=POINTS_REDEEMED,
         payloads=[
-            {
-                "profile_id": members[place].profile_id,
-                "programme": members[place].programme,
-                "points": redemptions[place].points,
-                "balance": verdicts[place].balance,
-                "transfer_id": verdicts[place].transfer_id,
-            }
+            asdict(
+                PointsRedeemed(
+                    profile_id=members[place].profile_id,
+                    programme=members[place].programme,
+                    points=redemptions[place].points,
+                    balance=verdicts[place].balance,
+                    transfer_id=verdicts[place].transfer_id,
+                )
+            )
             for place in done
         ],
         now=now,

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from msgspec.structs import asdict
+
 from comity.kernel.database import Tx
 from comity.kernel.events import publish
 from comity.programme import rules, store
-from comity.programme.types import TIER_CHANGED, Programme
+from comity.programme.types import TIER_CHANGED, Programme, TierChanged
 
 
 def recompute(tx: Tx, *, member_ids: Sequence[int], programme: Programme, now: datetime) -> int:
@@ -24,13 +26,15 @@ def recompute(tx: Tx, *, member_ids: Sequence[int], programme: Programme, now: d
         tx,
         kind=TIER_CHANGED,
         payloads=[
-            {
-                "profile_id": each.profile_id,
-                "programme": programme.name,
-                "old_tier": each.old_tier,
-                "new_tier": each.new_tier,
-                "qualifying_points": each.qualifying_points,
-            }
+            asdict(
+                TierChanged(
+                    profile_id=each.profile_id,
+                    programme=programme.name,
+                    old_tier=each.old_tier,
+                    new_tier=each.new_tier,
+                    qualifying_points=each.qualifying_points,
+                )
+            )
             for each in moves
         ],
         now=now,

@@ -147,8 +147,8 @@ class PointsEarned(msgspec.Struct, frozen=True, kw_only=True):
     programme: str
     purchase_id: int
     points: int
-    balance: int
-    transfer_id: int
+    balance: int | None
+    transfer_id: int | None
 
 
 class PointsRedeemed(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,8 +157,8 @@ class PointsRedeemed(msgspec.Struct, frozen=True, kw_only=True):
     profile_id: UUID
     programme: str
     points: int
-    balance: int
-    transfer_id: int
+    balance: int | None
+    transfer_id: int | None
 
 
 class TierChanged(msgspec.Struct, frozen=True, kw_only=True):
