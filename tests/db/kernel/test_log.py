@@ -6,6 +6,7 @@ import threading
 from comity.kernel import events, readers
 from comity.kernel.database import Database
 from comity.kernel.readers import Position
+from comity.kernel.sql import SqlFolder
 from tests.conftest import NOW
 
 KIND = "test.happened"
@@ -102,8 +103,8 @@ class TestReadEvents:
         plan = "\n".join(
             row[0]
             for row in tx.execute(
-                "explain select event_id from kernel.event e where (e.xid, e.event_id) > ('5'::xid8, 0) "
-                "and e.xid < pg_snapshot_xmin(pg_current_snapshot()) order by e.xid, e.event_id limit 10"
+                "explain " + SqlFolder("comity.kernel").read_events.text,
+                {"xid": 5, "id": 0, "kinds": [KIND], "count_max": 10},
             )
         )
         assert "Index" in plan
