@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pglast.visitors import Visitor
 
 from comity.definitions.conditions import Column, ConditionInvalid, compile_condition
-from comity.definitions.oracle import evaluate
 from comity.definitions.types import AttributeType
+from tests.unit.definitions.oracle import evaluate
 
 TODAY = date(2026, 3, 3)
 EARLY, LATE = datetime.fromisoformat("1990-01-01T00:00:00"), datetime.fromisoformat("2090-01-01T00:00:00")

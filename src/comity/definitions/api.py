@@ -9,7 +9,6 @@ from comity.definitions import rules, store
 from comity.definitions.checks import check_project
 from comity.definitions.conditions import TODAY_PARAMETER, compile_condition
 from comity.definitions.loading import Loaded, load_text
-from comity.definitions.oracle import evaluate
 from comity.definitions.project import read_project
 from comity.definitions.schemas import write_json_schemas
 from comity.definitions.shape import find_faults
@@ -43,7 +42,6 @@ __all__ = [
     "check_project",
     "compile_condition",
     "diff",
-    "evaluate",
     "export",
     "find_faults",
     "get_definitions",

@@ -1,6 +1,6 @@
 """The meaning of a condition in plain Python: the slow, obvious way, with SQL's three-valued logic.
 
-Tests hold the compiled SQL against it; explanations may use it for one row. Two differences to PostgreSQL are known:
+Tests hold the compiled SQL against it. Two differences to PostgreSQL are known:
 upper and lower case go letter by letter, and a date that leaves the years 1 to 9999 raises OverflowError.
 """
 
