@@ -59,7 +59,7 @@ def _verdicts(items: Sequence[WriteItem], answer: dict[str, Any]) -> list[Verdic
     for error in objects_in(answer.get("errors")):
         failure = of_error(error)
         for item in {by_name[name].key: by_name[name] for name in _error_names(error) if name in by_name}.values():
-            verdicts[item.key] = verdict_of(item, failure)
+            verdicts.setdefault(item.key, verdict_of(item, failure))
     unmatched = [item for item in items if item.key not in verdicts]
     if len(unmatched) == 1 and len(rest) == 1:
         verdicts[unmatched[0].key] = _delivered(unmatched[0], rest[0])
