@@ -1,5 +1,6 @@
 """Statements of the inbox."""
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -11,7 +12,23 @@ from comity.kernel.sql import SqlFolder, copy_in
 _sql = SqlFolder(__package__)
 
 STAGE_COLUMNS = ("system", "stream", "external_id", "version", "kind", "source_at", "survivor_id", "payload")
+KEY_CHARS_MAX = 300
+KEY_CHARS_SHOWN = 200
 STAGE_TYPES = ("text", "text", "text", "text", "text", "timestamptz", "text", "bytea")
+
+
+def storable_key(key: str) -> str:
+    """Return a key as it can be stored: almost always as it is.
+
+    PostgreSQL holds no NUL in text and no index entry of more than about 2,700 bytes. One such key must not stop the
+    page it came with: NUL is shown as U+FFFD, a key too long keeps its beginning and gets a hash of the whole.
+    """
+    if len(key) <= KEY_CHARS_MAX and "\x00" not in key:
+        return key
+    shown = key.replace("\x00", "\ufffd")
+    if len(shown) <= KEY_CHARS_MAX:
+        return shown
+    return f"{shown[:KEY_CHARS_SHOWN]}#{hashlib.blake2b(key.encode(errors='replace'), digest_size=16).hexdigest()}"
 
 
 def accept_changes(tx: Tx, *, changes: Sequence[NewChange], received_at: datetime) -> list[tuple[str, str, str, str]]:
@@ -21,7 +38,10 @@ def accept_changes(tx: Tx, *, changes: Sequence[NewChange], received_at: datetim
     """
     _sql.create_stage.execute(tx)
     rows = (
-        (c.system, c.stream, c.external_id, c.version, str(c.kind), c.source_at, c.survivor_id, c.payload)
+        (
+            *(c.system, c.stream, storable_key(c.external_id), storable_key(c.version), str(c.kind), c.source_at),
+            *(c.survivor_id and storable_key(c.survivor_id), c.payload),
+        )
         for c in changes
     )
     copy_in(tx, table="pg_temp.inbox_stage", columns=STAGE_COLUMNS, types=STAGE_TYPES, rows=rows)

@@ -30,6 +30,20 @@ class TestAcceptChanges:
             inbox.accept_changes(tx, changes=[_change(payload=raw)], now=NOW)
         assert _read(database).changes[0].payload == raw
 
+    def test_a_key_that_cannot_be_stored_stops_nobody(self, database):
+        odd = [
+            _change(external_id="a\x00b"),
+            _change(external_id="x" * 5000),
+            _change(external_id="x" * 5001),
+            _change(),
+        ]
+        with database.transaction() as tx:
+            inbox.accept_changes(tx, changes=odd, now=NOW)
+        stored = [change.external_id for change in _read(database).changes]
+        assert stored[0] == "a\ufffdb"
+        assert stored[3] == "1"
+        assert len(set(stored)) == 4
+
     def test_pages_are_full_until_the_end(self, database):
         with database.transaction() as tx:
             inbox.accept_changes(tx, changes=[_change(version=str(n)) for n in range(25)], now=NOW)
