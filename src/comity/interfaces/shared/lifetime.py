@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from multiprocessing import parent_process
@@ -18,10 +17,13 @@ WITH_PARENT = "--with-parent"
 """Given to a process of the hub by who starts it with a pipe as its standard input, and holds the other end."""
 
 
+STANDARD_INPUT = 0
+
+
 def end_with_starter(arguments: Sequence[str]) -> None:
     """End politely when standard input ends, if asked to by the argument `--with-parent`."""
     if WITH_PARENT in arguments:
-        _watch(sys.stdin.buffer.read)
+        _watch(_read_input_to_its_end)
 
 
 def end_with_parent_process() -> None:
@@ -35,6 +37,12 @@ def refuse_to_start(error: ComityError) -> int:
     """Log why a process does not start; return its exit code."""
     log.error("cannot_start", code=error.code, cause=error.message, **error.details)
     return to_exit_code(error)
+
+
+def _read_input_to_its_end() -> None:
+    # Not through `sys.stdin`: its lock would be held for good, and a process forked meanwhile waits for it at its start.
+    while os.read(STANDARD_INPUT, 4096):
+        pass
 
 
 def _watch(wait_for_the_end: Callable[[], object]) -> None:
