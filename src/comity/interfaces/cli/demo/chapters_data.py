@@ -11,6 +11,8 @@ from comity.interfaces.cli.demo.purchases import Sale, count_points, list_invoic
 from comity.interfaces.cli.demo.story import SETTLE_SECONDS_MAX, Person, Story, to_key
 from comity.interfaces.cli.demo.truth import measure_links
 from comity.interfaces.cli.demo.waiting import wait_for
+from comity.interfaces.shared.views import StatusView
+from comity.kernel.errors import Refused
 
 UNIT_MINOR = 100
 """Minor units of money for one point, as programme.yaml says."""
@@ -21,6 +23,10 @@ PRECISION_MIN, RECALL_MIN = 0.99, 0.90
 FEED_LINES, FEED_SECONDS = 500, 0.2
 CREATE_CONDITION = "state = 'nt' and given_name is not null and family_name is not null"
 PEOPLE_MIN = 3
+
+
+class StoryBroken(Refused):
+    """The hub does not know everybody; what follows would make no sense. Look at `comity parked list`."""
 
 
 def bring_two_together(story: Story) -> None:
@@ -45,6 +51,8 @@ def bring_two_together(story: Story) -> None:
         needed=f"{len(records):,}",
         is_ok=len(known) == len(records),
     )
+    if len(known) < len(records):
+        raise StoryBroken(details={"known": f"{len(known):,} of {len(records):,}", "set aside": _count_parked(status)})
 
 
 def earn_points(story: Story) -> None:
@@ -214,9 +222,13 @@ def write_everywhere(story: Story) -> None:
         needed=f"{len(found) - nameless}",
         is_ok=len(complete) == len(found) - nameless and len(complete) >= PEOPLE_MIN,
     )
-    parked = sum(each.parked_changes + each.parked_deliveries for each in status.systems)
+    parked = _count_parked(status)
     screen.claim("set aside (changes, deliveries)", str(parked), needed="0", is_ok=parked == 0)
 
 
 def _of(sales: Sequence[Sale], *crms: Crm) -> list[Sale]:
     return [sale for sale in sales if sale.crm in crms]
+
+
+def _count_parked(status: StatusView) -> int:
+    return sum(each.parked_changes + each.parked_deliveries for each in status.systems)

@@ -102,7 +102,8 @@ def _play(screen: Screen, *, folder: Path, port: int | None, share: int, stays_u
             for chapter in CHAPTERS:
                 chapter(story)
         except ComityError as error:
-            details = "\n".join(f"  {name}: {value}" for name, value in error.details.items())
+            told = {**stage.hub.child.read_tail(), **error.details}
+            details = "\n".join(f"  {name}: {value}" for name, value in told.items())
             screen.fail(f"{error.message}\n{details}")
             screen.sum_up()
             return error.message

@@ -50,13 +50,13 @@ class Child:
                     return cast("dict[str, Any]", msgspec.json.decode(line))
             self.check()
             time.sleep(POLL_SECONDS)
-        raise ProcessFailed(f"{self.name} was not ready within {READY_SECONDS_MAX:g} s.", details=self._tail())
+        raise ProcessFailed(f"{self.name} was not ready within {READY_SECONDS_MAX:g} s.", details=self.read_tail())
 
     def check(self) -> None:
         """Raise ProcessFailed when the process has ended."""
         code = self._process.poll()
         if code is not None:
-            raise ProcessFailed(f"{self.name} ended by itself (exit code {code}).", details=self._tail())
+            raise ProcessFailed(f"{self.name} ended by itself (exit code {code}).", details=self.read_tail())
 
     def ask_to_end(self) -> None:
         """Ask politely; `end` waits for it."""
@@ -73,7 +73,8 @@ class Child:
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
-    def _tail(self) -> dict[str, str]:
+    def read_tail(self) -> dict[str, str]:
+        """Return where its output is, and the end of it."""
         lines = self._log.read_text("utf-8", "replace").splitlines()[-TAIL_LINES:]
         return {"log": str(self._log), "last lines": "\n".join(lines)}
 
