@@ -39,10 +39,9 @@ class TestAcceptChanges:
         ]
         with database.transaction() as tx:
             inbox.accept_changes(tx, changes=odd, now=NOW)
-        stored = [change.external_id for change in _read(database).changes]
-        assert stored[0] == "a\ufffdb"
-        assert stored[3] == "1"
-        assert len(set(stored)) == 4
+        stored = {change.external_id for change in _read(database).changes}
+        assert {"a\ufffdb", "1"} < stored
+        assert len(stored) == 4
 
     def test_pages_are_full_until_the_end(self, database):
         with database.transaction() as tx:
