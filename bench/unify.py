@@ -1,0 +1,271 @@
+"""Unify: changes from the inbox to profiles and marks in the outbox, against TPC-B of pgbench on the same server.
+
+The worker's own loop, in batches of 1,000, on a hub of three systems that knows 500,000 records of some 280,000
+people and has told every system of them (a base for each record, no marks waiting). 95 of 100 changes are whole
+records in which one or two fields differ from before; 5 are records nobody has seen, some of people known. All three
+systems are written to, so whoever changed is marked in each.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from bench.bulk import write_files
+from bench.hub import open_hub
+from bench.payloads import payload_of
+from bench.people import MAIL_HOSTS, STREAMS, SYSTEMS, Facts, Population, Record
+from bench.report import Options, Row, Wanted, compare, read_options, say, show, take_turns
+from bench.server import Pgbench, open_server
+from comity.identity import api as identity
+from comity.inbox import api as inbox
+from comity.inbox.types import NewChange
+from comity.interfaces.worker.flow import Holder, UnifyLoop
+from comity.outbox import api as outbox
+from comity.profile import api as profile
+from comity.sync import api as sync
+from comity.sync.types import RecordFile
+from comity.wiring import Hub
+
+TITLE = "unify"
+NEW_SHARE = 0.05
+STATED_AT = datetime(2026, 3, 4, tzinfo=UTC)
+ACCEPT_MAX = 1_000
+STAGES: dict[str, tuple[tuple[Any, str], ...]] = {
+    "map (ahead, on a thread)": ((sync, "prepare"),),
+    "identity": ((identity, "resolve_records"),),
+    "profile": ((profile, "apply_observations"), (profile, "move_records"), (profile, "refresh_profiles")),
+    "outbox": tuple((outbox, name) for name in ("mark_stale", "drop_marks", "list_flights", "doubt_bases")),
+}
+"""What belongs to each stage of the work on a batch."""
+DELIVERED = (
+    "delete from outbox.stale",
+    (
+        "insert into outbox.base (record_id, system, fields, written_at, hour_started_at) "
+        "select record_id, system, jsonb_build_object('Email', jsonb_build_object('sent', features -> 'email', "
+        "'stored', features -> 'email'), 'Phone', jsonb_build_object('sent', features -> 'phone', 'stored', "
+        "features -> 'phone'), 'Global_Id__c', jsonb_build_object('sent', profile_id, 'stored', profile_id)), "
+        "now(), now() from identity.record"
+    ),
+)
+"""What delivery would leave behind: a base for each record, and no mark."""
+
+
+class Size(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is done; `changes` are those of one turn."""
+
+    records: int
+    changes: int
+    scale: int
+    seconds: int
+    repeats: int
+
+
+FULL = Size(records=500_000, changes=20_000, scale=50, seconds=5, repeats=5)
+QUICK = Size(records=50_000, changes=5_000, scale=10, seconds=3, repeats=2)
+
+
+class Changes:
+    """A source of changes as the systems would send them; what was changed stays changed."""
+
+    def __init__(self, population: Population, *, known: int) -> None:
+        """Know the first records of the population."""
+        self._population = population
+        self._known = known
+        self._random = random.Random(20260304)
+        self._changed: dict[int, Facts] = {}
+        self._count = 0
+
+    def make(self, count: int) -> list[NewChange]:
+        """Return the next changes."""
+        dice = self._random
+        numbers: list[int] = []
+        firsts: list[bool] = []
+        for _ in range(count):
+            is_first = dice.random() < NEW_SHARE and self._known < len(self._population)
+            numbers.append(self._known if is_first else dice.randrange(self._known))
+            firsts.append(is_first)
+            self._known += is_first
+        return [
+            self._make_change(record, is_first=is_first)
+            for record, is_first in zip(self._population.records(numbers), firsts, strict=True)
+        ]
+
+    def _make_change(self, record: Record, *, is_first: bool) -> NewChange:
+        self._count += 1
+        facts = self._changed.setdefault(record.number, record.facts)
+        if not is_first:
+            for _ in range(self._random.choice((1, 1, 2))):
+                _change_field(facts, self._random)
+        record.facts = facts
+        stated_at = STATED_AT + timedelta(seconds=self._count)
+        return NewChange(
+            system=SYSTEMS[record.system],
+            stream=STREAMS[record.system],
+            external_id=record.external_id,
+            version=f"{stated_at.isoformat()}-{self._count}",
+            source_at=stated_at,
+            payload=payload_of(record, stated_at),
+        )
+
+
+def _change_field(facts: Facts, dice: random.Random) -> None:
+    number = dice.randrange(1_000_000)
+    match dice.choices(("address", "phone", "email", "language", "birth_date", "name"), (30, 20, 15, 15, 10, 10))[0]:
+        case "address":
+            facts.street, facts.postcode = f"Lange Reihe {number % 300 + 1}", f"{number % 90_000 + 10_000}"
+        case "phone":
+            facts.phone = f"+491525{number:07d}"
+        case "email":
+            facts.email = f"moved.{number}@{MAIL_HOSTS[number % len(MAIL_HOSTS)]}"
+        case "language":
+            facts.language = ("de", "en", "fr", "es", "it")[number % 5]
+        case "birth_date":
+            facts.birth_date = f"{1940 + number % 66}-{number % 12 + 1:02d}-{number % 28 + 1:02d}"
+        case _:
+            facts.family_name = f"{facts.family_name.title()}-{('Berg', 'Stein', 'Wood', 'Rell')[number % 4]}"
+
+
+class Watch:
+    """Adds up the time spent in stages."""
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        self.seconds = dict.fromkeys(STAGES, 0.0)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Measure while the block runs."""
+        taken = [(owner, name, getattr(owner, name)) for calls in STAGES.values() for owner, name in calls]
+        for stage, calls in STAGES.items():
+            for owner, name in calls:
+                setattr(owner, name, self._timed(stage, getattr(owner, name)))
+        yield
+        for owner, name, function in taken:
+            setattr(owner, name, function)
+
+    def _timed(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            started = time.perf_counter()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self.seconds[stage] += time.perf_counter() - started
+
+        return run
+
+
+class Worker:
+    """The unify loop of a hub, and changes for it."""
+
+    def __init__(self, hub: Hub, changes: Changes) -> None:
+        """Take the hub."""
+        self._hub = hub
+        self._changes = changes
+        holder = Holder(holder_id=hub.ids.uuid7(hub.clock.now()), show=lambda: None)
+        self._loop = UnifyLoop(hub=hub, holder=holder)
+        self.watch = Watch()
+        self.seconds = 0.0
+        self.count = 0
+
+    def run(self, count: int) -> float:
+        """Put changes into the inbox, then unify them all; return how many a second the second half took."""
+        changes = self._changes.make(count)
+        for start in range(0, count, ACCEPT_MAX):
+            with self._hub.database.transaction() as tx:
+                inbox.accept_changes(tx, changes=changes[start : start + ACCEPT_MAX], now=self._hub.clock.now())
+        started = time.perf_counter()
+        with self.watch.watching():
+            while self._waiting():
+                self._loop.step()
+        seconds = time.perf_counter() - started
+        self.seconds += seconds
+        self.count += count
+        return count / seconds
+
+    def _waiting(self) -> int:
+        from comity.kernel import readers
+
+        with self._hub.database.transaction() as tx:
+            position = readers.peek_position(tx, name=sync.READER)
+            return sum(each.waiting_count for each in inbox.count_waiting(tx, position=position))
+
+    def close(self) -> None:
+        """End the loop."""
+        self._loop.close()
+
+
+def load(hub: Hub, population: Population, *, count: int) -> None:
+    """Bring the hub to the state it is in once everybody was delivered."""
+    base = Population(records=count)
+    base.people, base.systems = population.people[:count], population.systems[:count]
+    paths = write_files(hub.settings.project_dir, base)
+    files = [RecordFile(system=SYSTEMS[at], stream=STREAMS[at], path=path) for at, path in enumerate(paths)]
+    report = sync.load_records(
+        hub.database, files=files, runtime=hub.get_runtime(), ids=hub.ids, now=STATED_AT - timedelta(days=1)
+    )
+    say(f"{report.record_count:,} records of {report.profile_count:,} people loaded")
+    with hub.database.transaction() as tx:
+        for text in DELIVERED:
+            tx.execute(text)
+    with hub.database.connect() as connection:
+        connection.execute("vacuum analyze")
+        connection.execute("checkpoint")
+
+
+def measure(options: Options) -> list[Row]:
+    """Measure and return the rows."""
+    size = QUICK if options.is_quick else FULL
+    population = Population(records=size.records + size.changes * (size.repeats + 1))
+    with open_server() as server, open_hub(server, match="guarded") as hub:
+        load(hub, population, count=size.records)
+        pgbench = Pgbench(server, scale=size.scale)
+        worker = Worker(hub, Changes(population, known=size.records))
+        worker.run(size.changes // 4)
+        worker.watch, worker.seconds, worker.count = Watch(), 0.0, 0
+        figures = take_turns(
+            {
+                "TPC-B": lambda: pgbench.run_tpcb(size.seconds),
+                "unify": lambda: worker.run(size.changes),
+            },
+            repeats=size.repeats,
+        )
+        worker.close()
+        _check(hub, size)
+    rows = [
+        compare(
+            "changes, inbox to outbox, batches of 1,000",
+            figures["unify"],
+            unit="changes/s",
+            limits=figures["TPC-B"],
+            limit_name="pgbench TPC-B, 8 clients",
+            wanted=Wanted(ratio_min=2.0),
+        )
+    ]
+    per_change = {stage: seconds / worker.count * 1e6 for stage, seconds in worker.watch.seconds.items()}
+    whole = worker.seconds / worker.count * 1e6
+    rest = whole - sum(value for stage, value in per_change.items() if not stage.startswith("map"))
+    per_change["rest: leases, waiting for the map, commit"] = rest
+    rows += [Row(name=f"  {stage}", value=value, unit="us/change") for stage, value in per_change.items()]
+    return rows
+
+
+def _check(hub: Hub, size: Size) -> None:
+    """Make sure that nothing was parked and that everything was read."""
+    with hub.database.transaction() as tx:
+        counted = tx.execute(
+            "select (select count(*) from inbox.parked), (select count(*) from outbox.stale)"
+        ).fetchone()
+    parked, stale = counted or (0, 0)
+    if parked or not stale:
+        raise RuntimeError(f"{parked} of {size.changes} changes were parked; {stale} marks were made.")
+    say(f"no change parked, {stale:,} marks in the outbox; turns of {size.changes:,} changes")
+
+
+if __name__ == "__main__":
+    given = read_options(__doc__ or TITLE)
+    show(TITLE, measure(given), options=given)
