@@ -40,7 +40,7 @@ def refuse_to_start(error: ComityError) -> int:
 
 
 def _read_input_to_its_end() -> None:
-    # Not through `sys.stdin`: its lock would be held for good, and a process forked meanwhile waits for it at its start.
+    # Not through `sys.stdin`: its lock would be held for good, and a process forked meanwhile waits for it.
     while os.read(STANDARD_INPUT, 4096):
         pass
 
