@@ -140,8 +140,7 @@ def _show_around(screen: Screen, stage: Stage, story: Story) -> None:
     record = f"{NORTH.system}/{NORTH.stream}/{person.records[NORTH.system]}"
     screen.say("")
     screen.say("It stays up until Ctrl-C. Look around, in another terminal:")
-    screen.show_rows(
-        (),
+    screen.show_commands(
         [
             ("status page", stage.hub.url),
             ("a person", f"comity profile show {record} --data-dir {place}"),

@@ -52,12 +52,18 @@ class Screen:
             table.add_row(*(escape(cell) for cell in row))
         self._console.print(table)
 
-    def claim(self, name: str, figure: str, *, needed: str, is_ok: bool) -> None:
+    def show_commands(self, commands: Sequence[tuple[str, str]]) -> None:
+        """Show commands to copy: none is broken into lines."""
+        for name, command in commands:
+            self._console.print(f"   [dim]{escape(name):<16}[/] {escape(command)}", highlight=False, soft_wrap=True)
+
+    def claim(self, name: str, figure: str, *, needed: str, is_ok: bool, detail: str = "") -> None:
         """Make a claim; a failed one is kept, and the story goes on."""
         self.claims.append(Claim(name=name, figure=figure, needed=needed, is_ok=is_ok))
         sign = "[green]✓[/]" if is_ok else "[bold red]✗[/]"
         wish = "" if is_ok else f" [red](needed: {escape(needed)})[/]"
-        self._console.print(f" {sign} {escape(name)}: [bold]{escape(figure)}[/]{wish}", highlight=False)
+        more = f" [dim]{escape(detail)}[/]" if detail else ""
+        self._console.print(f" {sign} {escape(name)}: [bold]{escape(figure)}[/]{more}{wish}", highlight=False)
 
     @contextmanager
     def show_progress(self, label: str) -> Generator[Advance]:

@@ -73,11 +73,14 @@ class Story(msgspec.Struct, kw_only=True):
 
     def claim_times(self, name: str, took: dict[str, float]) -> None:
         """Claim that something arrived in time."""
-        figure = ", ".join(f"{title} {seconds:.2f} s" for title, seconds in took.items())
         slowest = max(took.values())
         self.screen.figures[name.replace(" ", "_")] = round(slowest, 3)
         self.screen.claim(
-            name, figure, needed=f"{LIVE_SECONDS_CLAIMED:g} s at most", is_ok=slowest <= LIVE_SECONDS_CLAIMED
+            name,
+            f"{slowest:.2f} s",
+            needed=f"{LIVE_SECONDS_CLAIMED:g} s at most",
+            is_ok=slowest <= LIVE_SECONDS_CLAIMED,
+            detail=", ".join(f"{title} {seconds:.2f} s" for title, seconds in took.items()),
         )
 
 
