@@ -49,7 +49,8 @@ def settle_conflict(story: Story) -> None:
     explanation, _ = wait_for(ask, what="The hub has heard both", seconds_max=LIVE_SECONDS_MAX)
     candidates = [*([explanation.winner] if explanation.winner else []), *explanation.losers]
     screen.show_rows(
-        ("system", "says", "because"), [(each.system, str(each.value), each.sentence) for each in candidates]
+        ("system", "says", "because"),
+        [(each.system, "-" if each.value is None else str(each.value), each.sentence) for each in candidates],
     )
     winner = explanation.winner
     screen.claim(

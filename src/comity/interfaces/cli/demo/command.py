@@ -4,6 +4,8 @@ import shlex
 import signal
 import tempfile
 import threading
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
@@ -69,6 +71,9 @@ def demo(
     except KeyboardInterrupt:
         failure = "It was interrupted."
         screen.fail(failure)
+    except ComityError as error:
+        failure = error.message
+        screen.fail(f"{failure}\n{_list_details(error.details)}")
     finally:
         if is_temporary and not keep:
             remove_stage(folder)
@@ -102,16 +107,20 @@ def _play(screen: Screen, *, folder: Path, port: int | None, share: int, stays_u
             for chapter in CHAPTERS:
                 chapter(story)
         except ComityError as error:
-            told = {**stage.hub.child.read_tail(), **error.details}
-            details = "\n".join(f"  {name}: {value}" for name, value in told.items())
-            screen.fail(f"{error.message}\n{details}")
+            screen.fail(f"{error.message}\n{_list_details({**stage.hub.child.read_tail(), **error.details})}")
             screen.sum_up()
             return error.message
         screen.sum_up()
         if stays_up:
             _show_around(screen, stage, story)
-            threading.Event().wait()
+            with suppress(KeyboardInterrupt):
+                threading.Event().wait()
+            screen.say("Ending everything ...")
     return None
+
+
+def _list_details(details: Mapping[str, object]) -> str:
+    return "\n".join(f"  {name}: {value}" for name, value in details.items())
 
 
 def _make_console(*, is_error: bool) -> Console:

@@ -62,7 +62,7 @@ class Screen:
         self.claims.append(Claim(name=name, figure=figure, needed=needed, is_ok=is_ok))
         sign = "[green]✓[/]" if is_ok else "[bold red]✗[/]"
         wish = "" if is_ok else f" [red](needed: {escape(needed)})[/]"
-        more = f" [dim]{escape(detail)}[/]" if detail else ""
+        more = f" [dim]({escape(detail)})[/]" if detail else ""
         self._console.print(f" {sign} {escape(name)}: [bold]{escape(figure)}[/]{more}{wish}", highlight=False)
 
     @contextmanager
