@@ -1,15 +1,16 @@
 """Commands about API keys and settings."""
 
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from comity.access import api as access
-from comity.access.types import Scope
+from comity.access.types import ApiKey, Scope
 from comity.interfaces.cli.opening import DataDir, get_settings, open_hub
-from comity.interfaces.cli.output import Json, console, print_json, print_table, translates_errors
+from comity.interfaces.cli.output import Json, print_json, print_table, say, translates_errors
 from comity.settings import describe
 
 keys = typer.Typer(help="API keys.", no_args_is_help=True)
@@ -33,8 +34,8 @@ def create(
     if json:
         print_json({"key": key, "expires_at": expires_at})
     else:
-        console.print(key, highlight=False)
-        console.print(f"valid until {expires_at:%Y-%m-%d}; it is not shown again", style="dim", highlight=False)
+        say(key)
+        say(f"valid until {expires_at:%Y-%m-%d}; it is not shown again", style="dim")
 
 
 @keys.command("list")
@@ -43,15 +44,36 @@ def list_keys(*, data_dir: DataDir = None, json: Json = False) -> None:
     """List keys; never the secrets."""
     with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
         found = access.list_api_keys(tx)
-    rows = [
-        (k.prefix, k.name, ", ".join(k.scopes), k.created_at.date(), k.expires_at.date(), k.revoked_at is not None)
-        for k in found
-    ]
-    headings = ("prefix", "name", "scopes", "created", "expires", "revoked")
+        now = hub.clock.now()
     if json:
-        print_json([dict(zip(headings, row, strict=True)) for row in rows])
+        print_json([_to_view(each, now=now) for each in found])
     else:
-        print_table("", headings, rows)
+        print_table(
+            "",
+            ("prefix", "name", "scopes", "created", "expires", "state"),
+            [
+                (k.prefix, k.name, ", ".join(k.scopes), k.created_at.date(), k.expires_at.date(), _state(k, now=now))
+                for k in found
+            ],
+        )
+
+
+def _state(key: ApiKey, *, now: datetime) -> str:
+    if key.revoked_at is not None:
+        return "revoked"
+    return "valid" if key.expires_at > now else "expired"
+
+
+def _to_view(key: ApiKey, *, now: datetime) -> dict[str, object]:
+    return {
+        "prefix": key.prefix,
+        "name": key.name,
+        "scopes": key.scopes,
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+        "revoked_at": key.revoked_at,
+        "state": _state(key, now=now),
+    }
 
 
 @keys.command("revoke")
@@ -65,7 +87,7 @@ def revoke(
     if json:
         print_json({"prefix": prefix, "revoked": True})
     else:
-        console.print(f"{prefix} is revoked.", highlight=False)
+        say(f"{escape(prefix)} is revoked.")
 
 
 @translates_errors

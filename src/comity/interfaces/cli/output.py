@@ -1,9 +1,11 @@
 """How commands speak: tables for people, JSON for machines, errors that say what to do next."""
 
 import functools
+import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, ParamSpec, TypeVar
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any, ParamSpec, TypeVar, cast
 
 import msgspec
 import typer
@@ -12,10 +14,24 @@ from rich.markup import escape
 from rich.table import Table
 
 from comity.interfaces.shared.problems import to_exit_code, to_problem
-from comity.kernel.errors import ComityError
+from comity.kernel.errors import Broken, ComityError, Invalid
 
-console = Console()
-errors = Console(stderr=True)
+WIDTH_PIPED = 160
+"""Columns of tables that nobody sees on a terminal; COLUMNS in the environment says otherwise."""
+
+
+def _open_console(*, is_error: bool) -> Console:
+    is_terminal = (sys.stderr if is_error else sys.stdout).isatty()
+    return Console(stderr=is_error, width=None if is_terminal or os.environ.get("COLUMNS") else WIDTH_PIPED)
+
+
+console = _open_console(is_error=False)
+errors = _open_console(is_error=True)
+
+
+class FileUnusable(Invalid):
+    """A file or directory cannot be used."""
+
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,6 +42,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 def print_json(value: Any) -> None:
     """Print one JSON document."""
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def say(text: str, *, style: str | None = None) -> None:
+    """Print a line as it is, however long; markup is read, so escape what comes from outside."""
+    console.print(text, style=style, highlight=False, soft_wrap=True)
 
 
 def print_table(
@@ -58,23 +79,50 @@ def translates_errors(command: Callable[P, R]) -> Callable[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except ComityError as error:
+        except (typer.Exit, typer.Abort):
+            raise
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+        except Exception as error:  # noqa: BLE001 - the edge of the program: every error becomes an exit code.
+            known = _to_known(error)
             if kwargs.get("json"):
-                print_json(to_problem(error))
+                print_json(to_problem(known))
             else:
-                _print_error(error)
-            raise typer.Exit(to_exit_code(error)) from None
+                _print_error(known)
+            raise typer.Exit(to_exit_code(known)) from None
 
     return run
 
 
+def _to_known(error: Exception) -> ComityError:
+    """Return the error as one of ours; what nobody foresaw is printed whole first."""
+    if isinstance(error, ComityError):
+        return error
+    if isinstance(error, OSError) and error.filename is not None:
+        return FileUnusable(
+            f"{error.filename}: {error.strerror}.", details={"remedy": "Check the path and its rights, then try again."}
+        )
+    errors.print("".join(traceback.format_exception(error)), highlight=False, markup=False, soft_wrap=True)
+    return Broken(f"Something went wrong inside Comity: {type(error).__name__}.")
+
+
 def _print_error(error: ComityError) -> None:
-    errors.print(f"[bold red]{escape(error.message)}[/]", highlight=False)
-    for name, value in error.details.items():
-        if name == "problems":
-            for problem in value:
-                place = f"{problem['file']}:{problem['line']}:{problem['column']}"
-                errors.print(f"  [bold]{escape(place)}[/] {escape(problem['message'])}", highlight=False)
-                errors.print(f"      {escape(problem['remedy'])}", highlight=False, style="dim")
-        else:
-            errors.print(f"  {escape(name)}: {escape(str(value))}", highlight=False, style="dim")
+    errors.print(f"[bold red]{escape(error.message)}[/]", highlight=False, soft_wrap=True)
+    details = to_problem(error).details
+    for problem in details.pop("problems", []):
+        place = f"{problem['file']}:{problem['line']}:{problem['column']}"
+        field = f" {problem['field']}:" if problem["field"] else ""
+        told = f"  [bold]{escape(place)}[/]{escape(field)} {escape(problem['message'])}"
+        errors.print(told, highlight=False, soft_wrap=True)
+        errors.print(f"      {escape(problem['remedy'])}", highlight=False, style="dim", soft_wrap=True)
+    remedy = details.pop("remedy", None)
+    for name, value in details.items():
+        errors.print(f"  {escape(name)}: {escape(_listed(value))}", highlight=False, style="dim", soft_wrap=True)
+    if remedy:
+        errors.print(f"  {escape(str(remedy))}", highlight=False, soft_wrap=True)
+
+
+def _listed(value: Any) -> str:
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(str(each) for each in cast("Iterable[Any]", value))
+    return str(value)

@@ -6,7 +6,7 @@ import typer
 
 from comity.inbox import api as inbox
 from comity.interfaces.cli.opening import DataDir, open_hub
-from comity.interfaces.cli.output import Json, console, print_json, print_table, translates_errors
+from comity.interfaces.cli.output import Json, print_json, print_table, say, translates_errors
 from comity.outbox import api as outbox
 
 parked = typer.Typer(help="What was set aside, with its reason; nothing vanishes.", no_args_is_help=True)
@@ -57,4 +57,4 @@ def replay(
     if json:
         print_json({"replayed": count})
     else:
-        console.print(f"{count} replayed.", highlight=False)
+        say(f"{count} replayed.")

@@ -3,9 +3,10 @@
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from comity.interfaces.cli.opening import DataDir, open_hub
-from comity.interfaces.cli.output import Json, console, print_json, print_table, translates_errors
+from comity.interfaces.cli.output import Json, print_json, print_table, say, translates_errors
 from comity.interfaces.shared.keys import KEY_FORMS, find_person, require_attribute
 from comity.interfaces.shared.views import view_profile
 from comity.profile import api as profile
@@ -25,7 +26,7 @@ def show(key: Key, *, data_dir: DataDir = None, json: Json = False) -> None:
     if json:
         print_json(view)
         return
-    console.print(f"[bold]Global ID[/] {view.global_id}", highlight=False)
+    say(f"[bold]Global ID[/] {view.global_id}")
     print_table("Golden values", ("attribute", "value"), sorted(view.attributes.items()))
     print_table(
         "Records",
@@ -72,11 +73,9 @@ def why(
         print_json(explanation)
         return
     value = "nothing" if explanation.value is None else repr(explanation.value)
-    console.print(f"[bold]{field}[/] is {value}", highlight=False)
-    console.print(
-        f"by rule: {explanation.rule_text or explanation.rule} (rules version {explanation.rules_version})",
-        highlight=False,
-    )
+    say(f"[bold]{escape(field)}[/] is {escape(value)}")
+    rule = escape(explanation.rule_text or str(explanation.rule))
+    say(f"by rule: {rule} (rules version {explanation.rules_version})")
     candidates = [
         *([explanation.winner] if explanation.winner else explanation.contributors),
         *explanation.losers,

@@ -1,18 +1,22 @@
 """Commands on the project directory: init, validate, plan, apply, export."""
 
 import getpass
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.prompt import Confirm
 
 from comity import wiring
 from comity.definitions import api as definitions
-from comity.definitions.types import DefinitionsInvalid, Document, Plan
+from comity.definitions.types import Document, Plan
 from comity.interfaces.cli.opening import DataDir, Project, get_settings, open_hub
-from comity.interfaces.cli.output import Json, console, print_json, print_table, translates_errors
-from comity.kernel.errors import Conflict
+from comity.interfaces.cli.output import Json, print_json, print_table, say, translates_errors
+from comity.interfaces.shared.projects import check_documents
+from comity.kernel.errors import Conflict, Invalid
 from comity.sync import api as sync
 
 
@@ -37,10 +41,8 @@ def init(
         print_json({"directory": str(directory), "files": sorted(files)})
         return
     for name in sorted(files):
-        console.print(f"  wrote {directory / name}", highlight=False)
-    console.print(
-        "Next: look at systems.yaml, then [bold]comity validate[/], [bold]comity plan[/], [bold]comity apply[/]."
-    )
+        say(f"  wrote {escape(str(directory / name))}")
+    say("Next: look at the files, then [bold]comity validate[/], [bold]comity plan[/], [bold]comity apply[/].")
 
 
 @translates_errors
@@ -50,7 +52,7 @@ def validate(*, project: Project = None, json: Json = False) -> None:
     if json:
         print_json({"documents": len(documents), "problems": []})
     else:
-        console.print(f"[green]{len(documents)} documents, no problem.[/]")
+        say(f"[green]{len(documents)} documents, no problem.[/]")
 
 
 @translates_errors
@@ -83,13 +85,13 @@ def apply(
             found = sync.plan_documents(tx, documents=documents)
         if not json:
             show_plan(found)
-        if not (yes or json) and not found.is_empty and not Confirm.ask("Apply this?", default=False):
-            raise typer.Exit(1)
+        if not (yes or json) and not found.is_empty:
+            _ask()
         with hub.database.transaction() as tx:
             effects = sync.apply_documents(
                 tx,
                 plan=found,
-                author=author or getpass.getuser(),
+                author=author or _login_name(),
                 now=hub.clock.now(),
                 checkers=wiring.CHECKERS,
                 is_removal_allowed=allow_removal,
@@ -97,11 +99,14 @@ def apply(
     if json:
         print_json(effects)
     else:
-        console.print(f"[green]In force: revision {effects.result.revision}.[/]")
+        say(f"[green]In force: revision {effects.result.revision}.[/]")
         if effects.new_attributes:
-            console.print(f"  new attributes: {', '.join(effects.new_attributes)}", highlight=False)
+            say(f"  new attributes: {', '.join(effects.new_attributes)}")
         if effects.stale_systems:
-            console.print(f"  systems to be brought up to date: {', '.join(effects.stale_systems)}", highlight=False)
+            say(f"  systems to be brought up to date: {', '.join(effects.stale_systems)}")
+        if effects.result.kept:
+            kept = ", ".join(f"{item.kind}/{item.name}" for item in effects.result.kept)
+            say(f"  still in force, though not in the project: {kept} (--allow-removal lets them go)")
 
 
 @translates_errors
@@ -121,18 +126,12 @@ def export(
     if json:
         print_json({"directory": str(directory), "files": sorted(files)})
     else:
-        console.print(f"{len(files)} files written to {directory}.", highlight=False)
+        say(f"{len(files)} files written to {escape(str(directory))}.")
 
 
 def load_project(directory: Path) -> tuple[Document, ...]:
-    """Read and check a project. Raises DefinitionsInvalid with every problem found."""
-    loaded = definitions.read_project(directory)
-    problems = definitions.validate(loaded, checkers=wiring.CHECKERS)
-    if problems:
-        raise DefinitionsInvalid(problems)
-    if not loaded.documents:
-        raise DefinitionsInvalid(())
-    return loaded.documents
+    """Read and check a project. Raises DefinitionsInvalid with every problem found, or ProjectEmpty."""
+    return check_documents(definitions.read_project(directory))
 
 
 def show_plan(found: Plan) -> None:
@@ -145,7 +144,25 @@ def show_plan(found: Plan) -> None:
             rows.append((sign, f"{item.kind}/{item.name}", changes + more if sign == "~ change" else ""))
     if rows:
         print_table("", ("", "document", "what changes"), rows)
-    console.print(f"{len(found.unchanged)} unchanged.", highlight=False)
+    say(f"{len(found.unchanged)} unchanged.")
+
+
+class ConfirmationMissing(Invalid):
+    """Nobody is at the terminal to be asked."""
+
+
+def _ask() -> None:
+    if not sys.stdin.isatty():
+        raise ConfirmationMissing(details={"remedy": "Look at `comity plan`, then run `comity apply --yes`."})
+    if not Confirm.ask("Apply this?", default=False):
+        raise typer.Exit(1)
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # A user id without a name, as containers have it.
+        return f"user {os.getuid()}"
 
 
 def _to_view(found: Plan) -> dict[str, object]:

@@ -15,13 +15,11 @@ import typer
 
 from comity import wiring
 from comity.interfaces.cli.opening import DataDir, Project, get_settings, open_hub
-from comity.interfaces.cli.output import Json, console, print_json, print_table, translates_errors
+from comity.interfaces.cli.output import Json, print_json, print_table, say, translates_errors
 from comity.interfaces.cli.supervision import Supervisor, require_free
 from comity.interfaces.shared.views import view_status
 from comity.kernel.errors import Invalid, NotFound
 from comity.kernel.telemetry import configure
-from comity.sandbox import api as simulated
-from comity.sandbox.api import SandboxOptions
 
 PROCESSES = ("comity.interfaces.rest", "comity.interfaces.worker")
 SANDBOX_HOST = "127.0.0.1"
@@ -80,11 +78,12 @@ def status(*, data_dir: DataDir = None, json: Json = False) -> None:
     if json:
         print_json(view)
         return
-    console.print(
+    if not view.is_ready:
+        say("No definitions are in force yet: [bold]comity apply[/] in the project directory.")
+    say(
         f"{view.profile_count:,} people, {view.member_count:,} members, "
         f"{view.points_outstanding:,} points outstanding, trial balance {view.trial_balance}, "
-        f"{view.waiting_count:,} changes waiting",
-        highlight=False,
+        f"{view.waiting_count:,} changes waiting"
     )
     print_table(
         "",
@@ -126,6 +125,8 @@ def serve(
     people: Annotated[Path | None, typer.Option(help="CSV file; its header row names the vendor's fields.")] = None,
 ) -> None:
     """Run a simulated system; prints one JSON line (url, token, ca_file) when it is ready."""
+    from comity.sandbox import api as simulated  # Half of the start of every other command, which do not need it.
+
     if kind not in {"salesforce", "hubspot"}:
         raise KindUnknown(details={"found": kind})
     stopping = _stop_on_signal()
@@ -140,7 +141,7 @@ def serve(
             tls=tls,
             seed=seed,
             people_csv=people,
-            options=SandboxOptions(),
+            options=simulated.SandboxOptions(),
         )
     except (OSError, ValueError) as error:
         raise SandboxNotStarted(f"The sandbox did not start: {error}") from error

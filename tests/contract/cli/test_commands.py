@@ -1,0 +1,225 @@
+"""Every command: its help, its JSON, its exit codes."""
+
+import json
+
+import pytest
+import typer
+
+from comity.interfaces.cli.main import app
+from tests.contract.cli.conftest import told
+
+
+def walk(command, path=()):
+    """Yield every command with its words."""
+    yield path, command
+    for name, each in getattr(command, "commands", {}).items():
+        yield from walk(each, (*path, name))
+
+
+COMMANDS = dict(walk(typer.main.get_command(app)))
+LEAVES = [path for path, command in COMMANDS.items() if not hasattr(command, "commands")]
+STREAMING = {("up",), ("sandbox", "serve"), ("demo",)}
+"""Those that go on until they are told to stop; they say one JSON line, or a story, without being asked."""
+
+
+class TestEveryCommand:
+    @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+    def test_helps(self, run, path):
+        result = run(*path, "--help")
+        assert result.exit_code == 0
+        assert COMMANDS[path].help and "Usage:" in result.stdout
+
+    @pytest.mark.parametrize("path", LEAVES, ids=" ".join)
+    def test_tells_what_each_option_is_for(self, path):
+        nameless = [
+            parameter.name
+            for parameter in COMMANDS[path].params
+            if not getattr(parameter, "help", None) and parameter.name != "help"
+        ]
+        assert not nameless
+
+    @pytest.mark.parametrize("path", [each for each in LEAVES if each not in STREAMING], ids=" ".join)
+    def test_speaks_json(self, path):
+        assert "json" in {parameter.name for parameter in COMMANDS[path].params}
+
+    def test_of_an_unknown_name_is_a_usage_error(self, run):
+        assert run("aply").exit_code == 2
+
+    def test_version(self, run):
+        assert run("--version").stdout.startswith("comity ")
+
+
+class TestProject:
+    def test_from_nothing_to_no_change(self, hub, tmp_path):
+        files = told(hub("init", "--json"))["files"]
+        assert "attributes.yaml" in files and (tmp_path / "systems/salesforce-emea.yaml").is_file()
+        assert told(hub("validate", "--json")) == {"documents": 16, "problems": []}
+        planned = told(hub("plan", "--json"))
+        assert len(planned["added"]) == 16 and planned["revision"] == 0
+        applied = told(hub("apply", "--json", "--author", "Ada"))
+        assert applied["result"]["revision"] == 1 and "email" in applied["new_attributes"]
+        again = told(hub("plan", "--json"))
+        assert (again["added"], again["changed"], again["removed"], again["unchanged_count"]) == ([], [], [], 16)
+        assert told(hub("export", "out", "--json"))["files"] == files
+        assert (tmp_path / "out/match.yaml").read_text() == (tmp_path / "match.yaml").read_text()
+        exported = told(hub("plan", "--project", "out", "--json"))
+        assert (exported["added"], exported["changed"], exported["removed"]) == ([], [], [])
+
+    def test_for_people(self, hub):
+        assert "wrote" in hub("init").stdout
+        assert "no problem" in hub("validate").stdout
+        assert "attribute/email" in hub("plan").stdout
+        assert "In force: revision 1" in hub("apply", "--yes").stdout
+        assert "unchanged" in hub("plan").stdout
+        assert "files written" in hub("export", "out").stdout
+
+    def test_init_overwrites_nothing(self, run):
+        assert run("init").exit_code == 0
+        result = run("init", "--json")
+        assert result.exit_code == 4
+        assert told(result)["code"] == "files_exist"
+
+    def test_apply_asks_and_needs_somebody_to_answer(self, hub):
+        hub("init")
+        result = hub("apply")
+        assert result.exit_code == 2
+        assert "--yes" in result.stderr
+        assert told(hub("plan", "--json"))["revision"] == 0
+
+    def test_apply_keeps_what_left_the_project_and_says_so(self, project, tmp_path):
+        (tmp_path / "programme.yaml").unlink()
+        assert "programme/points" in project("apply", "--yes").stdout
+        removed = told(project("apply", "--json", "--allow-removal"))["result"]["removed"]
+        assert [each["name"] for each in removed] == ["points"]
+
+    def test_problems_are_printed_with_place_and_remedy(self, run, tmp_path):
+        run("init")
+        (tmp_path / "rules.yaml").write_text("kind: rules\nname: default\nspec:\n  defalt: {rule: most_recent}\n")
+        result = run("validate")
+        assert result.exit_code == 2
+        assert "rules.yaml:4:3" in result.stderr and "Did you mean" in result.stderr
+        problem = told(run("validate", "--json"))["details"]["problems"][0]
+        assert (problem["file"], problem["line"], problem["column"]) == ("rules.yaml", 4, 3)
+        assert problem["remedy"] and problem["field"]
+
+    def test_problems_change_nothing(self, project, tmp_path):
+        (tmp_path / "more.yaml").write_text("kind: attribute\nname: x\nspec: {type: tekst}\n")
+        for command in ("plan", "apply"):
+            result = project(command, "--json")
+            assert (result.exit_code, told(result)["code"]) == (2, "definitions_invalid")
+        (tmp_path / "more.yaml").unlink()
+        assert told(project("plan", "--json"))["revision"] == 1
+
+    def test_empty_directory_is_no_project(self, run):
+        result = run("validate", "--json")
+        assert (result.exit_code, told(result)["code"]) == (2, "project_empty")
+
+    def test_missing_directory_is_named(self, run):
+        result = run("validate", "--project", "nowhere", "--json")
+        assert result.exit_code == 2 and "no such directory" in result.stdout
+
+    def test_file_that_cannot_be_written_is_named(self, run, tmp_path):
+        (tmp_path / "taken").write_text("")
+        result = run("init", "taken")
+        assert result.exit_code == 2 and "taken" in result.stderr and "Traceback" not in result.stderr
+
+
+class TestKeys:
+    def test_create_list_revoke(self, hub):
+        made = told(hub("keys", "create", "till", "--scope", "intake", "--scope", "read", "--days", "7", "--json"))
+        prefix = made["key"].split("_")[1]
+        [listed] = told(hub("keys", "list", "--json"))
+        assert (listed["prefix"], listed["name"], listed["scopes"]) == (prefix, "till", ["intake", "read"])
+        assert listed["state"] == "valid" and made["key"].split("_", 2)[2] not in json.dumps(listed)
+        assert told(hub("keys", "revoke", prefix, "--json")) == {"prefix": prefix, "revoked": True}
+        assert told(hub("keys", "revoke", prefix, "--json"))["revoked"] is True
+        assert told(hub("keys", "list", "--json"))[0]["state"] == "revoked"
+
+    def test_for_people(self, hub):
+        shown = hub("keys", "create", "till", "--scope", "intake").stdout
+        assert shown.startswith("cmty_") and "not shown again" in shown
+        assert "till" in hub("keys", "list").stdout
+
+    def test_unknown_scope_names_the_known_ones(self, hub):
+        result = hub("keys", "create", "till", "--scope", "everything", "--json")
+        assert (result.exit_code, told(result)["details"]["known"][0]) == (2, "configure")
+
+    def test_unknown_prefix(self, hub):
+        result = hub("keys", "revoke", "nobody", "--json")
+        assert (result.exit_code, told(result)["code"]) == (3, "key_not_found")
+
+
+class TestHub:
+    def test_status_before_and_after_apply(self, hub):
+        assert "comity apply" in hub("status").stdout
+        assert told(hub("status", "--json"))["is_ready"] is False
+        hub("init")
+        hub("apply", "--yes")
+        shown = told(hub("status", "--json"))
+        assert shown["is_ready"] and {each["system"] for each in shown["systems"]} == {"salesforce-emea", "hubspot-us"}
+        assert "hubspot-us" in hub("status").stdout
+
+    def test_parked_of_nothing(self, project):
+        assert told(project("parked", "list", "--json")) == {"changes": [], "deliveries": []}
+        assert told(project("parked", "replay", "--json")) == {"replayed": 0}
+        assert told(project("parked", "replay", "--deliveries", "--json")) == {"replayed": 0}
+        assert project("parked", "list").exit_code == 0
+
+    @pytest.mark.parametrize("words", [("profile", "show", "nobody@nowhere.example"), ("why", "x@y.example", "email")])
+    def test_person_nobody_knows(self, project, words):
+        result = project(*words, "--json")
+        assert (result.exit_code, told(result)["code"]) == (3, "person_not_found")
+        assert "Global ID" in project(*words).stderr
+
+    @pytest.mark.parametrize("words", [("profile", "show", "x@y.example"), ("why", "x@y.example", "email")])
+    def test_before_the_first_apply_is_not_ready(self, hub, words):
+        result = hub(*words, "--json")
+        assert (result.exit_code, told(result)["code"]) == (7, "not_ready")
+
+
+class TestSettings:
+    def test_are_listed_with_their_source_and_secrets_masked(self, run, clean):
+        clean.setenv("COMITY_PORT", "9999")
+        clean.setenv("COMITY_DATABASE_URL", "postgresql://ada:geheim@db/comity")
+        rows = {each["name"]: each for each in told(run("settings", "--json"))}
+        assert rows["COMITY_PORT"] == {"name": "COMITY_PORT", "value": "9999", "source": "environment"}
+        assert rows["COMITY_HOST"]["source"] == "default"
+        assert "geheim" not in run("settings").stdout and rows["COMITY_DATABASE_URL"]["value"] == "****"
+
+    @pytest.mark.parametrize("words", [("settings",), ("validate",), ("status",), ("up",), ("keys", "list")])
+    def test_misspelt_is_an_error_everywhere(self, run, clean, words):
+        clean.setenv("COMITY_DATABSE_URL", "x")
+        result = run(*words)
+        assert result.exit_code == 2
+        assert "Did you mean COMITY_DATABASE_URL?" in result.stderr
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("PORT", "many"), ("PORT", "0"), ("LOG_LEVEL", "loud"), ("TLS_KEY", "k"), ("PUBLIC_URL", "hub")],
+    )
+    def test_of_a_wrong_value_is_an_error(self, run, clean, name, value):
+        clean.setenv(f"COMITY_{name}", value)
+        result = run("settings", "--json")
+        assert (result.exit_code, told(result)["code"]) == (2, "setting_invalid")
+        assert told(result)["details"]["remedy"]
+
+
+class TestSandbox:
+    def test_of_an_unknown_kind(self, run):
+        result = run("sandbox", "serve", "odoo")
+        assert result.exit_code == 2 and "salesforce" in result.stderr
+
+    def test_with_people_that_cannot_be_read(self, run, tmp_path):
+        assert run("sandbox", "serve", "hubspot", "--people", str(tmp_path / "none.csv")).exit_code == 2
+
+    def test_on_a_port_that_is_taken(self, run):
+        import socket
+
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            result = run("sandbox", "serve", "hubspot", "--port", str(taken.getsockname()[1]))
+        assert result.exit_code == 4 and "--port" in result.stderr
+
+
+class TestBench:
+    def test_of_an_unknown_name(self, run):
+        assert run("bench", "everything").exit_code == 2
