@@ -147,35 +147,47 @@ def _apply_people(
         now=now,
     )
     changed.update(result.changed_profile_ids)
-    _doubt_losers(tx, prepared, resolution, touched=set(result.touched_profile_ids), runtime=runtime, now=now)
+    touched = set(result.touched_profile_ids)
+    _doubt_losers(tx, prepared, resolution, touched=touched, changed=changed, runtime=runtime, now=now)
     return result.applied_count
 
 
 def _leave_out_own_forms(tx: Tx, prepared: Prepared, resolution: Resolution) -> None:
-    """Leave out what a system is just making of a value that is being written: it is no opinion of the system's."""
+    """Leave out what a write under way may have to do with: it is no opinion of the system's, or not any more."""
     flights = outbox.list_flights(tx, record_ids=resolution.record_ids)
     if not flights:
         return
     for row, record_id in enumerate(resolution.record_ids):
-        for attribute, sent in flights.get(record_id, {}).items():
+        for attribute, flight in flights.get(record_id, {}).items():
             column = prepared.columns.get(attribute)
             if column is None or column[row] is ABSENT:
                 continue
-            if outbox.is_own_form(sent, msgspec.to_builtins(column[row])):
+            if outbox.is_in_flight(msgspec.to_builtins(column[row]), flight):
                 column[row] = ABSENT
 
 
 def _doubt_losers(
-    tx: Tx, prepared: Prepared, resolution: Resolution, *, touched: set[UUID], runtime: Runtime, now: datetime
+    tx: Tx,
+    prepared: Prepared,
+    resolution: Resolution,
+    *,
+    touched: set[UUID],
+    changed: set[UUID],
+    runtime: Runtime,
+    now: datetime,
 ) -> None:
-    """Compare records that said something new as a whole: what they said may have lost, and is put right there."""
+    """Compare records that said something new as a whole: what they said may have lost, and is put right there.
+
+    Whoever changed is marked in every system anyway.
+    """
     doubted: list[int] = []
     by_system: dict[str, list[UUID]] = {}
     rows = zip(prepared.facts, resolution.record_ids, resolution.profile_ids, strict=True)
     for fact, record_id, profile_id in rows:
         if profile_id in touched:
             doubted.append(record_id)
-            by_system.setdefault(fact.key.system, []).append(profile_id)
+            if profile_id not in changed:
+                by_system.setdefault(fact.key.system, []).append(profile_id)
     outbox.doubt_bases(tx, record_ids=doubted)
     for system in sorted(by_system.keys() & set(runtime.written_systems)):
         outbox.mark_stale(tx, profile_ids=by_system[system], systems=[system], lane=Lane.PROFILE, now=now)
