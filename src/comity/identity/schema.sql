@@ -59,7 +59,7 @@ create table identity.record (
     rule text not null,
     constraint record_pkey PRIMARY KEY (record_id),
     constraint record_once UNIQUE (system, stream, external_id)
-);
+) with (fillfactor=85);
 CREATE INDEX record_by_profile ON identity.record USING btree (profile_id);
 
 create table identity.review (

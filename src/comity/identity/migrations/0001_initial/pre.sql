@@ -24,7 +24,7 @@ create table identity.record (
     linked_at timestamptz not null,
     rule text not null,
     constraint record_once unique (system, stream, external_id)
-);
+) with (fillfactor = 85);
 create index record_by_profile on identity.record (profile_id);
 
 -- Keys of living records: rule name, or @attribute for look-ups by one value.
