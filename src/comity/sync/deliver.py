@@ -183,11 +183,11 @@ class _Batch:
 
     def _compare(self, item: Item, payload: dict[str, Any]) -> None:
         stored = mapping.canonical_of_stored(item.stream.compiled, fields=payload)
-        is_same = {
-            field.field: stored.get(field.attribute, ABSENT) == item.canonical.get(field.attribute)
-            for field in item.stream.spec.person_fields
-            if field.direction.is_written
-        }
+        is_same: dict[str, bool] = {}
+        for field in item.stream.spec.person_fields:
+            if field.direction.is_written:  # One field may hold several attributes: all of them must be the same.
+                is_equal = stored.get(field.attribute, ABSENT) == item.canonical.get(field.attribute)
+                is_same[field.field] = is_same.get(field.field, True) and is_equal
         plan = outbox.plan_fields(candidates=item.candidates, theirs=payload, is_same=is_same, base=item.base)
         item.writes, item.agreed = plan.writes, plan.agreed
 
