@@ -47,8 +47,9 @@ demo: $(RUN) ## three simulated CRMs and the hub, the main job told as it runs; 
 demo-check: $(RUN) ## the demo without an audience: ends by itself, fails when a figure is missed
 	@$(BIN)/comity demo --check
 
-schemas: $(DEV) ## write the generated references anew: schema.sql of each room, JSON Schemas of the definitions
+schemas: $(DEV) ## write what is generated anew: schema.sql of each room, JSON Schemas of the definitions, docs/reference
 	$(BIN)/python tools/dump_schema.py
+	$(BIN)/python -m tools.reference
 
 lock: $(DEV) ## write the lock files anew (make lock UPGRADE=--upgrade for the newest releases)
 	tools/lock $(UPGRADE)
