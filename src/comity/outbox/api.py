@@ -26,6 +26,7 @@ __all__ = [
     "is_ping_pong",
     "list_flights",
     "list_parked",
+    "lock_stale",
     "mark_everybody",
     "mark_stale",
     "note_flights",
@@ -48,6 +49,7 @@ is_ping_pong = rules.is_ping_pong
 is_own_form = rules.is_own_form
 claim_stale = store.claim_stale
 find_next_due = store.find_next_due
+lock_stale = store.lock_stale
 finish_stale = store.finish_stale
 retry_stale = store.retry_stale
 park_stale = store.park_stale

@@ -37,6 +37,11 @@ def drop_systems(tx: Tx, *, kept: Sequence[str]) -> None:
     _sql.drop_systems.execute(tx, kept=list(kept))
 
 
+def lock_stale(tx: Tx, *, system: str, profile_ids: Sequence[UUID]) -> None:
+    """Lock marks, so that several statements about them deadlock with nobody."""
+    _sql.lock_stale.rows(tx, system=system, profile_ids=list(profile_ids))
+
+
 def finish_stale(tx: Tx, *, system: str, profile_ids: Sequence[UUID], marks: Sequence[int]) -> None:
     """Drop marks that are done."""
     _sql.finish_stale.execute(tx, system=system, profile_ids=list(profile_ids), marks=list(marks))
