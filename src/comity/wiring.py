@@ -18,7 +18,7 @@ from comity.definitions.types import Checker, Definitions, DeliverSpec, Document
 from comity.identity.types import PROFILE_CREATED, PROFILES_MERGED
 from comity.kernel import migrate as kernel_migrate
 from comity.kernel.clock import Clock, SystemClock
-from comity.kernel.database import Database, wait_until_up
+from comity.kernel.database import CONNECT_SECONDS_MAX, Database, wait_until_up
 from comity.kernel.egress import Egress
 from comity.kernel.embedded import EmbeddedServer, check_settings, ensure
 from comity.kernel.ids import Ids, RandomIds

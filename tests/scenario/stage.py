@@ -1,11 +1,14 @@
 """A hub in one process, stepped by hand, in simulated time: the worker's own loops without their threads."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from comity import wiring
 from comity.connect.types import Connector, ReadChange, Verdict, WriteItem
+from comity.inbox import api as inbox
+from comity.inbox.types import NewChange
 from comity.interfaces.worker.edges import SystemEdge
 from comity.interfaces.worker.flow import Holder, LeaseKeeper, UnifyLoop, build_reaction_step
 from comity.interfaces.worker.housekeeping import Housekeeping
@@ -30,6 +33,8 @@ class Interrupted(Connector):
         self.name = inner.name  # pyright: ignore[reportAttributeAccessIssue]
         self.before_write: Callable[[], None] | None = None
         self.after_write: Callable[[], None] | None = None
+        self.automation: Callable[[], None] | None = None
+        """What the system itself does after every write, before anybody can look."""
 
     def check(self):
         return self.inner.check()
@@ -54,6 +59,8 @@ class Interrupted(Connector):
         try:
             return self.inner.write(stream, batch)
         finally:
+            if self.automation:
+                self.automation()
             if after:
                 after()
 
@@ -65,9 +72,8 @@ class StagedHub(wiring.Hub):
 
     def get_connector(self, name, spec):
         inner = super().get_connector(name, spec)
-        known = self.interrupted.get(name)
-        if known is None or known.inner is not inner:
-            known = self.interrupted[name] = Interrupted(inner)
+        known = self.interrupted.setdefault(name, Interrupted(inner))
+        known.inner = inner
         return known
 
 
@@ -135,6 +141,20 @@ class Stage:
         while self._unify.step() is not None:
             pass
 
+    def push(
+        self, system: str, stream: str, external_id: str, version: str, data: Any, *, kind: str = "upsert"
+    ) -> None:
+        """What a caller pushes; taken in at once."""
+        self.clock.advance(seconds=1)
+        now = self.clock.now()
+        payload = data if isinstance(data, bytes) else json.dumps(data).encode()
+        change = NewChange(
+            system=system, stream=stream, external_id=external_id, version=version, kind=kind, payload=payload
+        )
+        with self.database.transaction() as tx:
+            inbox.accept_changes(tx, changes=[change], now=now)
+        self.unify()
+
     def react(self) -> None:
         for step in self._reactions:
             step()
@@ -172,10 +192,25 @@ class Stage:
         for number in range(cycles_max):
             before = self.fingerprint()
             self.cycle()
-            quiet = quiet + 1 if self.fingerprint() == before and not self.waiting() else 0
+            if self.fingerprint() != before:
+                quiet = 0
+            elif self.waiting():
+                quiet = 0
+                self._skip_to_what_is_due()
+            else:
+                quiet += 1
             if quiet == 2:
                 return number + 1
         raise AssertionError(f"not settled after {cycles_max} rounds; waiting: {self.waiting()}")
+
+    def _skip_to_what_is_due(self) -> None:
+        """Nothing happens before a wait is over."""
+        [(due_at,)] = self.query(
+            "select min(greatest(s.due_at, coalesce(y.blocked_until, s.due_at))) "
+            "from outbox.stale s join systems.system y using (system) where s.parked_code is null"
+        )
+        if due_at is not None and due_at > self.clock.now():
+            self.clock.advance(seconds=(due_at - self.clock.now()).total_seconds())
 
     def fingerprint(self) -> tuple[Any, ...]:
         """What changes when anything happens: writes of all systems, length of the inbox."""

@@ -22,6 +22,7 @@ __all__ = [
     "find_next_due",
     "finish_stale",
     "get_bases",
+    "is_in_flight",
     "is_own_form",
     "is_ping_pong",
     "list_flights",
@@ -47,6 +48,7 @@ plan_fields = rules.plan_fields
 plan_retry = rules.plan_retry
 is_ping_pong = rules.is_ping_pong
 is_own_form = rules.is_own_form
+is_in_flight = rules.is_in_flight
 claim_stale = store.claim_stale
 find_next_due = store.find_next_due
 lock_stale = store.lock_stale
@@ -61,11 +63,21 @@ settle_bases = store.settle_bases
 
 
 def mark_stale(
-    tx: Tx, *, profile_ids: Sequence[UUID], systems: Sequence[str], lane: Lane = Lane.PROFILE, now: datetime
+    tx: Tx,
+    *,
+    profile_ids: Sequence[UUID],
+    systems: Sequence[str],
+    besides: Sequence[tuple[UUID, str]] = (),
+    lane: Lane = Lane.PROFILE,
+    now: datetime,
 ) -> None:
-    """Note that these people may not be up to date in these systems. Repeating is harmless; a parked one is retried."""
-    if profile_ids and systems:
-        store.mark_stale(tx, profile_ids=profile_ids, systems=systems, lane=int(lane), due_at=now)
+    """Note that these people may not be up to date in these systems, and others, `besides`, in one system each.
+
+    Repeating is harmless; a parked one is retried. Whoever marks calls this once in a transaction: marks are made in
+    one order, by which two transactions wait for each other without a deadlock.
+    """
+    if (profile_ids and systems) or besides:
+        store.mark_stale(tx, profile_ids=profile_ids, systems=systems, besides=besides, lane=int(lane), due_at=now)
         notify(tx, channel=OUTBOX_CHANNEL)
 
 
@@ -96,7 +108,10 @@ def store_bases(tx: Tx, *, system: str, bases: Sequence[NewBase], now: datetime)
 
 
 def note_flights(tx: Tx, *, values: Mapping[int, Mapping[str, Any]]) -> None:
-    """Note what is about to be written into records, by attribute; what they show before it is settled is doubtful."""
+    """Note what is about to be written into records, by attribute {"sent": value, "held": value before}.
+
+    What they show of that before it is settled is doubtful; see `is_in_flight`.
+    """
     if values:
         store.note_flights(tx, values=values)
 

@@ -90,5 +90,10 @@ def is_own_form(sent: Any, stored: Any) -> bool:
     return bool(theirs) and _bare(sent).startswith(theirs)
 
 
+def is_in_flight(shown: Any, flight: Mapping[str, Any]) -> bool:
+    """True when a record may show this because of a write under way: what was before, or a form of what was sent."""
+    return shown == flight.get("held") or is_own_form(flight.get("sent"), shown)
+
+
 def _bare(value: Any) -> str:
     return "".join(character for character in str(value).casefold() if character.isalnum())

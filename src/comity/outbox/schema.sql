@@ -13,7 +13,7 @@ create table outbox.base (
     doubted_count bigint not null default 0,
     settled_count bigint not null default 0,
     constraint base_pkey PRIMARY KEY (record_id)
-);
+) with (fillfactor=80);
 CREATE INDEX base_by_system ON outbox.base USING btree (system, written_at);
 
 create table outbox.flight (
@@ -32,7 +32,7 @@ create table outbox.stale (
     parked_code text,
     parked_message text,
     parked_at timestamp with time zone,
-    constraint stale_pkey PRIMARY KEY (system, profile_id)
+    constraint stale_pkey PRIMARY KEY (profile_id, system)
 ) with (fillfactor=70);
 CREATE INDEX stale_parked ON outbox.stale USING btree (system, parked_at) WHERE (parked_code IS NOT NULL);
 CREATE INDEX stale_to_claim ON outbox.stale USING btree (system, lane, mark) WHERE (parked_code IS NULL);

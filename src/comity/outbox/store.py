@@ -1,6 +1,6 @@
 """Statements of the outbox."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,9 +12,30 @@ from comity.outbox.types import Base, Claim, NewBase, ParkedDelivery, StaleCount
 _sql = SqlFolder(__package__)
 
 
-def mark_stale(tx: Tx, *, profile_ids: Sequence[UUID], systems: Sequence[str], lane: int, due_at: datetime) -> int:
-    """Mark people stale in systems."""
-    return _sql.mark_stale.execute(tx, profile_ids=list(profile_ids), systems=list(systems), lane=lane, due_at=due_at)
+def mark_stale(
+    tx: Tx,
+    *,
+    profile_ids: Sequence[UUID],
+    systems: Sequence[str],
+    besides: Sequence[tuple[UUID, str]],
+    lane: int,
+    due_at: datetime,
+) -> int:
+    """Mark people stale in systems, and others in one system each."""
+    return _sql.mark_stale.execute(
+        tx,
+        profile_ids=_array(profile_ids),
+        systems=list(systems),
+        other_profile_ids=_array(profile_id for profile_id, _ in besides),
+        other_systems=_array(system for _, system in besides),
+        lane=lane,
+        due_at=due_at,
+    )
+
+
+def _array(values: Iterable[object]) -> str:
+    """Write UUIDs or names of systems as an array: neither needs quoting, and the client takes a tenth of the time."""
+    return "{" + ",".join(map(str, values)) + "}"
 
 
 def mark_everybody(tx: Tx, *, systems: Sequence[str], lane: int, due_at: datetime) -> int:

@@ -3,7 +3,9 @@
 Each value of an arriving version gets a verdict:
 
 - SILENT: the version does not contain the attribute, or says what is known for that time. Nothing happens.
-- ECHO: it is what Comity wrote. Nothing happens: neither value nor time of the record's own opinion moves.
+- ECHO: it is what Comity wrote. Nothing happens: neither value nor time of the record's own opinion moves. But where
+  another attribute of its group is NEW, whoever changed that saw and kept what Comity wrote: it is the record's opinion
+  from now on, since a group moves as one.
 - LATE: it differs, but a newer version of the record has been seen. It is ignored.
 - SEEN: it is what is known; known to hold at a later time now.
 - NEW: it differs (or somebody has undone what Comity wrote): value and time are taken over.
@@ -144,20 +146,29 @@ def _names(attributes: Sequence[Attribute]) -> str:
     )
 
 
+def _is_taken(each: Attribute, attributes: Sequence[Attribute]) -> str:
+    """The value becomes the record's own opinion: it is new, or kept by whoever changed another of its group."""
+    verdict = _verdict_name(each)
+    beside = [other for other in attributes if each.group and other.group == each.group and other.name != each.name]
+    if not beside:
+        return f"{verdict} = {NEW}"
+    return f"({verdict} = {NEW} or {verdict} = {ECHO} and {_any(beside, NEW)})"
+
+
 def _values(attributes: Sequence[Attribute]) -> str:
     return ",\n        ".join(
-        f"case {_verdict_name(each)} when {NEW} then c.{names.column(each.name)} else {_known_name(each)} end, "
-        f"case {_verdict_name(each)} when {NEW} then c.changed_at__ when {FILLED} then c.{names.seen(each.name)} "
-        f"else c.{names.at(each.name)} end, "
-        f"case {_verdict_name(each)} when {NEW} then null when {FILLED} then null when {SEEN} then c.changed_at__ "
-        f"else c.{names.seen(each.name)} end"
+        f"case when {_is_taken(each, attributes)} then c.{names.column(each.name)} else {_known_name(each)} end, "
+        f"case when {_is_taken(each, attributes)} then c.changed_at__ "
+        f"when {_verdict_name(each)} = {FILLED} then c.{names.seen(each.name)} else c.{names.at(each.name)} end, "
+        f"case when {_is_taken(each, attributes)} or {_verdict_name(each)} = {FILLED} then null "
+        f"when {_verdict_name(each)} = {SEEN} then c.changed_at__ else c.{names.seen(each.name)} end"
         for each in attributes
     )
 
 
 def _written(attributes: Sequence[Attribute]) -> str:
     taken = ", ".join(
-        f"case when {_verdict_name(each)} = {NEW} then {names.text_constant(each.name)} end" for each in attributes
+        f"case when {_is_taken(each, attributes)} then {names.text_constant(each.name)} end" for each in attributes
     )
     return (
         f"case when c.written = '{{}}' then c.written else c.written - array_remove(array[{taken}]::text[], null) end"

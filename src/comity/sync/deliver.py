@@ -12,8 +12,7 @@ from typing import Any
 
 import msgspec
 
-from comity.connect.batches import verdict_of
-from comity.connect.types import CallFailed, Connector, Outcome, ReadChange, Verdict, WriteItem
+from comity.connect.types import CallFailed, Connector, Outcome, ReadChange, Verdict
 from comity.identity import api as identity
 from comity.identity.types import Record, RecordKey
 from comity.inbox import api as inbox
@@ -37,6 +36,7 @@ from comity.sync.pull import to_changes
 from comity.sync.runtime import Runtime
 from comity.sync.types import RunBooks
 from comity.sync.unify import READER
+from comity.sync.writing import write_items
 from comity.systems import api as systems
 
 log = get_logger()
@@ -183,6 +183,7 @@ class _Batch:
 
     def _compare(self, item: Item, payload: dict[str, Any]) -> None:
         stored = mapping.canonical_of_stored(item.stream.compiled, fields=payload)
+        item.held = {name: value for name, value in stored.items() if value is not ABSENT}
         is_same: dict[str, bool] = {}
         for field in item.stream.spec.person_fields:
             if field.direction.is_written:  # One field may hold several attributes: all of them must be the same.
@@ -209,7 +210,15 @@ class _Batch:
     def _note_intents(self, tx: Tx, items: Sequence[Item], *, now: datetime) -> None:
         values = {item.record.record_id: rules.golden_part(item, item.writes) for item in items if item.record}
         profile.note_written(tx, record_ids=list(values), values=list(values.values()), now=now)
-        outbox.note_flights(tx, values=values)
+        flights = {
+            item.record.record_id: {
+                name: {"sent": sent, "held": item.held.get(name)}
+                for name, sent in values[item.record.record_id].items()
+            }
+            for item in items
+            if item.record
+        }
+        outbox.note_flights(tx, values=flights)
 
     def _take_back_intents(self, tx: Tx, items: Sequence[Item], *, now: datetime) -> None:
         """A write did not arrive: its note goes; what we wrote before, which they still hold, counts again."""
@@ -235,16 +244,7 @@ class _Batch:
         open_items = [item for item in items if item.key not in endings]
         if not open_items:
             return
-        verdicts: dict[str, Verdict] = {}
-        for stream, members in rules.by_stream(open_items).items():
-            batch = [_to_write(item) for item in members]
-            try:
-                answered = self._connector.write(stream, batch)
-            except CallFailed as error:
-                if not verdicts:
-                    raise
-                answered = [verdict_of(each, error) for each in batch]  # What other streams took stays known.
-            verdicts.update({verdict.key: verdict for verdict in answered})
+        verdicts = write_items(self._connector, open_items)
         held = self._read_back(open_items, verdicts)
         now = self._now()
         with self.transaction() as tx:
@@ -328,17 +328,7 @@ class _Batch:
         fields = {field: {"sent": value, "stored": value} for field, value in item.writes.items()}
         if state is not None:
             made, fields = rules.read_own(item, msgspec.json.decode(state.payload))
-            profile.note_written(tx, record_ids=[record.record_id], values=[made], now=now)
+            # By the system's own clock where it tells, since what it says later is told by that clock, too.
+            profile.note_written(tx, record_ids=[record.record_id], values=[made], now=state.source_at or now)
+        fields |= {field: {"sent": value, "stored": value} for field, value in item.left.items()}
         return NewBase(record_id=record.record_id, fields=fields, is_write=True)
-
-
-def _to_write(item: Item) -> WriteItem:
-    match_field = item.match_field
-    return WriteItem(
-        key=item.key,
-        external_id=item.record.external_id if item.record else None,
-        fields=item.writes,
-        match_field=match_field if item.record is None else None,
-        match_value=str(item.claim.profile_id) if item.record is None and match_field else None,
-        idempotency_key=f"{item.claim.profile_id}:{item.claim.mark}",
-    )

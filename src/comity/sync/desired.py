@@ -34,7 +34,10 @@ class Item(msgspec.Struct, kw_only=True):
     desired: dict[str, Any]
     candidates: dict[str, Any]
     problems: tuple[Problem, ...] = ()
+    siblings: frozenset[str] = frozenset()
+    held: dict[str, Any] = {}
     writes: dict[str, Any] = {}
+    left: dict[str, Any] = {}
     agreed: dict[str, Any] = {}
 
     @property
@@ -90,6 +93,7 @@ def load_items(tx: Tx, *, system: str, claims: Sequence[Claim], runtime: Runtime
                             desired=desired,
                             candidates=candidates,
                             problems=written.problems,
+                            siblings=frozenset(each.external_id for each in found if each is not record),
                         )
                     )
     return items

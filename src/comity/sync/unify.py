@@ -45,10 +45,12 @@ def apply(tx: Tx, *, prepared: Prepared, runtime: Runtime, lease: Lease, ids: Id
     _adopt_own(tx, prepared, runtime=runtime, now=now)
     resolution = identity.resolve_records(tx, records=prepared.facts, match=runtime.match, now=now, ids=ids)
     _follow_identity(tx, resolution, runtime=runtime, now=now, changed=changed)
-    applied = _apply_people(tx, prepared, resolution, runtime=runtime, now=now, changed=changed)
+    losers: list[tuple[UUID, str]] = []
+    applied = _apply_people(tx, prepared, resolution, runtime=runtime, now=now, changed=changed, losers=losers)
     _apply_ends(tx, prepared, runtime=runtime, now=now, ids=ids, changed=changed)
     new_purchases = _apply_purchases(tx, prepared, resolution, now=now)
-    outbox.mark_stale(tx, profile_ids=list(changed), systems=runtime.written_systems, lane=Lane.PROFILE, now=now)
+    besides = [pair for pair in losers if pair[0] not in changed]
+    outbox.mark_stale(tx, profile_ids=list(changed), systems=runtime.written_systems, besides=besides, now=now)
     inbox.park_changes(tx, parked=list(prepared.parked.values()), now=now)
     readers.advance(tx, name=READER, position=prepared.batch.end)
     books = _books(prepared, applied=applied + new_purchases)
@@ -127,7 +129,14 @@ def _follow_identity(tx: Tx, resolution: Resolution, *, runtime: Runtime, now: d
 
 
 def _apply_people(
-    tx: Tx, prepared: Prepared, resolution: Resolution, *, runtime: Runtime, now: datetime, changed: set[UUID]
+    tx: Tx,
+    prepared: Prepared,
+    resolution: Resolution,
+    *,
+    runtime: Runtime,
+    now: datetime,
+    changed: set[UUID],
+    losers: list[tuple[UUID, str]],
 ) -> int:
     if not prepared.facts:
         return 0
@@ -147,8 +156,7 @@ def _apply_people(
         now=now,
     )
     changed.update(result.changed_profile_ids)
-    touched = set(result.touched_profile_ids)
-    _doubt_losers(tx, prepared, resolution, touched=touched, changed=changed, runtime=runtime, now=now)
+    losers += _doubt_losers(tx, prepared, resolution, touched=set(result.touched_profile_ids), runtime=runtime)
     return result.applied_count
 
 
@@ -167,30 +175,22 @@ def _leave_out_own_forms(tx: Tx, prepared: Prepared, resolution: Resolution) -> 
 
 
 def _doubt_losers(
-    tx: Tx,
-    prepared: Prepared,
-    resolution: Resolution,
-    *,
-    touched: set[UUID],
-    changed: set[UUID],
-    runtime: Runtime,
-    now: datetime,
-) -> None:
-    """Compare records that said something new as a whole: what they said may have lost, and is put right there.
+    tx: Tx, prepared: Prepared, resolution: Resolution, *, touched: set[UUID], runtime: Runtime
+) -> list[tuple[UUID, str]]:
+    """Have records that said something new compared as a whole: what they said may have lost, and is put right there.
 
-    Whoever changed is marked in every system anyway.
+    Returns the people and the systems where that is.
     """
-    doubted: list[int] = []
-    by_system: dict[str, list[UUID]] = {}
-    rows = zip(prepared.facts, resolution.record_ids, resolution.profile_ids, strict=True)
-    for fact, record_id, profile_id in rows:
-        if profile_id in touched:
-            doubted.append(record_id)
-            if profile_id not in changed:
-                by_system.setdefault(fact.key.system, []).append(profile_id)
-    outbox.doubt_bases(tx, record_ids=doubted)
-    for system in sorted(by_system.keys() & set(runtime.written_systems)):
-        outbox.mark_stale(tx, profile_ids=by_system[system], systems=[system], lane=Lane.PROFILE, now=now)
+    rows = [
+        (fact.key.system, record_id, profile_id)
+        for fact, record_id, profile_id in zip(
+            prepared.facts, resolution.record_ids, resolution.profile_ids, strict=True
+        )
+        if profile_id in touched
+    ]
+    outbox.doubt_bases(tx, record_ids=[record_id for _, record_id, _ in rows])
+    written = set(runtime.written_systems)
+    return [(profile_id, system) for system, _, profile_id in rows if system in written]
 
 
 def _apply_ends(tx: Tx, prepared: Prepared, *, runtime: Runtime, now: datetime, ids: Ids, changed: set[UUID]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import ClassVar
 from uuid import uuid4
 
 import psycopg
@@ -64,7 +65,7 @@ def stage(bare_stage, systems):
 class Person:
     """Ada in all three systems, and her fields by attribute."""
 
-    FIELDS = {
+    FIELDS: ClassVar = {
         "crm-a": {"city": "MailingCity", "email": "Email", "phone": "Phone", "given_name": "FirstName",
                   "family_name": "LastName", "street": "MailingStreet", "global_id": "Global_Id__c",
                   "points": "Points_Balance__c", "tier": "Loyalty_Tier__c", "birth_date": "Birthdate"},

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+
 from comity.outbox import rules
 from comity.outbox.types import Base
 from tests.conftest import NOW

@@ -62,6 +62,8 @@ def of_error(body: dict[str, Any], *, status: int = 0) -> CallFailed:
     if existing:
         kind = ErrorClass.DUPLICATE
     code, field = _code_and_field(body, message)
+    if existing and message.startswith("Contact already exists"):
+        field = field or "email"  # The one property that has to be unique by itself.
     return CallFailed(
         error_class=kind,
         message=message or category,

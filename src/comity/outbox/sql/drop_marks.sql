@@ -4,7 +4,7 @@ with gone as materialized (
     select s.system, s.profile_id
     from outbox.stale s
     where s.profile_id = any(%(profile_ids)s::uuid[])
-    order by s.system, s.profile_id
+    order by s.profile_id, s.system
     for update of s
 )
 delete from outbox.stale s

@@ -4,5 +4,5 @@ insert into outbox.stale (system, profile_id, lane, due_at)
 select w.system, p.profile_id, %(lane)s::smallint, %(due_at)s::timestamptz
 from unnest(%(systems)s::text[]) as w(system)
 cross join profile.v_profile p
-order by w.system, p.profile_id
-on conflict (system, profile_id) do nothing
+order by p.profile_id, w.system
+on conflict (profile_id, system) do nothing

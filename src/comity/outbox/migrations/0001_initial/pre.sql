@@ -13,7 +13,7 @@ create table outbox.stale (
     parked_code text,
     parked_message text,
     parked_at timestamptz,
-    primary key (system, profile_id)
+    primary key (profile_id, system)
 ) with (fillfactor = 70);
 create index stale_to_claim on outbox.stale (system, lane, mark) where parked_code is null;
 create index stale_parked on outbox.stale (system, parked_at) where parked_code is not null;
@@ -29,10 +29,10 @@ create table outbox.base (
     hour_started_at timestamptz not null,
     doubted_count bigint not null default 0,
     settled_count bigint not null default 0
-);
+) with (fillfactor = 80);
 create index base_by_system on outbox.base (system, written_at);
 
--- What is being written into a record right now: {attribute: canonical value}. A row that outlives its delivery tells
+-- What is being written into a record right now: {attribute: {"sent": value, "held": value before}}, canonical. A row that outlives its delivery tells
 -- of one that was cut short; the next delivery of the record replaces it.
 create table outbox.flight (
     record_id bigint primary key,
