@@ -187,7 +187,7 @@ class TestPingPong:
         stage.interrupt("crm-b").automation = put_back
         before = stage.writes()["crm-b"]
         ada.edit("crm-b", city="Theirs")
-        for _ in range(150):
+        for _ in range(80):
             stage.cycle()
         written = stage.writes()["crm-b"] - before
         assert written <= WRITES_IN_HOUR_MAX + 1
