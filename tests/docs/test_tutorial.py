@@ -192,12 +192,6 @@ def test_whole(reader, tmp_path):
     mapping.write_text(text.replace("lens: {money: {currency_field: currency}}", correction))
     reader.type("comity apply")
     assert "1 replayed" in reader.type("comity parked replay")
-    import time as _t
-
-    _t.sleep(8)
-    print(reader.type("comity parked list --json"))
-    print(reader.type(show))
-    print((tmp_path / "my-hub/terminal.log").read_text()[-3000:])
     reader.look(show, "461")
 
 

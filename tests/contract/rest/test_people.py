@@ -37,7 +37,17 @@ class TestFind:
         assert find(desk, key).json()["global_id"] == person["global_id"]
 
     @pytest.mark.parametrize(
-        "key", ["nobody@nowhere.example", "+4930123", "crm/customer/none", "0190a2b4-7c11-7d3e-9a55-3f0c1d2e4b6a", "what", "", "a/b", "'; --"]
+        "key",
+        [
+            "nobody@nowhere.example",
+            "+4930123",
+            "crm/customer/none",
+            "0190a2b4-7c11-7d3e-9a55-3f0c1d2e4b6a",
+            "what",
+            "",
+            "a/b",
+            "'; --",
+        ],
     )
     def test_of_nobody_says_what_a_key_is(self, desk, key):
         answer = find(desk, key)
