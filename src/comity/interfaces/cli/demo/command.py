@@ -1,7 +1,9 @@
 """`comity demo`."""
 
 import shlex
+import shutil
 import signal
+import sys
 import tempfile
 import threading
 from collections.abc import Mapping
@@ -145,20 +147,31 @@ def _read_data(share: int) -> tuple[list[CrmRecord], list[Order]]:
 
 def _show_around(screen: Screen, stage: Stage, story: Story) -> None:
     person = story.people[1]
-    place = shlex.quote(str(stage.data_dir))
+    comity, place = _name_command(), shlex.quote(_shorten(stage.data_dir))
     record = f"{NORTH.system}/{NORTH.stream}/{person.records[NORTH.system]}"
     screen.say("")
     screen.say("It stays up until Ctrl-C. Look around, in another terminal:")
     screen.show_commands(
         [
             ("status page", stage.hub.url),
-            ("a person", f"comity profile show {record} --data-dir {place}"),
-            ("a decision", f"comity why {person.global_id} family_name --data-dir {place}"),
-            ("the hub", f"comity status --data-dir {place}"),
-            ("the project", str(stage.project_dir)),
+            ("a person", f"{comity} profile show {record} --data-dir {place}"),
+            ("a decision", f"{comity} why {person.global_id} family_name --data-dir {place}"),
+            ("the hub", f"{comity} status --data-dir {place}"),
+            ("the project", _shorten(stage.project_dir)),
             (f"edit in {HUBSPOT.title}", stage.crm(HUBSPOT).show_edit(person.records[HUBSPOT.system])),
         ],
     )
+
+
+def _name_command() -> str:
+    """Return what to type for the command line: its name where that is enough, its path otherwise."""
+    beside = Path(sys.executable).parent / "comity"
+    return "comity" if shutil.which("comity") or not beside.exists() else shlex.quote(_shorten(beside))
+
+
+def _shorten(path: Path) -> str:
+    """Return a path as seen from here."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _end_on_signals() -> None:
