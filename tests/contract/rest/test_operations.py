@@ -165,7 +165,7 @@ class TestDescription:
     def test_covers_every_route(self, desk):
         document = desk.bare.get("/v1/openapi.json").json()
         described = {(path, method) for path, operations in document["paths"].items() for method in operations}
-        pages = {"/", "/status.css", "/status.js"}
+        pages = {"/", "/status.css", "/status.js", "/status.svg"}
         wanted = {(path, method) for _, path, method in list_routes(HANDLERS) if path not in pages}
         assert described == wanted | {(path, "post") for path in list_hot_paths()}
 
@@ -206,6 +206,9 @@ class TestElsewhere:
         assert "slash" in desk.http.post("/v1/events/").json()["title"]
 
 
+PARTS = {"/status.css": "text/css", "/status.js": "text/javascript", "/status.svg": "image/svg+xml"}
+
+
 class TestStatus:
     def test_counts_and_names_systems(self, desk):
         desk.join(points=3)
@@ -239,6 +242,6 @@ class TestStatus:
         assert page.headers["content-type"].startswith("text/html")
         assert "default-src 'none'" in page.headers["content-security-policy"]
         assert "://" not in page.text.replace("http://www.w3.org/", "")
-        for path, kind in (("/status.css", "text/css"), ("/status.js", "text/javascript")):
+        for path, kind in PARTS.items():
             assert path in page.text
             assert desk.bare.get(path).headers["content-type"].startswith(kind)

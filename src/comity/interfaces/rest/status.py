@@ -11,7 +11,8 @@ from comity.interfaces.shared.views import StatusView
 from comity.kernel.telemetry import METRICS_CONTENT_TYPE, render_metrics
 
 SECURITY_HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'",
+    "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src 'self'; base-uri 'none'; form-action 'none'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "x-frame-options": "DENY",
@@ -40,6 +41,12 @@ def send_script() -> Response[bytes]:
     return Response(content=_read("status.js"), media_type="text/javascript; charset=utf-8", headers=SECURITY_HEADERS)
 
 
+@get("/status.svg", include_in_schema=False, sync_to_thread=False)
+def send_mark() -> Response[bytes]:
+    """Send the page's mark."""
+    return Response(content=_read("status.svg"), media_type="image/svg+xml", headers=SECURITY_HEADERS)
+
+
 @get("/v1/status", sync_to_thread=True)
 def get_status(request: Request[Any, Any, Any]) -> StatusView:
     """Return the hub at a glance: systems, lag, counts. Open: it holds no personal data."""
@@ -60,4 +67,4 @@ def get_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     return Response(content=render_metrics(), media_type=METRICS_CONTENT_TYPE)
 
 
-HANDLERS = [show_status_page, send_style, send_script, get_status, get_health, get_metrics]
+HANDLERS = [show_status_page, send_style, send_script, send_mark, get_status, get_health, get_metrics]
