@@ -103,7 +103,7 @@ class TestBetweenTheCalls:
 def _automate(stage, ada, name, attribute, change):
     """Let a system change what it is given, as it is written."""
 
-    def act(_batch):
+    def act():
         held = ada.shown(name, attribute)
         if held and change(held) != held:
             ada.edit(name, **{attribute: change(held)})
@@ -138,7 +138,7 @@ class TestNormalisation:
         assert stage.writes() == quiet
 
     def test_a_poll_between_write_and_reading_back_takes_no_form_for_an_edit(self, stage, ada):
-        def cut(_batch):
+        def cut():
             if len(ada.shown("crm-b", "city")) > 10:
                 ada.edit("crm-b", city=ada.shown("crm-b", "city")[:10])
                 stage.read("crm-b")
@@ -180,7 +180,7 @@ class TestPingPong:
         stage.apply()
         stage.settle()
 
-        def put_back(_batch):
+        def put_back():
             stage.clock.advance(seconds=1)
             ada.edit("crm-b", city="Theirs")
 
