@@ -13,6 +13,8 @@ import pytest
 from comity.kernel.embedded import remove
 from tests.scenario.rehearsal import eventually, free_port
 
+pytestmark = pytest.mark.soak
+
 TUTORIAL = Path(__file__).parents[2] / "docs/tutorial.md"
 SKIPPED = ("make setup", ". .venv/bin/activate")
 """What is done already where a test runs."""

@@ -12,6 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+pytestmark = pytest.mark.soak
+
 DEMO = [sys.executable, "-m", "comity.interfaces.cli", "demo", "--check", "--quick"]
 
 

@@ -1,7 +1,6 @@
 """How commands speak: tables for people, JSON for machines, errors that say what to do next."""
 
 import functools
-import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
@@ -22,7 +21,7 @@ WIDTH_PIPED = 160
 
 def _open_console(*, is_error: bool) -> Console:
     is_terminal = (sys.stderr if is_error else sys.stdout).isatty()
-    return Console(stderr=is_error, width=None if is_terminal or os.environ.get("COLUMNS") else WIDTH_PIPED)
+    return Console(stderr=is_error, width=None if is_terminal else WIDTH_PIPED)
 
 
 console = _open_console(is_error=False)
