@@ -16,7 +16,7 @@ from comity.interfaces.shared.problems import to_exit_code, to_problem
 from comity.kernel.errors import Broken, ComityError, Invalid
 
 WIDTH_PIPED = 160
-"""Columns of tables that nobody sees on a terminal; COLUMNS in the environment says otherwise."""
+"""Columns of what nobody sees on a terminal."""
 
 
 def _open_console(*, is_error: bool) -> Console:
