@@ -3,6 +3,7 @@
 import hashlib
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final, Literal
 
 import msgspec
@@ -30,9 +31,12 @@ KEY_SEPARATOR: Final = "\x1f"
 KEY_CHARS_MAX: Final = 1_000
 """A longer key makes no link: an index entry has its limit, and so has a name."""
 LOOKUP_MARK: Final = "@"
+FOLDED_MAX: Final = 65_536
+"""Folded values remembered: names, places and dates come again and again."""
 _LOOKUP_TYPES: Final = (AttributeType.EMAIL, AttributeType.PHONE)
 
 
+@lru_cache(maxsize=FOLDED_MAX)
 def fold(value: str | None) -> str:
     """Write a value as matching compares it: lower case, no accents, single spaces."""
     if not value:
@@ -100,13 +104,15 @@ class CompiledRule:
         self._parts = tuple((part.attribute, transformer(part.transform)) for part in self.parts)
 
         guards = (rule.agree, rule.conflict_guard)
-        self.guarding = tuple(each.attribute for guard in guards if guard is not None for each in guard.comparisons)
+        self.keying = frozenset(part.attribute for part in self.parts)
+        """Attributes the key is made of."""
+        self.guarding = frozenset(each.attribute for guard in guards if guard is not None for each in guard.comparisons)
         """Attributes the guards look at."""
 
     @property
     def attributes(self) -> tuple[str, ...]:
         """Attributes the rule looks at."""
-        return (*(part.attribute for part in self.parts), *self.guarding)
+        return tuple(self.keying | self.guarding)
 
     def key_of(self, folded: Mapping[str, str]) -> str | None:
         """Make the key of folded features; None when a part is missing."""
@@ -156,6 +162,16 @@ def count_differing(comparisons: Sequence[Comparison], folded_a: Mapping[str, st
     )
 
 
+class Difference(msgspec.Struct, frozen=True, gc=False):
+    """What other features make of a record's keys: keys lost and won, look-ups lost and won, keys to be judged anew."""
+
+    gone: list[Key]
+    fresh: list[Key]
+    gone_lookups: list[Key]
+    fresh_lookups: list[Key]
+    doubtful: list[Key]
+
+
 class CompiledMatch:
     """Match rules in force, ready for use; made by `compile_match`, shared by threads.
 
@@ -181,11 +197,40 @@ class CompiledMatch:
         """Make the keys of a record that may link it, strongest rule first."""
         return tuple((rule.name, key) for rule in self.rules if (key := rule.key_of(folded)) is not None)
 
-    def judges_otherwise(self, keys: Sequence[Key], before: Mapping[str, str], after: Mapping[str, str]) -> bool:
-        """Tell whether the guards of the rules that made these keys may say something else than before."""
-        return any(
-            before[attribute] != after[attribute] for rule, _ in keys for attribute in self.rule_by_name[rule].guarding
-        )
+    def difference(self, before: Features, after: Features) -> Difference:
+        """Tell what becomes of a record's keys when its features change; what did not change is not looked at."""
+        found = Difference([], [], [], [], [])
+        old, new = self._changed(before, after)
+        if not new:
+            return found
+        for rule in self.rules:
+            is_keyed = not rule.keying.isdisjoint(new)
+            if not is_keyed and rule.guarding.isdisjoint(new):
+                continue
+            rest = {name: fold(after.get(name)) for name in rule.keying if name not in new}
+            key = rule.key_of({**rest, **new})
+            key_before = rule.key_of({**rest, **old}) if is_keyed else key
+            if key is not None:
+                found.doubtful.append((rule.name, key))
+            if key != key_before:
+                if key is not None:
+                    found.fresh.append((rule.name, key))
+                if key_before is not None:
+                    found.gone.append((rule.name, key_before))
+        found.gone_lookups.extend(self.lookups_of(old))
+        found.fresh_lookups.extend(self.lookups_of(new))
+        return found
+
+    def _changed(self, before: Features, after: Features) -> tuple[dict[str, str], dict[str, str]]:
+        """Return the features that differ once they are folded, as they were and as they are."""
+        old: dict[str, str] = {}
+        new: dict[str, str] = {}
+        for name in self.attributes:
+            if before.get(name) != after.get(name):
+                old[name], new[name] = fold(before.get(name)), fold(after.get(name))
+                if old[name] == new[name]:
+                    del old[name], new[name]
+        return old, new
 
     def lookups_of(self, folded: Mapping[str, str]) -> tuple[Key, ...]:
         """Make the identifiers by which people are found."""

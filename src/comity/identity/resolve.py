@@ -301,38 +301,41 @@ def _save_changed(
     edit makes a value that nobody else has.
     """
     vacated: Counter[Key] = Counter()
-    outdated: set[int] = set()
-    doubtful: list[Node] = []
+    outdated: list[Node] = []
+    doubtful: list[tuple[int, UUID, Key]] = []
     gone: list[tuple[str, str, int]] = []
     fresh: list[tuple[str, str, int]] = []
-    nodes: list[Node] = []
+    saved: list[tuple[int, Features]] = []
     for each in changed:
-        node = Node(
-            record_id=each.record_id,
-            key=each.key,
-            profile_id=each.profile_id,
-            features={**each.stored, **facts[each.key]},
-            is_deleted=False,
-            match=match,
-        )
-        nodes.append(node)
-        before = match.folded(each.stored)
-        keys_before = match.keys_of(before)
-        vacated.update(set(keys_before) - set(node.keys))
+        features = {**each.stored, **facts[each.key]}
+        saved.append((each.record_id, features))
         if not each.has_own_keys:
-            outdated.add(each.record_id)
-        elif keys_before != node.keys or match.judges_otherwise(node.keys, before, node.folded):
-            doubtful.append(node)
-        stored = {*keys_before, *match.lookups_of(before)} if each.has_own_keys else set[Key]()
-        wanted = {*node.keys, *match.lookups_of(node.folded)}
-        gone.extend((*key, each.record_id) for key in stored - wanted)
-        fresh.extend((*key, each.record_id) for key in wanted - stored)
-    if nodes:
-        store.update_records(tx, nodes=nodes, match_hash=match.match_hash)
-        store.drop_identifiers(tx, record_ids=sorted(outdated))
+            outdated.append(_outdated_node(each, features, match))
+            vacated.update(set(match.keys_of(match.folded(each.stored))) - set(outdated[-1].keys))
+            continue
+        difference = match.difference(each.stored, features)
+        vacated.update(difference.gone)
+        gone.extend((*key, each.record_id) for key in (*difference.gone, *difference.gone_lookups))
+        fresh.extend((*key, each.record_id) for key in (*difference.fresh, *difference.fresh_lookups))
+        doubtful.extend((each.record_id, each.profile_id, key) for key in difference.doubtful)
+    if saved:
+        store.update_records(tx, features=saved, match_hash=match.match_hash)
+        store.drop_identifiers(tx, record_ids=sorted(node.record_id for node in outdated))
         store.drop_some_identifiers(tx, identifiers=gone)
-        store.insert_identifiers(tx, identifiers=fresh)
-    return outdated | store.find_restless(tx, nodes=doubtful, match=match), vacated
+        store.insert_identifiers(tx, identifiers=[*fresh, *_identifiers(outdated, match)])
+    restless = store.find_restless(tx, keys=doubtful, match=match)
+    return restless | {node.record_id for node in outdated}, vacated
+
+
+def _outdated_node(changed: Changed, features: Features, match: CompiledMatch) -> Node:
+    return Node(
+        record_id=changed.record_id,
+        key=changed.key,
+        profile_id=changed.profile_id,
+        features=features,
+        is_deleted=False,
+        match=match,
+    )
 
 
 def _identifiers(nodes: Collection[Node], match: CompiledMatch) -> list[tuple[str, str, int]]:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from comity.identity.match import CompiledMatch, Key
+from comity.identity.match import CompiledMatch, Features, Key
 from comity.identity.rules import Decision, Edge, Node, Profile
 from comity.identity.types import KeyInvalid, Record, Review
 from comity.kernel.database import Tx
@@ -124,13 +124,15 @@ def insert_records(
     )
 
 
-def update_records(tx: Tx, *, nodes: Sequence[Node], match_hash: int) -> None:
-    """Store changed features and signs of life."""
+def update_records(
+    tx: Tx, *, features: Sequence[tuple[int, Features]], is_deleted: bool = False, match_hash: int
+) -> None:
+    """Store features of records, given by record id, and whether these are gone."""
     _sql.update_records.execute(
         tx,
-        record_ids=_array(node.record_id for node in nodes),
-        features=_texts(msgspec.json.encode(node.features).decode() for node in nodes),
-        are_deleted=[node.is_deleted for node in nodes],
+        record_ids=_array(record_id for record_id, _ in features),
+        features=_texts(msgspec.json.encode(each).decode() for _, each in features),
+        is_deleted=is_deleted,
         match_hash=match_hash,
     )
 
@@ -161,18 +163,17 @@ def drop_some_identifiers(tx: Tx, *, identifiers: Sequence[tuple[str, str, int]]
         )
 
 
-def find_restless(tx: Tx, *, nodes: Sequence[Node], match: CompiledMatch) -> set[int]:
-    """Find the records whose links may change: others have their keys, or too many do."""
-    wanted = [(node, rule, value) for node in nodes for rule, value in node.keys]
-    if not wanted:
+def find_restless(tx: Tx, *, keys: Sequence[tuple[int, UUID, Key]], match: CompiledMatch) -> set[int]:
+    """Find the records whose links may change, given with profile and key: others have the key, or too many do."""
+    if not keys:
         return set()
     rows = _sql.find_restless.rows(
         tx,
-        record_ids=_array(node.record_id for node, _, _ in wanted),
-        profile_ids=_texts(str(node.profile_id) for node, _, _ in wanted),
-        rules=_texts(rule for _, rule, _ in wanted),
-        values=_texts(value for _, _, value in wanted),
-        limits=_array(match.rule_by_name[rule].records_max for _, rule, _ in wanted),
+        record_ids=_array(record_id for record_id, _, _ in keys),
+        profile_ids=_array(profile_id for _, profile_id, _ in keys),
+        rules=_texts(rule for _, _, (rule, _) in keys),
+        values=_texts(value for _, _, (_, value) in keys),
+        limits=_array(match.rule_by_name[rule].records_max for _, _, (rule, _) in keys),
     )
     return {row[0] for row in rows}
 

@@ -4,7 +4,7 @@
 -- Returns record ids. Relies on the primary keys of identifier and record.
 select distinct w.record_id
 from unnest(
-    %(record_ids)s::bigint[], identity.as_texts(%(profile_ids)s)::uuid[], identity.as_texts(%(rules)s),
+    %(record_ids)s::bigint[], %(profile_ids)s::uuid[], identity.as_texts(%(rules)s),
     identity.as_texts(%(values)s), %(limits)s::int[]
 ) as w (record_id, profile_id, rule, value, count_max)
 cross join lateral (
