@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ SKIPPED = ("make setup", ". .venv/bin/activate")
 
 STAYING = ("comity sandbox serve", "comity up")
 PATIENCE_SECONDS = 60
+SHELL = shutil.which("bash") or "/bin/sh"
 
 
 class Reader:
@@ -62,7 +64,7 @@ class Reader:
             return ""
         command = re.sub(r"^comity apply\b", "comity apply --yes", command)
         done = subprocess.run(
-            ["bash", "-c", command],
+            [SHELL, "-c", command],
             cwd=self.folder,
             env=self.environment,
             capture_output=True,
@@ -78,11 +80,12 @@ class Reader:
 
     def look(self, command: str, wanted: str) -> str:
         """Run a command until it says what is wanted; the text says `a little later`."""
-        return eventually(
-            lambda: (said := self.type(command)) and wanted in said and said,
-            seconds=PATIENCE_SECONDS,
-            what=f"{command} says {wanted}; it said {self.said}",
-        )
+        try:
+            return eventually(
+                lambda: (said := self.type(command)) and wanted in said and said, seconds=PATIENCE_SECONDS
+            )
+        except AssertionError as error:
+            raise AssertionError(f"{command} does not say {wanted} but {self.said}") from error
 
     def leave(self) -> None:
         for process in reversed(self._staying):
@@ -93,7 +96,7 @@ class Reader:
     def _stay(self, command: str) -> str:
         with (self.folder / "terminal.log").open("a") as log:
             process = subprocess.Popen(
-                ["bash", "-c", f"exec {command}"],
+                [SHELL, "-c", f"exec {command}"],
                 cwd=self.folder,
                 env=self.environment,
                 stdout=subprocess.PIPE,
@@ -194,7 +197,8 @@ def test_whole(reader, tmp_path):
     mapping.write_text(text.replace("lens: {money: {currency_field: currency}}", correction))
     reader.type("comity apply")
     assert "1 replayed" in reader.type("comity parked replay")
-    reader.look(show, "461")
+    reader.look(show, "1,699")
+    assert "Gold" in reader.said
 
 
 def _be_told_that_search_does_not_lag(path: Path, reader: Reader) -> None:
