@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -82,10 +83,10 @@ def apply_observations(tx: Tx, *, batch: ObservationBatch, model: ProfileModel, 
     if not batch.record_ids:
         return ApplyResult.nothing()
     observed = store.observe(tx, batch=batch, model=model)
-    left = sorted(observed.left_profile_ids)
+    left = _in_order(observed.left_profile_ids)
     return ApplyResult(
         changed_profile_ids=_refreshed(tx, observed.profile_ids | observed.left_profile_ids, model, now),
-        touched_profile_ids=sorted(observed.profile_ids),
+        touched_profile_ids=_in_order(observed.profile_ids),
         removed_profile_ids=store.remove_golden(tx, profile_ids=left) if left else [],
         applied_count=observed.applied_count,
         unchanged_count=len(batch.record_ids) - observed.applied_count,
@@ -95,7 +96,12 @@ def apply_observations(tx: Tx, *, batch: ObservationBatch, model: ProfileModel, 
 
 
 def _refreshed(tx: Tx, profile_ids: Collection[UUID], model: ProfileModel, now: datetime) -> list[UUID]:
-    return store.refresh(tx, profile_ids=sorted(profile_ids), model=model, now=now) if profile_ids else []
+    return store.refresh(tx, profile_ids=_in_order(profile_ids), model=model, now=now) if profile_ids else []
+
+
+def _in_order(profile_ids: Collection[UUID]) -> list[UUID]:
+    """Sort as the database does. UUIDs compare themselves in Python, their numbers do not."""
+    return sorted(profile_ids, key=attrgetter("int"))
 
 
 def move_records(tx: Tx, *, moves: Sequence[Move]) -> list[UUID]:
