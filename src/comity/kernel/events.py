@@ -52,3 +52,8 @@ def read_events(tx: Tx, *, position: Position, kinds: Sequence[str], count_max: 
 def has_events(tx: Tx, *, position: Position, kinds: Sequence[str]) -> bool:
     """True when events stand after a place, also those that wait for an older transaction to end."""
     return bool(_sql.has_events.value(tx, kinds=list(kinds), xid=position.xid, id=position.id))
+
+
+def count_events(tx: Tx, *, position: Position, kinds: Sequence[str]) -> int:
+    """Return how many events stand after a place, also those that wait for an older transaction to end."""
+    return int(_sql.count_events.value(tx, kinds=list(kinds), xid=position.xid, id=position.id))

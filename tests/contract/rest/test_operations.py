@@ -230,6 +230,7 @@ class TestStatus:
             "comity_database_up 1.0",
             "comity_trial_balance 0.0",
             'comity_reader_lag_items{reader="unify"}',
+            'comity_reader_lag_items{reader="programme"}',
             'comity_queue_items{queue="stale",system="crm"}',
             'comity_queue_items{queue="waiting_changes",system="shop"}',
             'comity_system_healthy{system="portal"}',

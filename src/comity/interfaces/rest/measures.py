@@ -6,7 +6,6 @@ from comity.interfaces.rest.board import Board
 from comity.interfaces.shared.views import StatusView, SystemView
 from comity.kernel.errors import Unavailable
 from comity.kernel.telemetry import QUEUE_ITEMS, READER_LAG, REGISTRY
-from comity.sync import api as sync
 
 DATABASE_UP = Gauge("comity_database_up", "1 when the database answers, 0 when it does not.", registry=REGISTRY)
 REVISION = Gauge("comity_definitions_revision", "Revision of the definitions in force.", registry=REGISTRY)
@@ -43,7 +42,8 @@ def measure_hub(board: Board) -> None:
     MEMBERS.set(status.member_count)
     POINTS.set(status.points_outstanding)
     TRIAL_BALANCE.set(status.trial_balance)
-    READER_LAG.labels(sync.READER).set(status.waiting_count)
+    for reader in status.readers:
+        READER_LAG.labels(reader.reader).set(reader.waiting_count)
     oldest_at = status.oldest_waiting_at
     WAITING_SECONDS.set((status.now - oldest_at).total_seconds() if oldest_at else 0)
     for gauge in BY_SYSTEM:  # Systems that have left are no longer told of.

@@ -11,7 +11,7 @@ from comity.activity import api as activity
 from comity.activity.types import Purchase
 from comity.identity import api as identity
 from comity.inbox import api as inbox
-from comity.kernel import readers
+from comity.kernel import events, readers
 from comity.kernel.database import Tx
 from comity.kernel.errors import NotFound
 from comity.outbox import api as outbox
@@ -65,6 +65,13 @@ class SystemView(msgspec.Struct, frozen=True, kw_only=True):
     parked_deliveries: int
 
 
+class ReaderView(msgspec.Struct, frozen=True, kw_only=True):
+    """A reader of a log, and how much of it is still before it."""
+
+    reader: str
+    waiting_count: int
+
+
 class StatusView(msgspec.Struct, frozen=True, kw_only=True):
     """The hub at a glance. `oldest_waiting_at` is the age of what waits to be unified; None when nothing does."""
 
@@ -77,6 +84,7 @@ class StatusView(msgspec.Struct, frozen=True, kw_only=True):
     trial_balance: int
     waiting_count: int
     oldest_waiting_at: datetime | None
+    readers: list[ReaderView]
     systems: list[SystemView]
 
 
@@ -114,6 +122,7 @@ def view_status(hub: wiring.Hub) -> StatusView:
         except NotReady:
             runtime = None
         waiting = inbox.count_waiting(tx, position=readers.peek_position(tx, name=sync.READER))
+        waiting_count = sum(each.waiting_count for each in waiting)
         totals = programme.sum_programmes(tx)
         return StatusView(
             now=hub.clock.now(),
@@ -123,10 +132,23 @@ def view_status(hub: wiring.Hub) -> StatusView:
             member_count=totals.member_count,
             points_outstanding=totals.points_outstanding,
             trial_balance=totals.trial_balance,
-            waiting_count=sum(each.waiting_count for each in waiting),
+            waiting_count=waiting_count,
             oldest_waiting_at=min((each.oldest_at for each in waiting), default=None),
+            readers=[ReaderView(reader=sync.READER, waiting_count=waiting_count), *_view_reactions(tx)],
             systems=_view_systems(tx, waiting={each.system: each.waiting_count for each in waiting}),
         )
+
+
+def _view_reactions(tx: Tx) -> list[ReaderView]:
+    return [
+        ReaderView(
+            reader=reaction.reader,
+            waiting_count=events.count_events(
+                tx, position=readers.peek_position(tx, name=reaction.reader), kinds=reaction.kinds
+            ),
+        )
+        for reaction in wiring.REACTIONS
+    ]
 
 
 def _view_systems(tx: Tx, *, waiting: dict[str, int]) -> list[SystemView]:
