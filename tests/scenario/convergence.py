@@ -1,7 +1,9 @@
 """Do all systems show the golden state? Asked of the systems themselves, through the connectors and mappings."""
 
-from collections.abc import Sequence
+from collections import Counter
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -15,11 +17,26 @@ from comity.sync.desired import to_values
 from tests.scenario.rehearsal import Rehearsal
 
 
-def find_differences(hub: wiring.Hub, *, forms: Sequence[str] = ()) -> list[str]:
+@dataclass(frozen=True)
+class Difference:
+    """A field of a record that does not show the golden value; `is_only` when the person has no other record there."""
+
+    system: str
+    external_id: str
+    profile_id: UUID
+    attribute: str
+    shown: Any
+    wanted: Any
+    is_only: bool
+
+    def __str__(self) -> str:
+        return f"{self.system}/{self.external_id} {self.attribute}: {self.shown!r} instead of {self.wanted!r}"
+
+
+def find_differences(hub: wiring.Hub) -> list[Difference]:
     """List every field of every living record that does not show the golden value.
 
-    An empty golden value is not written unless the mapping says that empty clears. `forms` names attributes that a
-    system keeps in a form of its own.
+    An empty golden value is not written unless the mapping says that empty clears.
     """
     with hub.database.transaction() as tx:
         runtime = hub.runtimes.get(tx)
@@ -27,28 +44,29 @@ def find_differences(hub: wiring.Hub, *, forms: Sequence[str] = ()) -> list[str]
         golden = {row["profile_id"]: row for row in profile.get_profiles(tx, profile_ids=profile_ids)}
         members = programme.find_members(tx, profile_ids=profile_ids)
         records = [record for record in identity.list_records(tx, profile_ids=profile_ids) if not record.is_deleted]
-    found: list[str] = []
+    found: list[Difference] = []
     for (system, name), stream in runtime.streams.items():
         here = {each.external_id: each for each in records if (each.system, each.stream) == (system, name)}
         if not stream.writes or not here:
             continue
+        crowds = Counter(record.profile_id for record in here.values())
         connector = hub.get_connector(system, runtime.systems[system])
         for change in connector.fetch(name, list(here), fields=stream.vendor_fields):
             record = here[change.external_id]
+            told = {
+                "system": system, "external_id": record.external_id, "profile_id": record.profile_id,
+                "is_only": crowds[record.profile_id] == 1,
+            }  # fmt: skip
             if change.kind.value != "upsert":
-                found.append(f"{system}/{change.external_id} is {change.kind.value} there, but living here")
+                found.append(Difference(**told, attribute="", shown=change.kind.value, wanted="living"))
                 continue
             payload: dict[str, Any] = msgspec.json.decode(change.payload)
             shown = mapping.canonical_of_stored(stream.compiled, fields=payload)
-            row = golden[record.profile_id]
-            wanted = to_values(row, next(iter(members.get(record.profile_id, [])), None))
+            wanted = to_values(golden[record.profile_id], next(iter(members.get(record.profile_id, [])), None))
             for field in stream.spec.person_fields:
-                value = wanted.get(field.attribute)
-                if not field.direction.is_written or field.attribute in forms or (value is None and not field.clears):
-                    continue
-                if shown.get(field.attribute, ABSENT) != value:
-                    held = shown.get(field.attribute)
-                    found.append(f"{system}/{change.external_id} {field.attribute}: {held!r} instead of {value!r}")
+                value, held = wanted.get(field.attribute), shown.get(field.attribute, ABSENT)
+                if field.direction.is_written and held != value and (value is not None or field.clears):
+                    found.append(Difference(**told, attribute=field.attribute, shown=held, wanted=value))
     return found
 
 

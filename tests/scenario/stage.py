@@ -88,7 +88,11 @@ class Stage:
         settings = Settings(database_url=database.dsn, project_dir=folder)
         self.hub = StagedHub(database=database, settings=settings, clock=clock, ids=SeededIds(seed), server=None)
         self.hub.interrupted = {}
-        holder = Holder(holder_id=self.hub.ids.uuid7(clock.now()), show=lambda: None)
+        self._begin()
+        self.write(**starter())
+
+    def _begin(self) -> None:
+        holder = Holder(holder_id=self.hub.ids.uuid7(self.clock.now()), show=lambda: None)
         self._holder = holder
         self._unify = UnifyLoop(hub=self.hub, holder=holder)
         keepers = [
@@ -102,7 +106,13 @@ class Stage:
             hub=self.hub, keeper=LeaseKeeper(hub=self.hub, name="housekeeping", holder=holder)
         )
         self._edges: dict[str, SystemEdge] = {}
-        self.write(**starter())
+
+    def restart(self) -> None:
+        """The process was killed: another one takes its work over, with nothing but what is in the database."""
+        with self.database.transaction() as tx:
+            tx.execute("update kernel.lease set expires_at = '-infinity'")
+        self._unify.close()
+        self._begin()
 
     def close(self) -> None:
         self._unify.close()

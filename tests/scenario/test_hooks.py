@@ -1,4 +1,4 @@
-"""Bad input over the wire: refused with place and remedy, nothing half-applied; what was parked comes back by the API."""
+"""Bad input over the wire: refused with place and remedy, nothing half-applied; what was parked comes back."""
 
 import base64
 import hashlib

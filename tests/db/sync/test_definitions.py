@@ -79,7 +79,8 @@ class TestMappings:
         stage.settle()
         assert stage.query("select given_name, city from profile.golden") == [("ada", "Ulm")]
 
-    def test_an_apply_that_changes_nothing_reads_nothing_again(self, stage, ada):
+    @pytest.mark.usefixtures("ada")
+    def test_an_apply_that_changes_nothing_reads_nothing_again(self, stage):
         before = stage.fingerprint()
         stage.apply()
         stage.settle()

@@ -90,7 +90,7 @@ class TestMerge:
         ada.edit("crm-a", city="Wien")
         stage.settle()
         assert other.everywhere("city") == ada.everywhere("city") == {"Wien"}
-        assert {each.split()[1] for each in find_differences(stage.hub)} == {"global_id:", "email:"}
+        assert {each.attribute for each in find_differences(stage.hub)} == {"global_id", "email"}
 
 
 class TestCreate:
