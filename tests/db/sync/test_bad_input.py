@@ -1,4 +1,4 @@
-"""What cannot be used is set aside with place, reason and remedy; nothing stops, a replay works once it is put right."""
+"""What cannot be used is set aside with place, reason and remedy; nothing stops; once put right, a replay works."""
 
 import pytest
 
