@@ -8,7 +8,7 @@ from uuid import UUID
 from comity.definitions.types import AttributeSpec, MatchSpec
 from comity.identity import decide, explain, resolve, store
 from comity.identity import match as matching
-from comity.identity.match import LOOKUP_MARK, CompiledMatch, fold
+from comity.identity.match import CompiledMatch, fold, hash_key, lookup_salt
 from comity.identity.types import (
     RECORDS_MAX,
     BulkLoad,
@@ -93,6 +93,8 @@ def resolve_stale_records(
     Go on after the greatest of `record_ids`; an empty resolution means that none is left.
     """
     keys = store.list_stale_records(tx, match_hash=match.match_hash, after=after, limit=min(limit, RECORDS_MAX))
+    if keys and not after:
+        store.sweep_identifiers(tx, match=match)
     records = [RecordFacts(key=key, features={}) for key in keys]
     return resolve.resolve_records(tx, records=records, match=match, now=now, ids=ids)
 
@@ -122,7 +124,9 @@ def find_profiles_by_records(tx: Tx, *, keys: Sequence[RecordKey]) -> dict[Recor
 
 def find_profiles_by_identifier(tx: Tx, *, attribute: str, value: str, limit: int = 100) -> list[UUID]:
     """Find the living profiles one of whose records has this value; attributes of type e-mail and phone are indexed."""
-    return store.find_profiles_by_identifier(tx, rule=LOOKUP_MARK + attribute, value=fold(value), limit=limit)
+    wanted = fold(value)
+    rows = store.find_profiles_by_identifier(tx, key_hash=hash_key(lookup_salt(attribute), wanted), limit=limit)
+    return sorted({profile_id for profile_id, features in rows if fold(features.get(attribute)) == wanted})
 
 
 def adopt_records(

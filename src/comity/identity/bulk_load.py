@@ -4,8 +4,10 @@ The tables are filled as the incremental path would leave them, so that later ch
 given out cluster by cluster: the records of a person lie together.
 """
 
+import hashlib
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import starmap
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from comity.identity import bulk_store, store
 from comity.identity.bulk import KEY_COLUMNS, BulkResolution, resolve_bulk
 from comity.identity.bulk_text import folded_column
-from comity.identity.match import KEY_CHARS_MAX, LOOKUP_MARK, CompiledMatch
+from comity.identity.match import KEY_CHARS_MAX, LOOKUP_MARK, CompiledMatch, Identifier
 from comity.identity.resolve import FOUNDED
 from comity.identity.types import ABSENT_MARK, PROFILE_CREATED, BulkLoad, KeyInvalid, RecordsKnown
 from comity.kernel.database import Tx
@@ -95,7 +97,7 @@ def _features(frame: pl.DataFrame, match: CompiledMatch) -> pl.Expr:
         is_absent = pl.col(name + ABSENT_MARK) if name + ABSENT_MARK in frame.columns else pl.lit(value=False)
         members.append(pl.when(~is_absent).then(said))
     listed = pl.concat_str(members, separator=",", ignore_nulls=True) if members else pl.lit("")
-    return pl.concat_str(pl.lit(JSONB_VERSION + "{"), listed, pl.lit("}"))
+    return pl.concat_str(pl.lit("{"), listed, pl.lit("}"))
 
 
 def _brought_by(edges: pl.DataFrame, height: int) -> pl.Series:
@@ -118,13 +120,26 @@ def _store_identifiers(
         for name in match.lookups
         if name in frame.columns
     ]
-    identifiers = (
-        pl.concat([resolution.keys, *lookups])
-        .join(numbered, on="record")
-        .select("rule", "value", "record_id")
-        .sort("rule", "value", "record_id")
-    )
-    store.insert_identifiers(tx, identifiers=_rows(identifiers))
+    keys = pl.concat([resolution.keys, *lookups]).join(numbered, on="record").partition_by("rule", as_dict=True)
+    identifiers = [
+        pl.DataFrame(
+            {
+                "key_hash": _hashed(each["value"], match.salt_of(str(rule))),
+                "record_id": each["record_id"],
+                "rule_tag": pl.Series([match.tag_of(str(rule))], dtype=pl.Int32).new_from_index(0, each.height),
+            }
+        )
+        for (rule,), each in keys.items()
+    ]
+    if identifiers:
+        rows = _rows(pl.concat(identifiers).sort("key_hash", "record_id"))
+        store.insert_identifiers(tx, identifiers=starmap(Identifier, rows))
+
+
+def _hashed(values: pl.Series, salt: bytes) -> NDArray[np.int64]:
+    """Digest key values as `hash_key` does, without a number object for each."""
+    digests = (hashlib.blake2b(salt + value.encode(), digest_size=8).digest() for value in values)
+    return np.frombuffer(b"".join(digests), dtype="<i8")
 
 
 def _store_links(

@@ -14,15 +14,14 @@ DROP_INDEXES = (
     "alter table identity.record drop constraint record_pkey, drop constraint record_once",
     "alter table identity.identifier drop constraint identifier_pkey",
     "alter table identity.edge drop constraint edge_pkey",
-    "drop index identity.record_by_profile, identity.identifier_by_record",
+    "drop index identity.record_by_profile",
     "drop index identity.edge_by_second, identity.edge_by_evidence",
 )
 CREATE_INDEXES = (
     "alter table identity.record add constraint record_pkey primary key (record_id)",
     "alter table identity.record add constraint record_once unique (system, stream, external_id)",
     "create index record_by_profile on identity.record (profile_id)",
-    "alter table identity.identifier add constraint identifier_pkey primary key (rule, value, record_id)",
-    "create index identifier_by_record on identity.identifier (record_id)",
+    "alter table identity.identifier add constraint identifier_pkey primary key (key_hash, record_id)",
     "alter table identity.edge add constraint edge_pkey primary key (record_a, record_b)",
     "create index edge_by_second on identity.edge (record_b)",
     "create index edge_by_evidence on identity.edge (rule, value)",

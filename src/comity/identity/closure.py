@@ -93,7 +93,7 @@ class Closure:
             return set()
         self._asked.update(fresh)
         limits = [self._limit(key) + 1 for key in fresh]
-        found = store.list_members(self._tx, keys=fresh, limits=limits)
+        found = store.list_members(self._tx, keys=fresh, match=self._match, limits=limits)
         self._members.update(found)
         crowded = {key for key, members in found.items() if len(members) > self._limit(key)}
         self.overshared |= crowded
@@ -145,14 +145,15 @@ class Closure:
             rule = self._match.rule_by_name[rule_name]
             mine = node.record_id
             for other_id in members:
-                if other_id == mine:
+                other = self._facts[other_id]
+                if other_id == mine or (rule_name, value) not in other.keys:
                     continue
                 pair = (mine, other_id) if mine < other_id else (other_id, mine)
                 # Keys come strongest first, so of several links between two records the first is the strongest.
                 if pair in self._candidates or (*pair, rule_name) in self._judged:
                     continue
                 self._judged.add((*pair, rule_name))
-                verdict = rule.judge(node.folded, self._facts[other_id].folded)
+                verdict = rule.judge(node.folded, other.folded)
                 if verdict == "accept":
                     self._candidates[pair] = Edge(*pair, rule_name, value, self._match.match_hash)
                     reached.add(other_id)

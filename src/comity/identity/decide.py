@@ -9,7 +9,7 @@ from uuid import UUID
 
 from comity.identity import store
 from comity.identity.match import CompiledMatch, Key
-from comity.identity.resolve import resolve_known
+from comity.identity.resolve import identifiers_of, resolve_known
 from comity.identity.rules import Clusters, Node
 from comity.identity.types import MergeRefused, ProfileUnknown, Record, RecordUnknown, Resolution
 from comity.kernel.database import Tx
@@ -192,13 +192,14 @@ def _bury(tx: Tx, *, record_ids: Sequence[int], match: CompiledMatch) -> Counter
     """Mark records as deleted and take their keys away; count the records that left a key value."""
     vacated: Counter[Key] = Counter()
     living = [node for node in store.list_nodes(tx, record_ids=record_ids, match=match) if not node.is_deleted]
+    identifiers = identifiers_of(living, match)
     for node in living:
         vacated.update(node.keys)
         node.is_deleted = True
     if living:
         buried = [(node.record_id, node.features) for node in living]
         store.update_records(tx, features=buried, is_deleted=True, match_hash=match.match_hash)
-        store.drop_identifiers(tx, record_ids=[node.record_id for node in living])
+        store.drop_identifiers(tx, identifiers=identifiers)
     return vacated
 
 

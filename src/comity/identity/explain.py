@@ -52,7 +52,7 @@ def _rule_findings(tx: Tx, node_a: Node, node_b: Node, match: CompiledMatch) -> 
     keys_a, keys_b = dict(node_a.keys), dict(node_b.keys)
     shared = [(name, value) for name, value in node_a.keys if keys_b.get(name) == value]
     limits = [match.rule_by_name[name].records_max + 1 for name, _ in shared]
-    members = store.list_members(tx, keys=shared, limits=limits) if shared else {}
+    members = store.list_members(tx, keys=shared, match=match, limits=limits) if shared else {}
     return tuple(
         _rule_finding(
             rule,

@@ -2,9 +2,9 @@
 
 import hashlib
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 from rapidfuzz.distance import JaroWinkler
@@ -26,6 +26,15 @@ Features = Mapping[str, str | None]
 Key = tuple[str, str]
 """A rule's name and the key value."""
 Verdict = Literal["accept", "conflict", "no_agreement"]
+
+
+class Identifier(NamedTuple):
+    """A key of a record as it is stored."""
+
+    key_hash: int
+    record_id: int
+    rule_tag: int
+
 
 KEY_SEPARATOR: Final = "\x1f"
 KEY_CHARS_MAX: Final = 1_000
@@ -103,6 +112,8 @@ class CompiledRule:
         self.conflict = rule.conflict_guard
         self._parts = tuple((part.attribute, transformer(part.transform)) for part in self.parts)
 
+        self.salt = msgspec.json.encode((rule.name, self.parts)) + KEY_SEPARATOR.encode()
+        """What its keys are hashed with; it tells how a key is made, and nothing of guards."""
         guards = (rule.agree, rule.conflict_guard)
         self.keying = frozenset(part.attribute for part in self.parts)
         """Attributes the key is made of."""
@@ -162,6 +173,16 @@ def count_differing(comparisons: Sequence[Comparison], folded_a: Mapping[str, st
     )
 
 
+def hash_key(salt: bytes, value: str) -> int:
+    """Digest a key value to 64 bits (BLAKE2b, RFC 7693). Who compares by it looks at the records themselves as well."""
+    return int.from_bytes(hashlib.blake2b(salt + value.encode(), digest_size=8).digest(), "little", signed=True)
+
+
+def lookup_salt(attribute: str) -> bytes:
+    """Return what tells keys for finding people by this attribute from others."""
+    return f"{LOOKUP_MARK}{attribute}{KEY_SEPARATOR}".encode()
+
+
 class Difference(msgspec.Struct, frozen=True, gc=False):
     """What other features make of a record's keys: keys lost and won, look-ups lost and won, keys to be judged anew."""
 
@@ -186,8 +207,32 @@ class CompiledMatch:
         self.per_system_max = spec.per_system_max if spec else None
         looked_at = [attribute for rule in self.rules for attribute in rule.attributes]
         self.attributes = tuple(sorted({*looked_at, *lookups}))
+        self._salts = {rule.name: rule.salt for rule in self.rules}
+        self._salts.update((LOOKUP_MARK + name, lookup_salt(name)) for name in lookups)
+        self._tags = {name: _tag(salt) for name, salt in self._salts.items()}
         digest = hashlib.blake2b(msgspec.json.encode((spec, lookups)), digest_size=8).digest()
         self.match_hash = int.from_bytes(digest, signed=True)
+
+    @property
+    def rule_tags(self) -> tuple[int, ...]:
+        """What marks the keys that these rules make."""
+        return tuple(self._tags.values())
+
+    def salt_of(self, name: str) -> bytes:
+        """Return what the keys of a rule (or @attribute) are hashed with."""
+        return self._salts[name]
+
+    def tag_of(self, name: str) -> int:
+        """Return what marks the keys of a rule (or @attribute)."""
+        return self._tags[name]
+
+    def hash_of(self, key: Key) -> int:
+        """Digest a key."""
+        return hash_key(self._salts[key[0]], key[1])
+
+    def identifiers_of(self, keys: Sequence[Key], record_id: int) -> Iterator[Identifier]:
+        """Write keys of a record as they are stored."""
+        return (Identifier(self.hash_of(key), record_id, self._tags[key[0]]) for key in keys)
 
     def folded(self, features: Features) -> dict[str, str]:
         """Fold the features that matching looks at."""
@@ -239,6 +284,10 @@ class CompiledMatch:
             for name in self.lookups
             if (value := folded.get(name)) and len(value) <= KEY_CHARS_MAX
         )
+
+
+def _tag(salt: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(salt, digest_size=4).digest(), "little", signed=True)
 
 
 def compile_match(spec: MatchSpec | None, *, attributes: Mapping[str, AttributeSpec | AttributeType]) -> CompiledMatch:

@@ -1,16 +1,14 @@
 """Resolving: from facts about records to links, clusters and Global IDs, in one transaction."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-import msgspec
-
 from comity.identity import store
 from comity.identity.closure import Closure, ClosureTooLarge
-from comity.identity.match import CompiledMatch, Features, Key
+from comity.identity.match import CompiledMatch, Features, Identifier, Key
 from comity.identity.rules import Edge, Node, Partition, assign, partition
 from comity.identity.store import Doubt
 from comity.identity.types import (
@@ -249,20 +247,18 @@ def resolve_records(
     facts = _by_key(records, match)
     keys = list(facts)
     store.lock(tx)
-    rows = store.find_records(
-        tx, keys=keys, features=[msgspec.json.encode(each) for each in facts.values()], match_hash=match.match_hash
-    )
+    rows = store.find_records(tx, keys=keys, match_hash=match.match_hash)
     known = {keys[position - 1]: (record_id, profile_id) for position, record_id, profile_id, _, _ in rows}
     changed = [
-        Changed(keys[position - 1], record_id, profile_id, stored, has_own_keys)
-        for position, record_id, profile_id, stored, has_own_keys in rows
-        if stored is not None
+        Changed(keys[position - 1], record_id, profile_id, stored, is_current)
+        for position, record_id, profile_id, stored, is_current in rows
+        if not (is_current and facts[keys[position - 1]].items() <= stored.items())
     ]
     resolver = Resolver(tx, match=match, now=now, ids=ids)
     new_nodes: dict[RecordKey, Node] = {}
     if changed or len(known) < len(keys):
         new_nodes = _new_nodes(tx, [(key, facts[key]) for key in keys if key not in known], match)
-        store.insert_identifiers(tx, identifiers=_identifiers(new_nodes.values(), match))
+        store.insert_identifiers(tx, identifiers=identifiers_of(new_nodes.values(), match))
         restless, vacated = _save_changed(tx, changed, facts, match)
         seeds = sorted({node.record_id for node in new_nodes.values()} | restless)
         resolver.resolve(seeds, vacated=vacated, pending=list(new_nodes.values()))
@@ -303,26 +299,30 @@ def _save_changed(
     vacated: Counter[Key] = Counter()
     outdated: list[Node] = []
     doubtful: list[tuple[int, UUID, Key]] = []
-    gone: list[tuple[str, str, int]] = []
-    fresh: list[tuple[str, str, int]] = []
+    gone: list[Identifier] = []
+    fresh: list[Identifier] = []
     saved: list[tuple[int, Features]] = []
     for each in changed:
         features = {**each.stored, **facts[each.key]}
         saved.append((each.record_id, features))
         if not each.has_own_keys:
-            outdated.append(_outdated_node(each, features, match))
-            vacated.update(set(match.keys_of(match.folded(each.stored))) - set(outdated[-1].keys))
+            node = _outdated_node(each, features, match)
+            outdated.append(node)
+            before = match.folded(each.stored)
+            left = set(match.keys_of(before)) - set(node.keys)
+            vacated.update(left)
+            gone.extend(match.identifiers_of([*left, *match.lookups_of(before)], each.record_id))
             continue
         difference = match.difference(each.stored, features)
         vacated.update(difference.gone)
-        gone.extend((*key, each.record_id) for key in (*difference.gone, *difference.gone_lookups))
-        fresh.extend((*key, each.record_id) for key in (*difference.fresh, *difference.fresh_lookups))
+        gone.extend(match.identifiers_of([*difference.gone, *difference.gone_lookups], each.record_id))
+        fresh.extend(match.identifiers_of([*difference.fresh, *difference.fresh_lookups], each.record_id))
         doubtful.extend((each.record_id, each.profile_id, key) for key in difference.doubtful)
     if saved:
         store.update_records(tx, features=saved, match_hash=match.match_hash)
-        store.drop_identifiers(tx, record_ids=sorted(node.record_id for node in outdated))
-        store.drop_some_identifiers(tx, identifiers=gone)
-        store.insert_identifiers(tx, identifiers=[*fresh, *_identifiers(outdated, match)])
+        store.drop_identifiers(tx, identifiers=gone)
+        store.insert_identifiers(tx, identifiers=fresh)
+        store.put_identifiers(tx, identifiers=identifiers_of(outdated, match))
     restless = store.find_restless(tx, keys=doubtful, match=match)
     return restless | {node.record_id for node in outdated}, vacated
 
@@ -338,11 +338,13 @@ def _outdated_node(changed: Changed, features: Features, match: CompiledMatch) -
     )
 
 
-def _identifiers(nodes: Collection[Node], match: CompiledMatch) -> list[tuple[str, str, int]]:
+def identifiers_of(nodes: Iterable[Node], match: CompiledMatch) -> list[Identifier]:
+    """Write all keys of records as they are stored; a deleted record has none."""
     return [
-        (rule, value, node.record_id)
+        identifier
         for node in nodes
-        for rule, value in (*node.keys, *(() if node.is_deleted else match.lookups_of(node.folded)))
+        if not node.is_deleted
+        for identifier in match.identifiers_of((*node.keys, *match.lookups_of(node.folded)), node.record_id)
     ]
 
 

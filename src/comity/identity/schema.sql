@@ -27,12 +27,11 @@ CREATE INDEX edge_by_evidence ON identity.edge USING btree (rule, value);
 CREATE INDEX edge_by_second ON identity.edge USING btree (record_b);
 
 create table identity.identifier (
-    rule text not null,
-    value text not null,
+    key_hash bigint not null,
     record_id bigint not null,
-    constraint identifier_pkey PRIMARY KEY (rule, value, record_id)
+    rule_tag integer not null,
+    constraint identifier_pkey PRIMARY KEY (key_hash, record_id)
 );
-CREATE INDEX identifier_by_record ON identity.identifier USING btree (record_id);
 
 create table identity.profile (
     profile_id uuid not null,
@@ -52,7 +51,7 @@ create table identity.record (
     stream text not null,
     external_id text not null,
     profile_id uuid not null,
-    features jsonb not null,
+    features json not null,
     match_hash bigint not null,
     is_deleted boolean not null default false,
     linked_at timestamp with time zone not null,

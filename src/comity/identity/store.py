@@ -7,11 +7,11 @@ from uuid import UUID
 
 import msgspec
 
-from comity.identity.match import CompiledMatch, Features, Key
+from comity.identity.match import CompiledMatch, Features, Identifier, Key
 from comity.identity.rules import Decision, Edge, Node, Profile
 from comity.identity.types import KeyInvalid, Record, Review
 from comity.kernel.database import Tx
-from comity.kernel.sql import Jsonb, SqlFolder, copy_in
+from comity.kernel.sql import SqlFolder, copy_in
 from comity.mapping.types import RecordKey
 
 _sql = SqlFolder(__package__)
@@ -62,18 +62,10 @@ def lock(tx: Tx) -> None:
 
 
 def find_records(
-    tx: Tx, *, keys: Sequence[RecordKey], features: Sequence[bytes], match_hash: int
-) -> list[tuple[int, int, UUID, dict[str, str | None] | None, bool]]:
-    """Find known records and what changed in them.
-
-    Position from 1, record, profile, stored features if changed, whether their keys were made by these rules.
-    """
-    return _sql.find_records.rows(
-        tx,
-        **_key_texts(keys),
-        features=_texts([each.decode() for each in features]),
-        match_hash=match_hash,
-    )
+    tx: Tx, *, keys: Sequence[RecordKey], match_hash: int
+) -> list[tuple[int, int, UUID, dict[str, str | None], bool]]:
+    """Find known records: position from 1, record, profile, features, whether it is alive with keys by these rules."""
+    return _sql.find_records.rows(tx, **_key_texts(keys), match_hash=match_hash)
 
 
 def find_record_ids(tx: Tx, *, keys: Sequence[RecordKey]) -> list[tuple[int, int, UUID]]:
@@ -105,7 +97,7 @@ def insert_records(
             *("record_id", "system", "stream", "external_id", "profile_id", "features", "match_hash"),
             *("is_deleted", "linked_at", "rule"),
         ),
-        types=("int8", "text", "text", "text", "uuid", "jsonb", "int8", "bool", "timestamptz", "text"),
+        types=("int8", "text", "text", "text", "uuid", "text", "int8", "bool", "timestamptz", "text"),
         rows=(
             (
                 node.record_id,
@@ -113,7 +105,7 @@ def insert_records(
                 node.key.stream,
                 node.key.external_id,
                 profile_id,
-                Jsonb(node.features),
+                msgspec.json.encode(node.features).decode(),
                 match_hash,
                 node.is_deleted,
                 now,
@@ -146,21 +138,19 @@ def move_records(
     )
 
 
-def drop_identifiers(tx: Tx, *, record_ids: Sequence[int]) -> None:
-    """Drop all keys of records."""
-    if record_ids:
-        _sql.drop_identifiers.execute(tx, record_ids=_array(record_ids))
-
-
-def drop_some_identifiers(tx: Tx, *, identifiers: Sequence[tuple[str, str, int]]) -> None:
-    """Drop keys: rule (or @attribute), value, record."""
+def drop_identifiers(tx: Tx, *, identifiers: Sequence[Identifier]) -> None:
+    """Drop keys of records."""
     if identifiers:
-        _sql.drop_some_identifiers.execute(
+        _sql.drop_identifiers.execute(
             tx,
-            rules=_texts(rule for rule, _, _ in identifiers),
-            values=_texts(value for _, value, _ in identifiers),
-            record_ids=_array(record_id for _, _, record_id in identifiers),
+            key_hashes=_array(identifier.key_hash for identifier in identifiers),
+            record_ids=_array(identifier.record_id for identifier in identifiers),
         )
+
+
+def sweep_identifiers(tx: Tx, *, match: CompiledMatch) -> None:
+    """Drop the keys that are never asked for under these rules."""
+    _sql.sweep_identifiers.execute(tx, rule_tags=_array(match.rule_tags))
 
 
 def find_restless(tx: Tx, *, keys: Sequence[tuple[int, UUID, Key]], match: CompiledMatch) -> set[int]:
@@ -171,29 +161,37 @@ def find_restless(tx: Tx, *, keys: Sequence[tuple[int, UUID, Key]], match: Compi
         tx,
         record_ids=_array(record_id for record_id, _, _ in keys),
         profile_ids=_array(profile_id for _, profile_id, _ in keys),
-        rules=_texts(rule for _, _, (rule, _) in keys),
-        values=_texts(value for _, _, (_, value) in keys),
+        key_hashes=_array(match.hash_of(key) for _, _, key in keys),
         limits=_array(match.rule_by_name[rule].records_max for _, _, (rule, _) in keys),
     )
     return {row[0] for row in rows}
 
 
-def insert_identifiers(tx: Tx, *, identifiers: Iterable[tuple[str, str, int]]) -> None:
-    """Store keys: rule (or @attribute), value, record."""
+def insert_identifiers(tx: Tx, *, identifiers: Iterable[Identifier]) -> None:
+    """Store keys that are not there."""
     copy_in(
         tx,
         table="identity.identifier",
-        columns=("rule", "value", "record_id"),
-        types=("text", "text", "int8"),
+        columns=("key_hash", "record_id", "rule_tag"),
+        types=("int8", "int8", "int4"),
         rows=identifiers,
     )
 
 
-def list_members(tx: Tx, *, keys: Sequence[Key], limits: Sequence[int]) -> dict[Key, list[int]]:
+def put_identifiers(tx: Tx, *, identifiers: Sequence[Identifier]) -> None:
+    """Store keys, some of which may be there."""
+    if identifiers:
+        _sql.put_identifiers.execute(
+            tx,
+            key_hashes=_array(identifier.key_hash for identifier in identifiers),
+            record_ids=_array(identifier.record_id for identifier in identifiers),
+            rule_tags=_array(identifier.rule_tag for identifier in identifiers),
+        )
+
+
+def list_members(tx: Tx, *, keys: Sequence[Key], match: CompiledMatch, limits: Sequence[int]) -> dict[Key, list[int]]:
     """List the records of key values that at least two records share, each list cut at its limit."""
-    rows = _sql.list_members.rows(
-        tx, rules=_texts(rule for rule, _ in keys), values=_texts(value for _, value in keys), limits=_array(limits)
-    )
+    rows = _sql.list_members.rows(tx, key_hashes=_array(map(match.hash_of, keys)), limits=_array(limits))
     return {keys[position - 1]: record_ids for position, record_ids in rows}
 
 
@@ -334,9 +332,9 @@ def list_stale_records(tx: Tx, *, match_hash: int, after: int, limit: int) -> li
     return [RecordKey(system, stream, external_id) for _, system, stream, external_id in rows]
 
 
-def find_profiles_by_identifier(tx: Tx, *, rule: str, value: str, limit: int) -> list[UUID]:
-    """Find living profiles by one identifier."""
-    return [row[0] for row in _sql.find_profiles_by_identifier.rows(tx, rule=rule, value=value, limit=limit)]
+def find_profiles_by_identifier(tx: Tx, *, key_hash: int, limit: int) -> list[tuple[UUID, Features]]:
+    """Find living profiles by one identifier, with the features of the record that has it."""
+    return _sql.find_profiles_by_identifier.rows(tx, key_hash=key_hash, limit=limit)
 
 
 def put_reviews(tx: Tx, *, doubts: Sequence[Doubt], details: Sequence[dict[str, Any]], now: datetime) -> None:

@@ -106,7 +106,7 @@ class Loading:
 
     def identifiers(self) -> list[tuple[object, ...]]:
         return self.rows(
-            "select i.rule, i.value, r.external_id from identity.identifier i join identity.record r using (record_id) "
+            "select i.key_hash, i.rule_tag, r.external_id from identity.identifier i join identity.record r using (record_id) "
             "order by 1, 2, 3"
         )
 

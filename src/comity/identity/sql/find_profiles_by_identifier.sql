@@ -1,7 +1,8 @@
--- Find living profiles by one identifier. Takes rule (or @attribute) and value. Relies on the key of identifier.
-select distinct r.profile_id
+-- Find living profiles by one identifier, each with the features of the record that has it, which tell whether it does.
+-- Takes the digest of the key. Relies on the primary key of identifier.
+select r.profile_id, r.features
 from identity.identifier i
 join identity.record r using (record_id)
-where i.rule = %(rule)s and i.value = %(value)s
+where i.key_hash = %(key_hash)s
 order by r.profile_id
 limit %(limit)s

@@ -1,17 +1,15 @@
 -- Of records whose keys are stored, those that may gain or lose a link: somebody of another profile (or of none yet)
 -- has one of their keys, or more records have it than may be linked by it.
--- Takes lists of equal length, one entry a key: record id, its profile, rule, value, most records a link allows.
+-- Takes arrays of equal length, one entry a key: record id, its profile, digest, most records a link allows.
 -- Returns record ids. Relies on the primary keys of identifier and record.
 select distinct w.record_id
-from unnest(
-    %(record_ids)s::bigint[], %(profile_ids)s::uuid[], identity.as_texts(%(rules)s),
-    identity.as_texts(%(values)s), %(limits)s::int[]
-) as w (record_id, profile_id, rule, value, count_max)
+from unnest(%(record_ids)s::bigint[], %(profile_ids)s::uuid[], %(key_hashes)s::bigint[], %(limits)s::int[])
+    as w (record_id, profile_id, key_hash, count_max)
 cross join lateral (
     select count(*) as members, bool_or(r.profile_id is distinct from w.profile_id) as has_others
     from (
         select i.record_id from identity.identifier i
-        where i.rule = w.rule and i.value = w.value
+        where i.key_hash = w.key_hash
         limit w.count_max + 1
     ) i
     left join identity.record r using (record_id)

@@ -2,12 +2,11 @@
 -- Takes arrays of equal length. Returns position (from 1) and record ids of keys that at least two records have.
 -- Relies on the primary key of identifier.
 select w.position, m.record_ids
-from unnest(identity.as_texts(%(rules)s), identity.as_texts(%(values)s), %(limits)s::int[])
-    with ordinality as w (rule, value, count_max, position)
+from unnest(%(key_hashes)s::bigint[], %(limits)s::int[]) with ordinality as w (key_hash, count_max, position)
 cross join lateral (
     select array(
         select i.record_id from identity.identifier i
-        where i.rule = w.rule and i.value = w.value
+        where i.key_hash = w.key_hash
         order by i.record_id
         limit w.count_max
     ) as record_ids
