@@ -74,12 +74,25 @@ _SECRET_TEXTS: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 
+class _StandardError:
+    """Whatever standard error is when something is written: who embeds the hub may put another file in its place."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        return sys.stderr.isatty()
+
+
 def configure(*, level: str = "info", is_json: bool | None = None, stream: TextIO | None = None) -> None:
     """Set up logging for the process: one JSON object a line, or coloured lines for people at a terminal.
 
     What libraries log through the standard library comes out the same way. Repeating replaces the earlier set-up.
     """
-    target = stream or sys.stderr
+    target = stream or cast("TextIO", _StandardError())
     as_json = not target.isatty() if is_json is None else is_json
     threshold = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Processor] = [

@@ -12,6 +12,9 @@ import msgspec
 
 from comity.sandbox.api import SandboxOptions, serve
 
+SIGNAL_SECONDS = 0.5
+"""How often to look for a signal: one that another thread took does not end the wait of this one."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve a simulated system until SIGINT or SIGTERM; print one JSON line when it is ready."""
@@ -55,7 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
     with sandbox:
         sys.stdout.write(msgspec.json.encode(sandbox.ready).decode() + "\n")
         sys.stdout.flush()
-        stopped.wait()
+        while not stopped.wait(SIGNAL_SECONDS):
+            pass
     return 0
 
 

@@ -37,6 +37,7 @@ def started(*words, folder, **settings):
                 process.communicate(timeout=40)
             except subprocess.TimeoutExpired:
                 process.kill()
+                process.communicate()
                 raise
 
 

@@ -241,7 +241,7 @@ class TestFailures:
             began = time.monotonic()
             with pytest.raises(EgressFailed, match=r"within 0.4 s; the time ran out after") as raised:
                 egress.request("POST", url, json={}, timeout_seconds=0.4)
-            assert 0.3 < time.monotonic() - began < 1.5
+            assert 0.3 < time.monotonic() - began < 10
         assert (raised.value.kind, raised.value.is_maybe_applied) == ("timeout", True)
 
     @pytest.mark.parametrize("behaviour", [reset_at_once, reset_in_the_body])

@@ -38,6 +38,16 @@ def lines():
 
 
 class TestConfigure:
+    @pytest.mark.usefixtures("lines")
+    def test_writes_to_whatever_standard_error_is_by_then(self, monkeypatch):
+        first, second = io.StringIO(), io.StringIO()
+        monkeypatch.setattr("sys.stderr", first)
+        telemetry.configure(is_json=True)
+        monkeypatch.setattr("sys.stderr", second)
+        first.close()
+        telemetry.get_logger().info("sync.page_read")
+        assert json.loads(second.getvalue())["event"] == "sync.page_read"
+
     def test_writes_one_json_object_a_line(self, lines):
         log = telemetry.get_logger(system="crm-de")
         log.info("sync.page_read", rows=3, record=UUID(int=7), seen_at=datetime(2026, 3, 3, tzinfo=UTC), names={"b"})

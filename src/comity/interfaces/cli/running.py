@@ -22,6 +22,8 @@ from comity.kernel.errors import Invalid, NotFound
 from comity.kernel.telemetry import configure
 
 PROCESSES = ("comity.interfaces.rest", "comity.interfaces.worker")
+SIGNAL_SECONDS = 0.5
+"""How often to look for a signal: one that another thread took does not end the wait of this one."""
 SANDBOX_HOST = "127.0.0.1"
 
 sandbox = typer.Typer(help="Simulated systems to rehearse on.", no_args_is_help=True)
@@ -148,7 +150,8 @@ def serve(
     with running:
         sys.stdout.write(msgspec.json.encode(running.ready).decode() + "\n")
         sys.stdout.flush()
-        stopping.wait()
+        while not stopping.wait(SIGNAL_SECONDS):
+            pass
 
 
 class BenchMissing(NotFound):
