@@ -2,16 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from zoneinfo import available_timezones
 
 import msgspec
 
 from comity.definitions.checks_people import check_attribute, check_mapping, check_match, check_rules
+from comity.definitions.checks_programme import check_programme
 from comity.definitions.checks_shared import Found, Project, check_condition
 from comity.definitions.loading import Locator
-from comity.definitions.shape import suggest
 from comity.definitions.types_document import Checker, Definitions, Document, Kind, Problem
-from comity.definitions.types_programme import ProgrammeSpec
 from comity.definitions.types_system import SystemSpec
 
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
@@ -127,41 +125,11 @@ def _check_clear_secrets(spec: SystemSpec) -> Iterator[Found]:
     yield from walk(spec.settings, ("settings",))
 
 
-def _check_programme(name: str, spec: ProgrammeSpec, project: Project) -> Iterator[Found]:
-    del name
-    if spec.timezone not in available_timezones():
-        remedy = suggest(spec.timezone, sorted(available_timezones()), what="Names")
-        remedy = remedy.split("? ")[0] + "?" if remedy.startswith("Did") else "Write an IANA name, e.g. Europe/Berlin."
-        yield Found(path=("timezone",), message=f"There is no time zone '{spec.timezone[:60]}'.", remedy=remedy)
-    if spec.enrol.when is not None:
-        yield from check_condition(spec.enrol.when, project, path=("enrol", "when"))
-    levels = spec.tiers.levels if spec.tiers else ()
-    if levels and levels[0].points_from != 0:
-        yield Found(
-            path=("tiers", "levels", 0, "from"), message="The lowest level does not start at 0.", remedy="Write 0."
-        )
-    names: set[str] = set()
-    for index, level in enumerate(levels):
-        if index and level.points_from <= levels[index - 1].points_from:
-            yield Found(
-                path=("tiers", "levels", index, "from"),
-                message=f"{level.name} does not start above {levels[index - 1].name}.",
-                remedy="Order the levels from low to high, each with more points than the one before.",
-            )
-        if level.name.casefold() in names:
-            yield Found(
-                path=("tiers", "levels", index, "name"),
-                message=f"There are two levels called {level.name}.",
-                remedy="Give each its own name.",
-            )
-        names.add(level.name.casefold())
-
-
 _CHECKS: Mapping[Kind, Callable[..., Iterator[Found]]] = {
     Kind.SYSTEM: _check_system,
     Kind.ATTRIBUTE: check_attribute,
     Kind.MAPPING: check_mapping,
     Kind.MATCH: check_match,
     Kind.RULES: check_rules,
-    Kind.PROGRAMME: _check_programme,
+    Kind.PROGRAMME: check_programme,
 }

@@ -1,6 +1,7 @@
 """What the checks of all kinds share: the project they look into, and what they find."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -18,12 +19,26 @@ LOYALTY_TYPES = {
 }
 
 
+Path = tuple[str | int, ...]
+"""The way to a field inside a spec."""
+
+
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """One thing found: the path inside the spec, what is wrong, what to do."""
 
-    path: tuple[str | int, ...]
+    path: Path
     message: str
     remedy: str
+
+
+class Named(Protocol):
+    """Anything with a name."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102 - see the class.
+
+
+NamedT = TypeVar("NamedT", bound=Named)
 
 
 class Project:
@@ -49,7 +64,7 @@ class Project:
         return any(kind == Kind.ATTRIBUTE for kind, _ in self._broken)
 
 
-def check_systems(names: Sequence[str], project: Project, *, path: tuple[str | int, ...]) -> Iterator[Found]:
+def check_systems(names: Sequence[str], project: Project, *, path: Path) -> Iterator[Found]:
     """Each of these systems exists and is named once."""
     for index, name in enumerate(names):
         if not project.has(Kind.SYSTEM, name):
@@ -62,7 +77,7 @@ def check_systems(names: Sequence[str], project: Project, *, path: tuple[str | i
             yield Found(path=(*path, index), message=f"The system '{name}' stands twice.", remedy="Remove one.")
 
 
-def check_attribute_name(name: str, project: Project, *, path: tuple[str | int, ...]) -> Iterator[Found]:
+def check_attribute_name(name: str, project: Project, *, path: Path) -> Iterator[Found]:
     """The attribute exists."""
     if not project.has(Kind.ATTRIBUTE, name):
         yield Found(
@@ -73,15 +88,37 @@ def check_attribute_name(name: str, project: Project, *, path: tuple[str | int, 
 
 
 def check_condition(
-    text: str, project: Project, *, path: tuple[str | int, ...], has_loyalty: bool = False
+    text: str,
+    project: Project,
+    *,
+    path: Path,
+    has_loyalty: bool = False,
+    words: Mapping[str, AttributeType] | None = None,
 ) -> Iterator[Found]:
-    """The condition compiles over the attributes (and the loyalty values, where they are known)."""
+    """The condition compiles over the attributes (and the loyalty values, where they are known), or over `words`."""
     types = {name: spec.type for name, spec in project.attributes.items()}
     if has_loyalty:
         types |= LOYALTY_TYPES
+    types = words if words is not None else types
     vocabulary = {name: Column(sql="x", type=kind) for name, kind in types.items()}
     try:
         compile_condition(text, vocabulary=vocabulary)
     except ConditionInvalid as error:
         if not (project.has_broken_attributes and "no attribute" in error.reason):
             yield Found(path=path, message=str(error.message) + ".", remedy=error.remedy)
+
+
+def check_unique(names: Sequence[str], *, path: Path, what: str, offset: int = 0) -> Iterator[Found]:
+    """No name stands twice; the first `offset` names stand elsewhere in the spec."""
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            yield Found(
+                path=(*path, index - offset, "name"),
+                message=f"There are two {what} called {name}.",
+                remedy="Give each its own name.",
+            )
+
+
+def find_name(name: str | None, known: Sequence[NamedT]) -> NamedT | None:
+    """Find what has this name; None stands for the first."""
+    return next((each for each in known if name in {None, each.name}), None)

@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -157,6 +158,7 @@ _PYTHON_TYPES: dict[type[inspect.Type], tuple[type, ...]] = {
     inspect.IntType: (int,),
     inspect.FloatType: (int, float),
     inspect.NoneType: (type(None),),
+    inspect.DateType: (str,),
 }
 _NAMES: dict[type[inspect.Type], str] = {
     inspect.DictType: "a map",
@@ -166,6 +168,7 @@ _NAMES: dict[type[inspect.Type], str] = {
     inspect.BoolType: "true or false",
     inspect.IntType: "a whole number",
     inspect.FloatType: "a number",
+    inspect.DateType: "a date",
 }
 
 
@@ -209,6 +212,13 @@ def _mismatch(place: Place, path: tuple[str | int, ...], expected: str) -> Misfi
     if isinstance(value, str) and expected in {"a whole number", "a number"} and _looks_numeric(value):
         remedy = "Write the number without quotes."
     return _misfit(place, path, f"Expected {expected}, found {found}.", remedy)
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return msgspec.convert(text, date).isoformat() == text
+    except msgspec.ValidationError:
+        return False
 
 
 def _looks_numeric(text: str) -> bool:
@@ -259,6 +269,8 @@ def _check_scalar(place: Place, wanted: inspect.Type, path: tuple[str | int, ...
             yield _misfit(place, path, message, f"It must fit the pattern {wanted.pattern}.")
     elif isinstance(wanted, inspect.IntType | inspect.FloatType):
         yield from _check_range(place, wanted, path)
+    elif isinstance(wanted, inspect.DateType) and not _is_date(place.value):
+        yield _misfit(place, path, f"'{place.value[:FOUND_LENGTH_MAX]}' is not a date.", "Write it as 2026-01-31.")
 
 
 def _check_length(

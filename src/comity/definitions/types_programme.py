@@ -1,20 +1,42 @@
-"""Specification of kind `programme`: who takes part, what is earned, which tiers there are."""
+"""Specification of kind `programme`: who takes part, what is earned, which tiers and rewards there are."""
 
-import enum
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from comity.definitions.types_attribute import AttributeType
+from comity.definitions.types_earning import (
+    BudgetSpec,
+    EarningRule,
+    EarningSpec,
+    ExclusionSpec,
+    GroupSpec,
+    Stacking,
+    Words,
+)
+from comity.definitions.types_points import PointsSpec, Span
+from comity.definitions.types_rewards import (
+    AdjustmentSpec,
+    CorrectionPolicy,
+    PoolSpec,
+    ReferralSpec,
+    ReturnsSpec,
+    RewardSpec,
+    TransferSpec,
+)
 from comity.definitions.types_rules import ConditionText
+from comity.definitions.types_tiers import LadderSpec, RollingWindow, TierLadder
 
+POINTS_NAME = "points"
+"""The points of a programme that names none."""
 
-class Rounding(enum.StrEnum):
-    """What happens to a fraction of a point."""
+BASE_RULE = "base"
+"""The rule that `earning` stands for."""
 
-    FLOOR = "floor"
-    HALF_UP = "half_up"
-    CEILING = "ceiling"
+TIERS_LADDER = "tiers"
+"""The ladder that `tiers` stands for."""
 
 
 class EnrolSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -24,34 +46,79 @@ class EnrolSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     when: ConditionText | None = None
 
 
-class EarningSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Base earning rate: so many points for each so many minor units of money."""
-
-    points_per_unit: Annotated[int, Meta(ge=0, le=1_000_000)]
-    unit_minor: Annotated[int, Meta(ge=1, le=1_000_000_000)]
-    rounding: Rounding = Rounding.FLOOR
-
-
-class TierLevel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One level of the ladder and the points it starts at (`from` in YAML)."""
-
-    name: Annotated[str, Meta(min_length=1, max_length=100)]
-    points_from: Annotated[int, Meta(ge=0)] = msgspec.field(name="from")
-
-
-class TierLadder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Levels from low to high, by the points earned within the window; the first starts at 0."""
-
-    levels: Annotated[tuple[TierLevel, ...], Meta(min_length=1, max_length=50)]
-    window_days: Annotated[int, Meta(ge=1, le=36_500)] = 365
-
-
 class ProgrammeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One loyalty programme."""
 
     title: Annotated[str, Meta(min_length=1, max_length=200)]
     currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="ISO 4217 code.")]
-    earning: EarningSpec
+    earning: Annotated[EarningSpec | None, Meta(description="The base rate; short for a rule named base.")] = None
     timezone: Annotated[str, Meta(description="IANA name, e.g. Europe/Berlin.")] = "UTC"
     enrol: EnrolSpec = EnrolSpec()
-    tiers: TierLadder | None = None
+    tiers: Annotated[TierLadder | None, Meta(description="One ladder; short for a ladder named tiers.")] = None
+    brands: Annotated[Words, Meta(description="Purchases of other brands earn nothing.")] = ()
+    points: Annotated[tuple[PointsSpec, ...], Meta(max_length=20, description="The first is the usual one.")] = ()
+    earning_rules: Annotated[tuple[EarningRule, ...], Meta(max_length=500)] = ()
+    stacking: Annotated[Stacking, Meta(description="Of the rules without a group.")] = Stacking.ADD
+    groups: Annotated[tuple[GroupSpec, ...], Meta(max_length=50)] = ()
+    exclusions: Annotated[tuple[ExclusionSpec, ...], Meta(max_length=50)] = ()
+    budgets: Annotated[tuple[BudgetSpec, ...], Meta(max_length=100)] = ()
+    ladders: Annotated[tuple[LadderSpec, ...], Meta(max_length=10)] = ()
+    rewards: Annotated[tuple[RewardSpec, ...], Meta(max_length=1_000)] = ()
+    returns: ReturnsSpec = ReturnsSpec()
+    corrections: CorrectionPolicy = CorrectionPolicy.RE_DERIVE
+    referral: ReferralSpec | None = None
+    transfers: TransferSpec | None = None
+    pools: PoolSpec | None = None
+    adjustments: AdjustmentSpec = AdjustmentSpec()
+
+    @property
+    def points_specs(self) -> tuple[PointsSpec, ...]:
+        """The currencies of points, usual one first; one named `points` where none is defined."""
+        return self.points or (PointsSpec(name=POINTS_NAME),)
+
+    @property
+    def ladder_specs(self) -> tuple[LadderSpec, ...]:
+        """All ladders; the short form becomes one that follows the points of the last days at once."""
+        return (*_from_short(self.tiers), *self.ladders)
+
+
+def _from_short(tiers: TierLadder | None) -> tuple[LadderSpec, ...]:
+    if tiers is None:
+        return ()
+    window = RollingWindow(length=Span(days=tiers.window_days))
+    return (LadderSpec(name=TIERS_LADDER, levels=tiers.levels, window=window),)
+
+
+_WORDS = {
+    "purchase.amount_minor": AttributeType.MONEY,
+    "purchase.currency": AttributeType.TEXT,
+    "purchase.channel": AttributeType.TEXT,
+    "purchase.store": AttributeType.TEXT,
+    "purchase.brand": AttributeType.TEXT,
+    "purchase.occurred_on": AttributeType.DATE,
+    "purchase.weekday": AttributeType.INTEGER,
+    "purchase.hour": AttributeType.INTEGER,
+    "purchase.number": AttributeType.INTEGER,
+    "loyalty.points": AttributeType.INTEGER,
+    "loyalty.tier": AttributeType.TEXT,
+    "loyalty.enrolled_on": AttributeType.DATE,
+}
+_LINE_WORDS = {
+    "line.item": AttributeType.TEXT,
+    "line.category": AttributeType.TEXT,
+    "line.amount_minor": AttributeType.MONEY,
+    "line.quantity": AttributeType.INTEGER,
+}
+
+
+def condition_words(
+    spec: ProgrammeSpec, attributes: Mapping[str, AttributeType], *, has_lines: bool
+) -> dict[str, AttributeType]:
+    """Return the words of the conditions of a programme: attributes, purchase, member, and with `has_lines` the line.
+
+    `purchase.weekday` is 1 (Monday) to 7, `purchase.hour` 0 to 23 and `purchase.occurred_on` the day, all where the
+    programme lives; `purchase.number` is 1 for the first; `loyalty.tier` is that of the first ladder, `tier.NAME` that
+    of the ladder NAME. `today` is the day of the purchase.
+    """
+    tiers = {f"tier.{ladder.name}": AttributeType.TEXT for ladder in spec.ladder_specs}
+    return {**attributes, **_WORDS, **tiers, **(_LINE_WORDS if has_lines else {})}

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from comity.activity.types import PurchaseRecorded
 from comity.definitions.types import EarningSpec, ProgrammeSpec, Rounding, TierLadder
-from comity.ledger.types import AMOUNT_MAX, TEXT_LENGTH_MAX, AccountKind, Book, Posting, TrialBalanceRow
+from comity.ledger.types import AMOUNT_MAX, TEXT_LENGTH_MAX, AccountKind, Book, Posting, Takes, TrialBalanceRow
 from comity.programme.types import (
     Earning,
     EarnOutcome,
@@ -38,7 +38,9 @@ def to_points(amount_minor: int, earning: EarningSpec) -> int:
     whole, rest = divmod(amount_minor * earning.points_per_unit, earning.unit_minor)
     if earning.rounding is Rounding.CEILING:
         return whole + (rest > 0)
-    if earning.rounding is Rounding.HALF_UP:
+    if earning.rounding is Rounding.HALF_EVEN and 2 * rest == earning.unit_minor:
+        return whole + whole % 2
+    if earning.rounding in {Rounding.HALF_UP, Rounding.HALF_EVEN}:
         return whole + (2 * rest >= earning.unit_minor)
     return whole
 
@@ -49,7 +51,7 @@ def evaluate_purchase(amount_minor: int, currency: str, spec: ProgrammeSpec) -> 
         return 0, EarnOutcome.OTHER_CURRENCY
     if amount_minor <= 0:
         return 0, EarnOutcome.NOT_POSITIVE
-    points = to_points(amount_minor, spec.earning)
+    points = to_points(amount_minor, spec.earning) if spec.earning else 0
     if points > AMOUNT_MAX:
         return 0, EarnOutcome.TOO_LARGE
     return points, EarnOutcome.EARNED if points else EarnOutcome.BELOW_ONE_POINT
@@ -162,6 +164,7 @@ def plan_merge_postings(
             effective_on=to_local_date(now, programme.spec.timezone),
             system=OWN_SYSTEM,
             external_id=f"member:{pair.loser_member_id}",
+            takes=Takes.ANY,
         )
         for pair, balance in zip(pairs, balances, strict=True)
         if balance and pair.loser_account_id is not None and pair.survivor_account_id is not None

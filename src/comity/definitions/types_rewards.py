@@ -1,0 +1,109 @@
+"""What a programme gives and allows beside earning: rewards, returns, corrections, referral, transfers, adjustments."""
+
+import enum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from comity.definitions.types_earning import LevelNames, Rounding
+from comity.definitions.types_points import Cap, CapPeriod, FirstDay, LastDay, PartName, PointsCount, Span
+from comity.definitions.types_rules import ConditionText
+
+Percent = Annotated[int, Meta(ge=1, le=100)]
+
+
+class VoucherSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The reward is a code with a value in money, good for so long."""
+
+    minor: Annotated[int, Meta(ge=1, le=1_000_000_000)]
+    valid: Span = Span(years=1)
+
+
+class RewardSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Something members can have for points; without `stock` there is no end of it."""
+
+    name: PartName
+    title: Annotated[str, Meta(min_length=1, max_length=200)]
+    price: PointsCount
+    points: PartName | None = None
+    stock: Annotated[int, Meta(ge=0, le=1_000_000_000)] | None = None
+    caps: Annotated[tuple[Cap, ...], Meta(max_length=20, description="Times for each member.")] = ()
+    tiers: LevelNames = ()
+    when: ConditionText | None = None
+    first_day: FirstDay | None = None
+    last_day: LastDay | None = None
+    voucher: VoucherSpec | None = None
+
+
+class ReturnPolicy(enum.StrEnum):
+    """What of the points of a returned purchase can be taken back.
+
+    `only_pending`: those still pending. `within_balance`: up to what the member has. `allow_negative`: all of them; the
+    member may owe points.
+    """
+
+    ONLY_PENDING = "only_pending"
+    WITHIN_BALANCE = "within_balance"
+    ALLOW_NEGATIVE = "allow_negative"
+
+
+class ReturnsSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Returned purchases give back what they earned, pro rata by what was returned of each line."""
+
+    policy: ReturnPolicy = ReturnPolicy.WITHIN_BALANCE
+    window_days: Annotated[int, Meta(ge=0, le=3_650)] = 30
+    rounding: Rounding = Rounding.FLOOR
+
+
+class CorrectionPolicy(enum.StrEnum):
+    """What becomes of purchases that were corrected, or came late.
+
+    `re_derive`: everything as if it had come in time. `adjust_forward`: that purchase alone, as of today; what it would
+    have changed for others stays. `freeze_closed_period`: like `re_derive`, but purchases of closed periods keep what
+    they earned, and differences of closed periods are booked on the first open day.
+    """
+
+    RE_DERIVE = "re_derive"
+    ADJUST_FORWARD = "adjust_forward"
+    FREEZE_CLOSED_PERIOD = "freeze_closed_period"
+
+
+class ReferralSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Who brings a friend earns points once the friend's first purchase can no longer be returned."""
+
+    advocate_points: Annotated[int, Meta(ge=0, le=1_000_000_000)]
+    friend_points: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
+    points: PartName | None = None
+    purchase_min_minor: Annotated[int, Meta(ge=0, description="What the friend keeps at least.")] = 0
+    purchase_within_days: Annotated[int, Meta(ge=1, le=3_650)] = 90
+    matures_days: Annotated[int, Meta(ge=0, le=3_650, description="Days after the friend's purchase.")] = 30
+    caps: Annotated[tuple[Cap, ...], Meta(max_length=20, description="For each advocate.")] = ()
+
+
+class TransferSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Members may give points to each other, within limits."""
+
+    points: PartName | None = None
+    points_min: PointsCount = 1
+    points_max: PointsCount | None = None
+    caps: Annotated[tuple[Cap, ...], Meta(max_length=20)] = ()
+    tiers: LevelNames = ()
+
+
+class PoolSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Members, such as a family, may collect in one pool."""
+
+    points: PartName | None = None
+    members_max: Annotated[int, Meta(ge=2, le=1_000)] = 6
+    pools_max: Annotated[int, Meta(ge=1, le=100, description="Pools one member may be in.")] = 1
+    contribution_percent: Percent = 100
+
+
+class AdjustmentSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Points given or taken by hand; above a limit a second person has to agree."""
+
+    checker_above: Annotated[int, Meta(ge=0, le=1_000_000_000_000)] = 0
+    points_max: PointsCount | None = None
+    per: CapPeriod = CapPeriod.DAY
+    maker_max: Annotated[PointsCount, Meta(description="Points one maker may adjust in the period.")] | None = None
