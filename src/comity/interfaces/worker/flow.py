@@ -1,5 +1,6 @@
 """Unify and reactions: the loops in the middle of the flow."""
 
+import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
@@ -23,6 +24,9 @@ log = get_logger()
 T = TypeVar("T")
 
 LEASE_SECONDS = 30.0
+SWITCH_SECONDS = 0.0005
+"""How long a thread may keep the interpreter from another. With Python's own 5 ms each answer of the database waits
+that long for the thread that maps the next batch."""
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +89,7 @@ class UnifyLoop:
         """Collaborators of one worker."""
         self._hub = hub
         self._keeper = LeaseKeeper(hub=hub, name="unify", holder=holder)
+        sys.setswitchinterval(SWITCH_SECONDS)
         self._ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="unify-ahead")
         self._next: Future[sync.Prepared] | None = None
         self._patience = Patience()
