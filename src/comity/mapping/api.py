@@ -4,7 +4,7 @@ from comity.mapping.compiled import CompiledMapping
 from comity.mapping.compiler import check_mapping, compile_mapping
 from comity.mapping.document import document
 from comity.mapping.lenses.registry import lens_infos, lens_names, read_text
-from comity.mapping.reading import canonical_of_stored, read_records
+from comity.mapping.reading import canonical_of_stored, fingerprint_of, read_records
 from comity.mapping.writing import write_records
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "check_mapping",
     "compile_mapping",
     "document",
+    "fingerprint_of",
     "lens_infos",
     "lens_names",
     "read_records",

@@ -119,6 +119,7 @@ class CompiledMapping:
         self.changed_at_column = changed_at_column
         self.read_fields = tuple(field for field in fields if field.direction.is_read)
         self.written_fields = tuple(field for field in fields if field.direction.is_written)
+        self.written_columns = tuple(dict.fromkeys(at for field in self.written_fields for at in field.columns))
 
     @property
     def kind(self) -> MappingKind:

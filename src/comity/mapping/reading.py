@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from typing import Any, Final
+
+import msgspec
 
 from comity.definitions.types import MappingKind
 from comity.mapping.compiled import CompiledField, CompiledMapping
@@ -17,6 +20,7 @@ EPOCH_MILLISECONDS_FROM: Final = 10**11
 """A bare number from here on is milliseconds since 1970, below it seconds."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_encoder: Final = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 
 
 def read_records(
@@ -24,10 +28,12 @@ def read_records(
     *,
     payloads: Sequence[bytes | Mapping[str, Any]],
     external_ids: Sequence[str] | None = None,
+    is_shown: bool = False,
 ) -> MappedBatch:
     """Read a batch of payloads, as received or already decoded.
 
-    `external_ids` are the records' ids where the envelope tells them; then the payload need not hold them.
+    `external_ids` are the records' ids where the envelope tells them; then the payload need not hold them. With
+    `is_shown` the fingerprints of the written fields come along.
 
     A value that cannot be read is a problem of its record and ABSENT there; a record that cannot be read at all, or
     a purchase that lacks a value, is a fatal problem and not in the batch. Nothing is raised for bad data.
@@ -59,7 +65,32 @@ def read_records(
         columns=values,
         changed_at=changed_at,
         problems=problems,
+        shown=_fingerprints(mapping, columns, len(records)) if is_shown else [],
     )
+
+
+def fingerprint_of(mapping: CompiledMapping, *, fields: Mapping[str, Any]) -> int:
+    """Return a number that tells what the written fields of a record show, in the system's own form, from all else.
+
+    `fields` as for `canonical_of_stored`. It is what `read_records` says of the same payload.
+    """
+    return _fingerprint(
+        [
+            fields[path] if path in fields else look_up(fields, parse_path(path))
+            for path in (mapping.extractor.paths[at] for at in mapping.written_columns)
+        ]
+    )
+
+
+def _fingerprints(mapping: CompiledMapping, columns: Columns, count: int) -> list[int]:
+    if not mapping.written_columns:
+        return [_fingerprint([])] * count
+    return list(map(_fingerprint, zip(*(columns[at] for at in mapping.written_columns), strict=True)))
+
+
+def _fingerprint(values: Sequence[Any]) -> int:
+    digest = blake2b(_encoder.encode(values), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
 
 
 def canonical_of_stored(mapping: CompiledMapping, *, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -66,6 +66,7 @@ class MappedBatch(Struct, frozen=True, kw_only=True):
     `positions[i]` is the place of record i in the input. `columns` holds every attribute the mapping reads, in the
     order of its fields; for purchases `business_key`, `occurred_at`, `amount_minor`, `currency` and `person` (the
     RecordKey of the person's record, or None). Values must not be changed in place: equal values share one object.
+    `shown` is, where asked for, a fingerprint of each record's written fields; see `fingerprint_of`.
     """
 
     kind: MappingKind
@@ -74,6 +75,7 @@ class MappedBatch(Struct, frozen=True, kw_only=True):
     columns: dict[str, list[Any]]
     changed_at: list[datetime | None]
     problems: list[Problem]
+    shown: list[int] = []
 
 
 class Written(Struct, frozen=True, kw_only=True):

@@ -127,10 +127,12 @@ def list_flights(tx: Tx, *, record_ids: Sequence[int]) -> dict[int, dict[str, An
     return store.list_flights(tx, record_ids=record_ids) if record_ids else {}
 
 
-def doubt_bases(tx: Tx, *, record_ids: Sequence[int]) -> None:
-    """Note that records said something else than was agreed with them, so that all of their fields are compared."""
-    if record_ids:
-        store.doubt_bases(tx, record_ids=record_ids)
+def doubt_bases(tx: Tx, *, record_ids: Sequence[int], shown: Sequence[int | None]) -> set[int]:
+    """Have all fields of records compared that show something else than was agreed; returns which these are.
+
+    `shown` are the fingerprints of what they show now, by which they are told apart; None doubts in any case.
+    """
+    return set(store.doubt_bases(tx, record_ids=record_ids, shown=shown)) if record_ids else set()
 
 
 def drop_bases(tx: Tx, *, record_ids: Sequence[int]) -> None:

@@ -12,6 +12,7 @@ create table outbox.base (
     hour_started_at timestamp with time zone not null,
     doubted_count bigint not null default 0,
     settled_count bigint not null default 0,
+    shown bigint,
     constraint base_pkey PRIMARY KEY (record_id)
 ) with (fillfactor=80);
 CREATE INDEX base_by_system ON outbox.base USING btree (system, written_at);

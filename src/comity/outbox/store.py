@@ -143,13 +143,14 @@ def store_bases(tx: Tx, *, system: str, bases: Sequence[NewBase], now: datetime)
         record_ids=[base.record_id for base in bases],
         fields=[Jsonb(base.fields) for base in bases],
         are_writes=[base.is_write for base in bases],
+        shown=[base.shown for base in bases],
         now=now,
     )
 
 
-def doubt_bases(tx: Tx, *, record_ids: Sequence[int]) -> None:
-    """Note that records said something else than what was agreed."""
-    _sql.doubt_bases.execute(tx, record_ids=list(record_ids))
+def doubt_bases(tx: Tx, *, record_ids: Sequence[int], shown: Sequence[int | None]) -> list[int]:
+    """Note that records show something else than what was agreed; return which."""
+    return [row[0] for row in _sql.doubt_bases.rows(tx, record_ids=list(record_ids), shown=list(shown))]
 
 
 def settle_bases(tx: Tx, *, record_ids: Sequence[int], settled_counts: Sequence[int]) -> None:

@@ -30,7 +30,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 class Base(msgspec.Struct, frozen=True, kw_only=True):
     """What a record of a system and Comity last agreed on, per vendor field: {"sent": ..., "stored": ...}.
 
-    It is doubted when the record has said something else since it was last compared as a whole.
+    It is doubted when the record has shown something else since it was last compared as a whole; `shown` is the
+    fingerprint of what it then showed.
     """
 
     record_id: int
@@ -48,11 +49,15 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewBase(msgspec.Struct, frozen=True, kw_only=True):
-    """Fields to merge into a record's base; `is_write` when the system was written to, not only compared."""
+    """Fields to merge into a record's base; `is_write` when the system was written to, not only compared.
+
+    `shown` is the fingerprint of what the record shows if nobody but Comity touched it; None when that is not known.
+    """
 
     record_id: int
     fields: dict[str, dict[str, Any]]
     is_write: bool
+    shown: int | None = None
 
 
 class ParkedDelivery(msgspec.Struct, frozen=True, kw_only=True):

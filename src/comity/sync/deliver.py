@@ -183,6 +183,7 @@ class _Batch:
 
     def _compare(self, item: Item, payload: dict[str, Any]) -> None:
         stored = mapping.canonical_of_stored(item.stream.compiled, fields=payload)
+        item.theirs = payload
         item.held = {name: value for name, value in stored.items() if value is not ABSENT}
         is_same: dict[str, bool] = {}
         for field in item.stream.spec.person_fields:
@@ -326,9 +327,13 @@ class _Batch:
     def _settle(self, tx: Tx, item: Item, record: Record, state: ReadChange | None, *, now: datetime) -> NewBase:
         """Return the new base of a written record, and let what the system made of our values count as ours."""
         fields = {field: {"sent": value, "stored": value} for field, value in item.writes.items()}
+        shown = None
         if state is not None:
-            made, fields = rules.read_own(item, msgspec.json.decode(state.payload))
+            payload = msgspec.json.decode(state.payload)
+            made, fields = rules.read_own(item, payload)
+            item.theirs = item.theirs or payload
+            shown = rules.fingerprint_after(item, fields)
             # By the system's own clock where it tells, since what it says later is told by that clock, too.
             profile.note_written(tx, record_ids=[record.record_id], values=[made], now=state.source_at or now)
         fields |= {field: {"sent": value, "stored": value} for field, value in item.left.items()}
-        return NewBase(record_id=record.record_id, fields=fields, is_write=True)
+        return NewBase(record_id=record.record_id, fields=fields, is_write=True, shown=shown)

@@ -35,6 +35,7 @@ class Item(msgspec.Struct, kw_only=True):
     candidates: dict[str, Any]
     problems: tuple[Problem, ...] = ()
     siblings: frozenset[str] = frozenset()
+    theirs: dict[str, Any] = {}
     held: dict[str, Any] = {}
     writes: dict[str, Any] = {}
     left: dict[str, Any] = {}

@@ -120,7 +120,14 @@ def to_base(item: Item, held: Mapping[str, Any]) -> NewBase:
     if item.record is None:
         raise ValueError("A base belongs to a record.")
     fields = {field: {"sent": item.desired[field], "stored": value} for field, value in held.items()}
-    return NewBase(record_id=item.record.record_id, fields=fields, is_write=False)
+    shown = mapping.fingerprint_of(item.stream.compiled, fields=item.theirs)
+    return NewBase(record_id=item.record.record_id, fields=fields, is_write=False, shown=shown)
+
+
+def fingerprint_after(item: Item, fields: Mapping[str, Mapping[str, Any]]) -> int:
+    """Say what a written record shows if nobody else touched it: what it showed before, and what became of ours."""
+    made = {field: both["stored"] for field, both in fields.items()}
+    return mapping.fingerprint_of(item.stream.compiled, fields={**item.theirs, **made})
 
 
 def by_stream(items: Sequence[Item]) -> dict[str, list[Item]]:

@@ -24,6 +24,7 @@ class Prepared(msgspec.Struct, kw_only=True):
     facts: list[RecordFacts] = []
     columns: dict[str, list[Any]] = {}
     changed_ats: list[datetime] = []
+    shown: list[int | None] = []
     purchases: list[PurchaseFact] = []
     deleted: list[RecordKey] = []
     merged: list[tuple[RecordKey, RecordKey]] = []
@@ -105,6 +106,7 @@ def _read(prepared: Prepared, stream: StreamMapping, changes: Sequence[Change]) 
         stream.compiled,
         payloads=[change.payload for change in changes],
         external_ids=[change.external_id for change in changes],
+        is_shown=stream.writes,
     )
     _park_problems(prepared, changes, mapped.problems)
     return mapped
@@ -116,6 +118,7 @@ def _add_people(prepared: Prepared, stream: StreamMapping, changes: Sequence[Cha
         _note_carried(prepared, stream, changes)
     count_before, count = len(prepared.facts), len(mapped.records)
     prepared.facts.extend(_to_facts(mapped, runtime))
+    prepared.shown.extend(mapped.shown or [None] * count)
     for position, changed_at in zip(mapped.positions, mapped.changed_at, strict=True):
         change = changes[position]
         prepared.changed_ats.append(changed_at or change.source_at or change.received_at)

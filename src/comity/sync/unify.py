@@ -177,20 +177,27 @@ def _leave_out_own_forms(tx: Tx, prepared: Prepared, resolution: Resolution) -> 
 def _doubt_losers(
     tx: Tx, prepared: Prepared, resolution: Resolution, *, touched: set[UUID], runtime: Runtime
 ) -> list[tuple[UUID, str]]:
-    """Have records that said something new compared as a whole: what they said may have lost, and is put right there.
+    """Have records compared as a whole that said something new, or show something else in a field that is written.
 
-    Returns the people and the systems where that is.
+    What they said may have lost, and what they show may be no opinion (a field emptied, or never read): it is put
+    right there. Returns the people and the systems where that is.
     """
-    rows = [
-        (fact.key.system, record_id, profile_id)
-        for fact, record_id, profile_id in zip(
-            prepared.facts, resolution.record_ids, resolution.profile_ids, strict=True
-        )
-        if profile_id in touched
-    ]
-    outbox.doubt_bases(tx, record_ids=[record_id for _, record_id, _ in rows])
     written = set(runtime.written_systems)
-    return [(profile_id, system) for system, _, profile_id in rows if system in written]
+    rows = [
+        (fact.key.system, record_id, profile_id, None if profile_id in touched else shown)
+        for fact, record_id, profile_id, shown in zip(
+            prepared.facts, resolution.record_ids, resolution.profile_ids, prepared.shown, strict=True
+        )
+        if fact.key.system in written
+    ]
+    doubted = outbox.doubt_bases(
+        tx, record_ids=[record_id for _, record_id, _, _ in rows], shown=[shown for *_, shown in rows]
+    )
+    return [
+        (profile_id, system)
+        for system, record_id, profile_id, _ in rows
+        if profile_id in touched or record_id in doubted
+    ]
 
 
 def _apply_ends(tx: Tx, prepared: Prepared, *, runtime: Runtime, now: datetime, ids: Ids, changed: set[UUID]) -> None:

@@ -106,10 +106,10 @@ class TestBases:
 
     def test_a_doubt_that_came_up_after_a_comparison_stays(self, tx):
         outbox.store_bases(tx, system=SYSTEM, bases=[NewBase(record_id=1, fields={}, is_write=True)], now=NOW)
-        outbox.doubt_bases(tx, record_ids=[1])
+        outbox.doubt_bases(tx, record_ids=[1], shown=[None])
         compared = outbox.get_bases(tx, record_ids=[1])[1]
         assert compared.is_doubted
-        outbox.doubt_bases(tx, record_ids=[1])
+        outbox.doubt_bases(tx, record_ids=[1], shown=[None])
         outbox.settle_bases(tx, record_ids=[1], settled_counts=[compared.doubted_count])
         assert outbox.get_bases(tx, record_ids=[1])[1].is_doubted
         outbox.settle_bases(tx, record_ids=[1], settled_counts=[compared.doubted_count + 1])

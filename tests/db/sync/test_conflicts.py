@@ -61,6 +61,37 @@ class TestSimultaneousEdits:
         assert find_differences(stage.hub) == []
 
 
+class TestNoOpinion:
+    """What is no opinion is no reason to leave a record as it is: it shows something else than was agreed."""
+
+    @pytest.mark.parametrize("name", ["crm-a", "crm-c"])
+    def test_a_field_emptied_that_does_not_clear_is_filled_again(self, stage, ada, name):
+        ada.edit(name, city="")
+        stage.settle()
+        assert ada.everywhere("city") == {"Ulm"}
+
+    @pytest.mark.parametrize("name", ["crm-a", "crm-c"])
+    def test_a_field_that_is_only_written_is_put_right(self, stage, ada, name):
+        before = ada.shown(name, "points")
+        ada.edit(name, points=77)
+        stage.settle()
+        assert ada.shown(name, "points") == before
+
+    def test_another_field_emptied_between_read_and_write_is_filled_again(self, stage, ada):
+        stage.interrupt("crm-a").before_write = lambda: ada.edit("crm-a", city="")
+        ada.edit("crm-b", phone="+49301234567")
+        stage.settle()
+        assert ada.everywhere("city") == {"Ulm"}
+        assert find_differences(stage.hub) == []
+
+    def test_a_field_nobody_maps_is_nobodys_business(self, stage, ada):
+        doubts = "select record_id, doubted_count from outbox.base order by 1"
+        before = stage.query(doubts)
+        stage.systems["crm-a"].edit("Contact", ada.ids["crm-a"], Title="Countess")
+        stage.settle()
+        assert stage.query(doubts) == before
+
+
 class TestBetweenTheCalls:
     def test_another_field_edited_between_read_and_write_is_kept(self, stage, ada):
         stage.interrupt("crm-b").before_write = lambda: ada.edit("crm-b", phone="+49301234567")

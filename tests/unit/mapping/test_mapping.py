@@ -203,6 +203,21 @@ class TestRead:
         assert api.read_records(mapping, payloads=encoded).columns["email"] == ["a@example.com", None, ABSENT]
         assert api.read_records(mapping, payloads=[b"7"]).problems[0].code == "unreadable_payload"
 
+    def test_fingerprints_tell_what_written_fields_show(self):
+        mapping = compile_people()
+        shown = [
+            payload(points=1.5, email="a@b.example"),
+            payload(points=1.5, email="a@b.example", firstname="Only read", unmapped=True),
+            payload(points=1.5, email="A@b.example"),
+            payload(points=2, email="a@b.example"),
+            payload(points=1.5, email="a@b.example", phone=None),
+        ]
+        found = api.read_records(mapping, payloads=shown, is_shown=True).shown
+        assert found[0] == found[1]
+        assert len(set(found)) == 4
+        assert found == [api.fingerprint_of(mapping, fields=msgspec.json.decode(each)) for each in shown]
+        assert api.read_records(mapping, payloads=shown).shown == []
+
     def test_reads_an_empty_batch(self):
         batch = api.read_records(compile_people(), payloads=[])
         assert batch.records == []

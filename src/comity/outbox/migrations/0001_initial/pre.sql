@@ -19,7 +19,8 @@ create index stale_to_claim on outbox.stale (system, lane, mark) where parked_co
 create index stale_parked on outbox.stale (system, parked_at) where parked_code is not null;
 
 -- fields: {vendor field: {"sent": what we wrote, "stored": what the system made of it}}, both in the vendor's form.
--- doubted_count: how often the record said something else than was agreed; settled_count: what of that was compared.
+-- doubted_count: how often the record showed something else than was agreed; settled_count: what of that was compared.
+-- shown: fingerprint of what the written fields show as agreed; null when not known.
 create table outbox.base (
     record_id bigint primary key,
     system text not null,
@@ -28,7 +29,8 @@ create table outbox.base (
     writes_in_hour int not null default 1,
     hour_started_at timestamptz not null,
     doubted_count bigint not null default 0,
-    settled_count bigint not null default 0
+    settled_count bigint not null default 0,
+    shown bigint
 ) with (fillfactor = 80);
 create index base_by_system on outbox.base (system, written_at);
 
