@@ -5,11 +5,14 @@ from datetime import datetime
 
 from comity.kernel.database import Tx
 from comity.ledger import rules, store
+from comity.ledger.expiry import expire_lots
+from comity.ledger.holds import capture, release, reserve, time_out_holds
+from comity.ledger.reversing import reverse
 from comity.ledger.types import (
+    Holding,
     NewAccount,
     Posting,
     PostingVerdict,
-    Reversal,
     StatementLine,
     TrialBalanceRow,
     UnknownAccount,
@@ -17,11 +20,17 @@ from comity.ledger.types import (
 
 __all__ = [
     "UnknownAccount",
+    "capture",
+    "expire_lots",
     "get_balances",
     "list_entries",
+    "list_holdings",
     "open_accounts",
     "post",
+    "release",
+    "reserve",
     "reverse",
+    "time_out_holds",
     "trial_balance",
 ]
 
@@ -36,29 +45,16 @@ def open_accounts(tx: Tx, *, accounts: Sequence[NewAccount], now: datetime) -> l
 def post(tx: Tx, *, postings: Sequence[Posting], now: datetime) -> list[PostingVerdict]:
     """Post in order, each on its own merits, and return one verdict each.
 
-    A refused posting leaves the others alone and its idempotency key free. A key that is taken answers with the first
-    transfer, or `key_reused` when it stood for something else. Locks member accounts in the order of their ids.
-    Raises TooManyPostings.
+    A holder that is credited from outside gets a lot; a debit of a holder takes lots, soonest expiry first, and says
+    which; between holders the lots move. A refused posting leaves the others alone and its idempotency key free. A key
+    that is taken answers with the first transfer, or `key_reused` when it stood for something else. What is effective
+    in a locked period is booked on the first open day, the day asked for is kept. Locks holders in the order of their
+    ids. Raises TooManyPostings.
     """
     if not postings:
         return []
     rules.check_batch(postings)
     return store.post(tx, postings=postings, now=now)
-
-
-def reverse(tx: Tx, *, reversals: Sequence[Reversal], now: datetime) -> list[PostingVerdict]:
-    """Undo transfers by new ones that name them; at most one reversal a transfer, and none of a reversal.
-
-    Repetition with the same key answers as the first time, another key gets `already_reversed`. `insufficient` says
-    that the points are spent, `invalid` that there is no such transfer or that it is a reversal itself.
-    Raises TooManyPostings.
-    """
-    if not reversals:
-        return []
-    legs = store.list_transfers(tx, transfer_ids=[each.transfer_id for each in reversals])
-    plan = rules.plan_reversals(reversals, legs)
-    posted = iter(post(tx, postings=[each for each in plan if isinstance(each, Posting)], now=now))
-    return [next(posted) if isinstance(each, Posting) else PostingVerdict(status=each) for each in plan]
 
 
 def get_balances(tx: Tx, *, account_ids: Sequence[int]) -> list[int]:
@@ -71,6 +67,11 @@ def get_balances(tx: Tx, *, account_ids: Sequence[int]) -> list[int]:
     if missing:
         raise UnknownAccount(details={"account_ids": missing})
     return [found[account_id] for account_id in account_ids]
+
+
+def list_holdings(tx: Tx, *, account_ids: Sequence[int]) -> dict[int, list[Holding]]:
+    """Return the open lots of accounts, in the order of spending; debts (negative rests) come last."""
+    return store.list_holdings(tx, account_ids=account_ids)
 
 
 def trial_balance(tx: Tx) -> list[TrialBalanceRow]:

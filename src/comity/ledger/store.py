@@ -1,19 +1,22 @@
 """Statements of the ledger."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from comity.kernel.database import Tx
 from comity.kernel.sql import Jsonb, SqlFolder
+from comity.ledger.rows import AccountFacts, DueLot, HoldEnd, HoldState, MovedLot, TakenBack, TransferLegs
 from comity.ledger.types import (
     AccountKind,
     Book,
+    Holding,
     NewAccount,
     Posting,
     PostingStatus,
     PostingVerdict,
     StatementLine,
-    TransferLegs,
+    Takes,
+    Terms,
     TrialBalanceRow,
 )
 
@@ -30,6 +33,8 @@ def open_accounts(tx: Tx, *, accounts: Sequence[NewAccount], now: datetime) -> l
 
 def post(tx: Tx, *, postings: Sequence[Posting], now: datetime) -> list[PostingVerdict]:
     """Post a batch in one round trip; array literals and JSON cost a tenth of arrays adapted element by element."""
+    monies = [each.money for each in postings]
+    pieces = [(place, piece) for place, each in enumerate(postings, start=1) for piece in each.pieces]
     rows = _sql.post.rows(
         tx,
         keys=Jsonb([each.idempotency_key for each in postings]),
@@ -42,9 +47,22 @@ def post(tx: Tx, *, postings: Sequence[Posting], now: datetime) -> list[PostingV
         effective_ons=_array(each.effective_on for each in postings),
         systems=Jsonb([each.system for each in postings]),
         external_ids=Jsonb([each.external_id for each in postings]),
-        reverses=_array(
-            "null" if each.reverses_transfer_id is None else each.reverses_transfer_id for each in postings
+        reverses=_nulls([each.reverses_transfer_id for each in postings]),
+        reversal_numbers=_nulls(
+            [None if each.reverses_transfer_id is None else each.reversal_number for each in postings]
         ),
+        takes=_nulls([None if each.takes is Takes.SPENDABLE else each.takes for each in postings]),
+        may_owes=_nulls([each.may_owe or None for each in postings]),
+        expires_ons=_nulls([each.terms.expires_on for each in postings]),
+        available_froms=_nulls([_available_from(each.terms) for each in postings]),
+        money_debits=_nulls([money and money.debit_account_id for money in monies]),
+        money_credits=_nulls([money and money.credit_account_id for money in monies]),
+        money_amounts=_nulls([None if money is None else money.amount_minor for money in monies]),
+        piece_places=_array(place for place, _ in pieces),
+        piece_lots=_array(piece.lot_id for _, piece in pieces),
+        piece_amounts=_array(piece.amount for _, piece in pieces),
+        piece_expires_ons=_nulls([piece.terms.expires_on for _, piece in pieces]),
+        piece_available_froms=_nulls([_available_from(piece.terms) for _, piece in pieces]),
         booked_at=now,
     )
     return [
@@ -88,6 +106,68 @@ def list_transfers(tx: Tx, *, transfer_ids: Sequence[int]) -> dict[int, Transfer
     return {each.transfer_id: each for each in found}
 
 
+def lock_accounts(tx: Tx, *, account_ids: Sequence[int]) -> dict[int, AccountFacts]:
+    """Keep others from changing the holders among accounts; return what they are."""
+    found = _sql.lock_accounts.fetch(tx, AccountFacts, account_ids=list(account_ids))
+    return {each.account_id: each for each in found}
+
+
+def list_holdings(tx: Tx, *, account_ids: Sequence[int]) -> dict[int, list[Holding]]:
+    """Return the open lots of accounts in the order of spending."""
+    found: dict[int, list[Holding]] = {}
+    for each in _sql.list_holdings.fetch(tx, Holding, account_ids=list(account_ids)):
+        found.setdefault(each.account_id, []).append(each)
+    return found
+
+
+def list_moved_lots(tx: Tx, *, transfer_ids: Sequence[int]) -> dict[int, list[MovedLot]]:
+    """Return what transfers moved, lot by lot, less what has been undone."""
+    found: dict[int, list[MovedLot]] = {}
+    for each in _sql.list_moved_lots.fetch(tx, MovedLot, transfer_ids=list(transfer_ids)):
+        found.setdefault(each.transfer_id, []).append(each)
+    return found
+
+
+def insert_holds(tx: Tx, *, holds: Sequence[HoldState]) -> None:
+    """Note holds."""
+    _sql.insert_holds.execute(tx, holds=Jsonb(holds))
+
+
+def list_holds(tx: Tx, *, hold_ids: Sequence[int]) -> dict[int, HoldState]:
+    """Return those holds that exist."""
+    return {each.hold_id: each for each in _sql.list_holds.fetch(tx, HoldState, hold_ids=list(hold_ids))}
+
+
+def list_overdue_holds(tx: Tx, *, now: datetime, limit_max: int) -> list[int]:
+    """Return holds whose deadline has passed."""
+    return [row[0] for row in _sql.list_overdue_holds.rows(tx, now=now, limit_max=limit_max)]
+
+
+def end_holds(tx: Tx, *, ends: Sequence[HoldEnd], now: datetime) -> None:
+    """Note how holds ended."""
+    _sql.end_holds.execute(tx, ends=Jsonb(ends), ended_at=now)
+
+
+def list_take_backs(tx: Tx, *, keys: Sequence[str]) -> dict[str, TakenBack]:
+    """Return what reversals got, by key."""
+    return {each.idempotency_key: each for each in _sql.list_take_backs.fetch(tx, TakenBack, keys=list(keys))}
+
+
+def insert_take_backs(tx: Tx, *, take_backs: Sequence[TakenBack], now: datetime) -> None:
+    """Note what reversals got."""
+    _sql.insert_take_backs.execute(tx, take_backs=Jsonb(take_backs), booked_at=now)
+
+
+def find_due_accounts(tx: Tx, *, unit: str, today: date, limit_max: int) -> list[int]:
+    """Return accounts with lots that expire."""
+    return [row[0] for row in _sql.find_due_accounts.rows(tx, unit=unit, today=today, limit_max=limit_max)]
+
+
+def list_due_lots(tx: Tx, *, account_ids: Sequence[int], today: date) -> list[DueLot]:
+    """Return what expires of accounts."""
+    return _sql.list_due_lots.fetch(tx, DueLot, account_ids=list(account_ids), today=today)
+
+
 def find_imbalance(tx: Tx) -> list[int]:
     """Return accounts whose stored balance disagrees with their entries."""
     return [row[0] for row in _sql.find_imbalance.rows(tx)]
@@ -95,3 +175,14 @@ def find_imbalance(tx: Tx) -> list[int]:
 
 def _array(values: Iterable[object]) -> str:
     return "{" + ",".join(map(str, values)) + "}"
+
+
+def _nulls(values: Sequence[object]) -> str:
+    """Return an array literal; an empty one stands for nothing but nulls."""
+    if all(each is None for each in values):
+        return "{}"
+    return _array("null" if each is None else each for each in values)
+
+
+def _available_from(terms: Terms) -> object:
+    return "infinity" if terms.is_pending else terms.available_from

@@ -16,11 +16,35 @@ create or replace trigger entry_is_immutable
 before update or delete or truncate on ledger.entry
 for each statement execute function ledger.refuse_change();
 
--- Transfers come with all their entries in one statement, and those sum to zero.
+create or replace trigger lot_entry_is_immutable
+before update or delete or truncate on ledger.lot_entry
+for each statement execute function ledger.refuse_change();
+
+create or replace trigger period_lock_is_immutable
+before update or delete or truncate on ledger.period_lock
+for each statement execute function ledger.refuse_change();
+
+create or replace trigger lot_term_is_immutable
+before update or delete or truncate on ledger.lot_term
+for each statement execute function ledger.refuse_change();
+
+create or replace trigger hold_is_immutable
+before update or delete or truncate on ledger.hold
+for each statement execute function ledger.refuse_change();
+
+create or replace trigger hold_end_is_immutable
+before update or delete or truncate on ledger.hold_end
+for each statement execute function ledger.refuse_change();
+
+create or replace trigger take_back_is_immutable
+before update or delete or truncate on ledger.take_back
+for each statement execute function ledger.refuse_change();
+
+-- Transfers come with all their entries in one statement, and those of each leg sum to zero.
 create or replace function ledger.refuse_imbalance() returns trigger
 language plpgsql as $$
 begin
-    if exists (select from added group by transfer_id having sum(amount) <> 0) then
+    if exists (select from added group by transfer_id, leg having sum(amount) <> 0) then
         raise exception 'The entries of a transfer do not sum to zero'
             using errcode = 'check_violation', constraint = 'transfer_balances';
     end if;

@@ -1,4 +1,4 @@
--- Stored balances, for rooms downstream.
+-- Stored balances of holders, for rooms downstream.
 create or replace view ledger.v_balance as
 select account_id, balance from ledger.account where balance is not null;
 
@@ -9,3 +9,37 @@ select
     t.kind, t.reason, t.effective_on, t.booked_at, t.system, t.external_id, t.reverses_transfer_id
 from ledger.entry e
 join ledger.transfer t using (transfer_id);
+
+-- Lots: what each accrual made, with the terms it was made with and the key of the source that earned it.
+create or replace view ledger.v_lot as
+select
+    transfer_id as lot_id, credit_account_id as account_id, lot_amount as amount, expires_on,
+    nullif(available_from, 'infinity') as available_from, available_from = 'infinity' as is_pending, effective_on,
+    booked_at, kind, system, external_id
+from ledger.transfer
+where lot_amount is not null;
+
+-- Every line of every lot: the accrual itself, what was taken of it and what came back, account by account.
+create or replace view ledger.v_lot_entry as
+select transfer_id as lot_id, credit_account_id as account_id, transfer_id, lot_amount as amount
+from ledger.transfer
+where lot_amount is not null
+union all
+select lot_id, account_id, transfer_id, amount from ledger.lot_entry;
+
+-- The terms of lots as they are now.
+create or replace view ledger.v_lot_term as
+select
+    l.lot_id,
+    case when c.lot_id is null then l.expires_on else c.expires_on end as expires_on,
+    case when c.lot_id is null then l.available_from else c.available_from end as available_from
+from ledger.transfer t
+cross join lateral (select t.transfer_id as lot_id, t.expires_on, t.available_from) l
+left join lateral (
+    select m.lot_id, m.expires_on, m.available_from
+    from ledger.lot_term m
+    where m.lot_id = t.transfer_id
+    order by m.lot_term_id desc
+    limit 1
+) c on true
+where t.lot_amount is not null;
