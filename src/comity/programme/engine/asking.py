@@ -1,0 +1,139 @@
+"""A purchase while it is asked about: its lines as they count, its day, and the words conditions speak of."""
+
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from comity.programme.engine.arithmetic import apportion
+from comity.programme.engine.facts import (
+    AMOUNT_MAX,
+    LINES_MAX,
+    REST_LINE,
+    Counter,
+    Counts,
+    InvalidPurchase,
+    Line,
+    Member,
+    Purchase,
+)
+
+
+class Asked:
+    """One purchase of one member; `first_ladder` is the ladder that `loyalty.tier` speaks of."""
+
+    __slots__ = (
+        "_row",
+        "budget_counts",
+        "budgets",
+        "business_on",
+        "counts",
+        "first_ladder",
+        "lines",
+        "member",
+        "purchase",
+        "zone",
+    )
+
+    def __init__(
+        self, purchase: Purchase, member: Member, *, zone: ZoneInfo, first_ladder: str, budgets: Counts
+    ) -> None:
+        """Take the facts; the lines are those that count, their amounts add up to what was paid."""
+        self.purchase = purchase
+        self.member = member
+        self.zone = zone
+        self.first_ladder = first_ladder
+        self.business_on: date = purchase.occurred_at.astimezone(zone).date()
+        self.lines = count_lines(purchase)
+        self.budgets = budgets
+        self.counts: dict[Counter, int] = {}
+        self.budget_counts: dict[Counter, int] = {}
+        self._row: dict[str, Any] | None = None
+
+    def row(self) -> dict[str, Any]:
+        """Return the value of every word that does not speak of a line."""
+        if self._row is None:
+            purchase, member = self.purchase, self.member
+            local = purchase.occurred_at.astimezone(self.zone)
+            self._row = {
+                **member.attributes,
+                "purchase.amount_minor": purchase.amount_minor,
+                "purchase.currency": purchase.currency,
+                "purchase.channel": purchase.channel,
+                "purchase.store": purchase.store,
+                "purchase.brand": purchase.brand,
+                "purchase.occurred_on": self.business_on,
+                "purchase.weekday": local.isoweekday(),
+                "purchase.hour": local.hour,
+                "purchase.number": member.purchase_count + 1,
+                "loyalty.points": member.points,
+                "loyalty.tier": member.tiers.get(self.first_ladder),
+                "loyalty.enrolled_on": member.enrolled_on,
+                **{f"tier.{ladder}": level for ladder, level in member.tiers.items()},
+            }
+        return self._row
+
+    def line_row(self, place: int) -> dict[str, Any]:
+        """Return the value of every word, the line's among them."""
+        line = self.lines[place]
+        return {
+            **self.row(),
+            "line.item": line.item,
+            "line.category": line.category,
+            "line.amount_minor": line.amount_minor,
+            "line.quantity": line.quantity,
+        }
+
+
+def check_purchase(purchase: Purchase) -> None:
+    """Raise InvalidPurchase when the facts cannot be: no whole numbers, no time zone, a line twice, too many lines."""
+    if purchase.occurred_at.tzinfo is None:
+        raise InvalidPurchase(
+            "The time of a purchase needs a time zone.", details={"purchase_id": purchase.purchase_id}
+        )
+    is_sound = _is_amount(purchase.amount_minor)
+    for line in purchase.lines:
+        is_sound = is_sound and _is_amount(line.amount_minor) and _is_amount(line.quantity) and line.quantity >= 0
+    if not is_sound:
+        raise InvalidPurchase(
+            f"Amounts are whole numbers of at most {AMOUNT_MAX}, quantities are not negative.",
+            details={"purchase_id": purchase.purchase_id},
+        )
+    if len(purchase.lines) > LINES_MAX or len({each.line_id for each in purchase.lines}) < len(purchase.lines):
+        raise InvalidPurchase(
+            f"A purchase has at most {LINES_MAX} lines, each with an id of its own.",
+            details={"purchase_id": purchase.purchase_id},
+        )
+
+
+def _is_amount(value: int) -> bool:
+    return type(value) is int and -AMOUNT_MAX <= value <= AMOUNT_MAX
+
+
+def count_lines(purchase: Purchase) -> tuple[Line, ...]:
+    """Return the lines as they count: none below zero, and together exactly what was paid.
+
+    What no line covers is a line of its own (a purchase without lines is one piece); where the lines come to more than
+    was paid (a discount on all), each counts with its part. Raises InvalidPurchase.
+
+    >>> from datetime import datetime, UTC
+    >>> lines = (Line(line_id="a", amount_minor=600), Line(line_id="b", amount_minor=300))
+    >>> paid = Purchase(purchase_id="p", occurred_at=datetime(2026, 1, 1, tzinfo=UTC), amount_minor=600, currency="EUR",
+    ...                 lines=lines)
+    >>> [each.amount_minor for each in count_lines(paid)]
+    [400, 200]
+    """
+    check_purchase(purchase)
+    if purchase.amount_minor <= 0:
+        return ()
+    if not purchase.lines:
+        return (Line(line_id=REST_LINE, amount_minor=purchase.amount_minor),)
+    lines = [each for each in purchase.lines if each.amount_minor >= 0]
+    rest = purchase.amount_minor - sum(each.amount_minor for each in lines)
+    if rest > 0:
+        return (*lines, Line(line_id=REST_LINE, amount_minor=rest, quantity=0 if lines else 1))
+    if not rest:
+        return tuple(lines)
+    parts = apportion(purchase.amount_minor, [each.amount_minor for each in lines])
+    return tuple(msgspec.structs.replace(each, amount_minor=part) for each, part in zip(lines, parts, strict=True))

@@ -1,0 +1,241 @@
+"""What a purchase earns: points by kind, the lots they make, and the tree that explains every number.
+
+Sources of the rules: a single rounding for each award and the parts by largest remainder; the best of several rules
+instead of their sum where a group says so (Square takes the accrual rule that grants most); caps and budgets by
+counters that come in with the member and go out as what is to be added.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from comity.definitions.types import Stacking
+from comity.programme.engine.arithmetic import apportion_within
+from comity.programme.engine.asking import Asked
+from comity.programme.engine.compiling import Rules
+from comity.programme.engine.days import name_period
+from comity.programme.engine.facts import (
+    AMOUNT_MAX,
+    Count,
+    Counts,
+    Earning,
+    Lot,
+    Member,
+    Outcome,
+    Purchase,
+    Share,
+    Step,
+    StepKind,
+)
+from comity.programme.engine.granting import Grant, count_grants, cut_grant, find_places, grant_award
+from comity.programme.engine.lifetimes import plan_terms
+
+_NO_COUNTS: Counts = {}
+
+
+def evaluate(
+    purchase: Purchase, member: Member, rules: Rules, *, budgets: Counts = _NO_COUNTS, tells_skipped: bool = False
+) -> Earning:
+    """Return what a purchase earns a member by one version of the rules.
+
+    The returns of the purchase are not looked at: this is what it earned before any. `budgets` are the counters all
+    members share. With `tells_skipped` the explanation names the rules that did not hold, too. Raises InvalidPurchase.
+    """
+    asked = Asked(
+        purchase,
+        member,
+        zone=rules.zone,
+        first_ladder=rules.first_ladder,
+        budgets=budgets,
+    )
+    outcome = _find_refusal(purchase, rules)
+    if outcome is not None:
+        return _close(asked, rules, outcome, [], [])
+    asides: list[Step] = []
+    places = _find_places(asked, rules, asides)
+    grants = _collect(asked, rules, places, asides if tells_skipped else None) if places else []
+    if rules.has_point_limits:
+        _limit_totals(asked, rules, grants)
+    total = sum([grant.points for grant in grants])
+    if total > AMOUNT_MAX:
+        return _close(asked, rules, Outcome.TOO_LARGE, [], [])
+    return _close(asked, rules, Outcome.EARNED if total else Outcome.NOTHING, grants, asides)
+
+
+def _find_refusal(purchase: Purchase, rules: Rules) -> Outcome | None:
+    if purchase.currency != rules.spec.currency:
+        return Outcome.OTHER_CURRENCY
+    if rules.spec.brands and purchase.brand not in rules.spec.brands:
+        return Outcome.OTHER_BRAND
+    return None if purchase.amount_minor > 0 else Outcome.NOT_POSITIVE
+
+
+def _find_places(asked: Asked, rules: Rules, asides: list[Step]) -> Sequence[int]:
+    """Return the lines that may earn; put down those that are excluded."""
+    places: Sequence[int] = (0,) if len(asked.lines) == 1 else tuple(range(len(asked.lines)))
+    for exclusion in rules.exclusions:
+        out = [place for place in places if all(test(asked, place) for test in exclusion.line_tests)]
+        if out:
+            places = [place for place in places if place not in out]
+            asides += [
+                Step(
+                    kind=StepKind.EXCLUSION,
+                    rule=exclusion.name,
+                    inputs={"line": asked.lines[place].line_id, "amount_minor": asked.lines[place].amount_minor},
+                )
+                for place in out
+            ]
+    return places
+
+
+def _collect(asked: Asked, rules: Rules, places: Sequence[int], skipped: list[Step] | None) -> list[Grant]:
+    grants: list[Grant] = []
+    rivals: dict[tuple[str, int], list[tuple[int, Sequence[int]]]] = {}
+    for index, rule in enumerate(rules.awards):
+        held = find_places(rule, asked, places)
+        if not held:
+            if skipped is not None:
+                skipped.append(Step(kind=StepKind.SKIPPED, rule=rule.name, inputs={"why": "does not hold"}))
+        elif rule.stacking is Stacking.BEST_OF:
+            rivals.setdefault((rule.group, rule.currency), []).append((index, held))
+        else:
+            grants += grant_award(rule, asked, held, rules.points[rule.currency].name)
+    for group in sorted(rivals):
+        grants += _take_best(asked, rules, rivals[group], skipped)
+    return grants
+
+
+def _take_best(
+    asked: Asked, rules: Rules, rivals: Sequence[tuple[int, Sequence[int]]], skipped: list[Step] | None
+) -> list[Grant]:
+    """Let the award that gives most give alone, with its multipliers and after its limits; of equals the first."""
+    counts, budget_counts = dict(asked.counts), dict(asked.budget_counts)
+    best: tuple[int, list[Grant], dict[tuple[str, str], int], dict[tuple[str, str], int]] | None = None
+    told: list[tuple[str, int]] = []
+    for index, held in rivals:
+        asked.counts, asked.budget_counts = dict(counts), dict(budget_counts)
+        rule = rules.awards[index]
+        grants = grant_award(rule, asked, held, rules.points[rule.currency].name)
+        points = sum(grant.points for grant in grants)
+        told.append((rule.name, points))
+        if best is None or points > best[0]:
+            best = (points, grants, asked.counts, asked.budget_counts)
+    if best is None:
+        return []
+    _, grants, asked.counts, asked.budget_counts = best
+    if skipped is not None:
+        skipped += [
+            Step(kind=StepKind.SKIPPED, rule=name, inputs={"why": "another gives more", "would_give": points})
+            for name, points in told
+            if name != grants[0].rule.name
+        ]
+    return grants
+
+
+def _limit_totals(asked: Asked, rules: Rules, grants: Sequence[Grant]) -> None:
+    """Let the caps of each kind of points reduce all that gives them, pro rata."""
+    for place, limits in enumerate(rules.point_limits):
+        if not limits:
+            continue
+        given = [grant for grant in grants if grant.rule.currency == place and grant.points]
+        for limit in limits:
+            counter = (limit.counter, name_period(asked.business_on, limit.period))
+            used = asked.member.counts.get(counter, 0)
+            room, total = max(limit.most - used, 0), sum(grant.points for grant in given)
+            if room >= total:
+                continue
+            left = apportion_within(room, [grant.points for grant in given])
+            told: dict[str, int | str | date] = {"cap": limit.counter, "most": limit.most, "used": used}
+            for grant, points in zip(given, left, strict=True):
+                if points < grant.points:
+                    cut_grant(grant, asked, points, StepKind.CAP, inputs=told, currency=rules.points[place].name)
+
+
+def _close(asked: Asked, rules: Rules, outcome: Outcome, grants: Sequence[Grant], asides: Sequence[Step]) -> Earning:
+    purchase = asked.purchase
+    counts, budget_counts = count_grants(asked, rules, grants) if rules.has_limits else ({}, {})
+    points: dict[str, int] = {}
+    lots: list[Lot] = []
+    shares: list[Share] = []
+    totals: list[Step] = []
+    lot_steps: list[Step] = []
+    for place, spec in enumerate(rules.points if grants else ()):
+        given = [grant for grant in grants if grant.rule.currency == place]
+        if not given:
+            continue
+        total = sum([grant.points for grant in given])
+        steps = [step for grant in given for step in grant.steps]
+        totals.append(Step(kind=StepKind.TOTAL, points=total, currency=spec.name, steps=tuple(steps)))
+        if total:
+            points[spec.name] = total
+            lot_of: dict[int, int] = {}
+            for index, amount in _sum_terms(given).items():
+                lot_of[index] = len(lots)
+                lot, step = _plan_lot(asked, rules, index, amount, spec.name)
+                lots.append(lot)
+                lot_steps.append(step)
+            for grant in given:
+                if grant.points:
+                    shares += _list_shares(asked, grant, lot_of[grant.award.terms])
+    inputs: dict[str, int | str | date] = {
+        "programme": rules.programme,
+        "version": rules.version,
+        "purchase": purchase.purchase_id,
+        "business_on": asked.business_on,
+        "amount_minor": purchase.amount_minor,
+        "outcome": outcome,
+    }
+    for ladder, level in asked.member.tiers.items():
+        inputs[f"tier.{ladder}"] = level or ""
+    return Earning(
+        purchase_id=purchase.purchase_id,
+        programme=rules.programme,
+        version=rules.version,
+        outcome=outcome,
+        business_on=asked.business_on,
+        points=points,
+        lots=tuple(lots),
+        shares=tuple(shares),
+        line_minor={line.line_id: line.amount_minor for line in asked.lines},
+        counts=_list_counts(counts),
+        budget_counts=_list_counts(budget_counts),
+        explanation=Step(kind=StepKind.PURCHASE, inputs=inputs, steps=(*totals, *lot_steps, *asides)),
+    )
+
+
+def _list_counts(counts: Mapping[tuple[str, str], int]) -> tuple[Count, ...]:
+    if not counts:
+        return ()
+    return tuple(Count(counter=counter, amount=amount) for counter, amount in sorted(counts.items()) if amount)
+
+
+def _sum_terms(grants: Sequence[Grant]) -> dict[int, int]:
+    by_terms: dict[int, int] = {}
+    for grant in grants:
+        if grant.points:
+            by_terms[grant.award.terms] = by_terms.get(grant.award.terms, 0) + grant.points
+    return by_terms
+
+
+def _plan_lot(asked: Asked, rules: Rules, index: int, points: int, currency: str) -> tuple[Lot, Step]:
+    pending, expiry = rules.terms[index]
+    terms = plan_terms(pending, expiry, asked.business_on)
+    inputs: dict[str, int | str | date] = {}
+    if terms.available_on is not None:
+        inputs["available_on"] = terms.available_on
+    if terms.awaits is not None:
+        inputs["awaits"] = terms.awaits
+    if terms.expires_on is not None:
+        inputs["expires_on"] = terms.expires_on
+    step = Step(kind=StepKind.LOT, points=points, currency=currency, inputs=inputs)
+    return Lot(currency=currency, points=points, terms=terms), step
+
+
+def _list_shares(asked: Asked, grant: Grant, lot: int) -> list[Share]:
+    if len(grant.places) == 1:
+        line_id = asked.lines[grant.places[0]].line_id
+        return [Share(rule=grant.rule.name, line_id=line_id, lot=lot, points=grant.points)]
+    return [
+        Share(rule=grant.rule.name, line_id=asked.lines[line].line_id, lot=lot, points=part)
+        for line, part in zip(grant.places, grant.parts, strict=True)
+        if part
+    ]

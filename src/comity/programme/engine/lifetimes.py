@@ -1,0 +1,97 @@
+"""When points become available, when they expire, and when to warn: dates of the programme's calendar.
+
+`expires_on` is the day on which the unspent rest is gone: points can be spent through the day before. A day is that of
+the programme's time zone; `days.to_first_instant` gives the moment it begins.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from comity.definitions.types import (
+    CalendarExpiry,
+    Expiry,
+    FixedExpiry,
+    NeverExpiry,
+    Otherwise,
+    PendingSpec,
+    RollingExpiry,
+    StartsWith,
+)
+from comity.programme.engine.days import add_days, add_span, add_years, find_next_period, find_year_start
+from comity.programme.engine.facts import Terms
+
+
+def plan_terms(pending: PendingSpec | None, expiry: Expiry, earned_on: date) -> Terms:
+    """Return the terms of points earned on a day."""
+    if pending is None:
+        return Terms(available_on=earned_on, expires_on=_expire(expiry, earned_on, earned_on))
+    if pending.until is None:
+        available_on = add_days(earned_on, pending.days)
+        return Terms(available_on=available_on, expires_on=_expire(expiry, earned_on, available_on))
+    return Terms(
+        available_on=None,
+        expires_on=_expire(expiry, earned_on, None),
+        awaits=pending.until,
+        waits_until=add_days(earned_on, pending.at_most_days),
+    )
+
+
+def release_terms(pending: PendingSpec | None, expiry: Expiry, earned_on: date, event_on: date) -> Terms | None:
+    """Return the terms of points whose event came on a day; None when it came after the longest wait.
+
+    An event before the purchase counts as of the day of the purchase. What does not wait keeps its terms.
+    """
+    if pending is None or pending.until is None:
+        return plan_terms(pending, expiry, earned_on)
+    if event_on >= add_days(earned_on, pending.at_most_days):
+        return lapse_terms(pending, expiry, earned_on)
+    available_on = add_days(max(event_on, earned_on), pending.days)
+    return Terms(available_on=available_on, expires_on=_expire(expiry, earned_on, available_on))
+
+
+def lapse_terms(pending: PendingSpec, expiry: Expiry, earned_on: date) -> Terms | None:
+    """Return the terms of points whose event did not come in time, None when they are cancelled."""
+    if pending.otherwise is Otherwise.CANCEL:
+        return None
+    available_on = add_days(earned_on, pending.at_most_days)
+    return Terms(available_on=available_on, expires_on=_expire(expiry, earned_on, available_on))
+
+
+def slide_expiry(expiry: Expiry, earned_on: date, activities: Iterable[date]) -> date | None:
+    """Return when points expire, given the days of the member's activity, in any order.
+
+    Activity prolongs what is still alive on its day; it brings nothing back. Only sliding expiry knows activity.
+    """
+    expires_on = _expire(expiry, earned_on, earned_on)
+    if isinstance(expiry, NeverExpiry | FixedExpiry | RollingExpiry | CalendarExpiry) or expires_on is None:
+        return expires_on
+    for day in sorted(activities):
+        if day >= expires_on:
+            break
+        if day >= earned_on:
+            expires_on = max(expires_on, add_span(day, expiry.after))
+    return min(expires_on, add_span(earned_on, expiry.at_most)) if expiry.at_most else expires_on
+
+
+def list_warnings(expires_on: date | None, warn_days: Sequence[int]) -> tuple[date, ...]:
+    """Return the days on which to warn that points expire, the earliest first."""
+    if expires_on is None:
+        return ()
+    return tuple(add_days(expires_on, -days) for days in sorted(warn_days, reverse=True))
+
+
+def _expire(expiry: Expiry, earned_on: date, available_on: date | None) -> date | None:
+    if isinstance(expiry, NeverExpiry):
+        return None
+    if isinstance(expiry, FixedExpiry):
+        return add_days(expiry.last_day, 1)
+    if isinstance(expiry, CalendarExpiry):
+        year_start = find_year_start(earned_on, expiry.year_starts)
+        return add_span(add_years(year_start, expiry.years + 1), expiry.grace)
+    if isinstance(expiry, RollingExpiry):
+        start = earned_on if expiry.starts is StartsWith.EARNED else available_on
+        if start is None:
+            return None  # Its life begins with the event it waits for.
+        end = add_span(start, expiry.after)
+        return find_next_period(end, expiry.end_of) if expiry.end_of else end
+    return add_span(earned_on, expiry.after)
