@@ -3,7 +3,9 @@
 The worker's own loop, in batches of 1,000, on a hub of three systems that knows 500,000 records of some 280,000
 people and has told every system of them (a base for each record, no marks waiting). 95 of 100 changes are whole
 records in which one or two fields differ from before; 5 are records nobody has seen, some of people known. All three
-systems are written to, so whoever changed is marked in each.
+systems are written to, so whoever changed is marked in each. Beside that mix, for a picture of what costs: versions in
+which no mapped field changed (most of what polling brings: an owner, a score, a last visit), and versions in which only
+an address or a language did.
 """
 
 import gc
@@ -34,6 +36,9 @@ from comity.wiring import Hub
 
 TITLE = "unify"
 NEW_SHARE = 0.05
+FIELDS = {"address": 30, "phone": 20, "email": 15, "language": 15, "birth_date": 10, "name": 10}
+"""What changes in the mix, and how often in a hundred."""
+NO_KEYS = {"address": 30, "language": 15}
 STATED_AT = datetime(2026, 3, 4, tzinfo=UTC)
 ACCEPT_MAX = 1_000
 STAGES: dict[str, tuple[tuple[Any, str], ...]] = {
@@ -81,27 +86,27 @@ class Changes:
         self._changed: dict[int, Facts] = {}
         self._count = 0
 
-    def make(self, count: int) -> list[NewChange]:
-        """Return the next changes."""
+    def make(self, count: int, *, new_share: float, fields: dict[str, int]) -> list[NewChange]:
+        """Return the next changes: a share of records nobody has seen; in the others, one or two fields changed."""
         dice = self._random
         numbers: list[int] = []
         firsts: list[bool] = []
         for _ in range(count):
-            is_first = dice.random() < NEW_SHARE and self._known < len(self._population)
+            is_first = dice.random() < new_share and self._known < len(self._population)
             numbers.append(self._known if is_first else dice.randrange(self._known))
             firsts.append(is_first)
             self._known += is_first
         return [
-            self._make_change(record, is_first=is_first)
+            self._make_change(record, fields={} if is_first else fields)
             for record, is_first in zip(self._population.records(numbers), firsts, strict=True)
         ]
 
-    def _make_change(self, record: Record, *, is_first: bool) -> NewChange:
+    def _make_change(self, record: Record, *, fields: dict[str, int]) -> NewChange:
         self._count += 1
         facts = self._changed.setdefault(record.number, record.facts)
-        if not is_first:
+        if fields:
             for _ in range(self._random.choice((1, 1, 2))):
-                _change_field(facts, self._random)
+                _change_field(facts, self._random, fields)
         record.facts = facts
         stated_at = STATED_AT + timedelta(seconds=self._count)
         return NewChange(
@@ -114,9 +119,9 @@ class Changes:
         )
 
 
-def _change_field(facts: Facts, dice: random.Random) -> None:
+def _change_field(facts: Facts, dice: random.Random, fields: dict[str, int]) -> None:
     number = dice.randrange(1_000_000)
-    match dice.choices(("address", "phone", "email", "language", "birth_date", "name"), (30, 20, 15, 15, 10, 10))[0]:
+    match dice.choices(list(fields), list(fields.values()))[0]:
         case "address":
             facts.street, facts.postcode = f"Lange Reihe {number % 300 + 1}", f"{number % 90_000 + 10_000}"
         case "phone":
@@ -173,9 +178,9 @@ class Worker:
         self.seconds = 0.0
         self.count = 0
 
-    def run(self, count: int) -> float:
+    def run(self, count: int, *, new_share: float = NEW_SHARE, fields: dict[str, int] = FIELDS) -> float:
         """Put changes into the inbox, then unify them all; return how many a second the second half took."""
-        changes = self._changes.make(count)
+        changes = self._changes.make(count, new_share=new_share, fields=fields)
         for start in range(0, count, ACCEPT_MAX):
             with self._hub.database.transaction() as tx:
                 inbox.accept_changes(tx, changes=changes[start : start + ACCEPT_MAX], now=self._hub.clock.now())
@@ -236,6 +241,15 @@ def measure(options: Options) -> list[Row]:
             },
             repeats=size.repeats,
         )
+        stages, whole = dict(worker.watch.seconds), worker.seconds / worker.count
+        figures |= take_turns(
+            {
+                "limit": lambda: pgbench.run_tpcb(size.seconds),
+                "unmapped": lambda: worker.run(size.changes, new_share=0, fields={}),
+                "no keys": lambda: worker.run(size.changes, new_share=0, fields=NO_KEYS),
+            },
+            repeats=max(2, size.repeats // 2),
+        )
         worker.close()
         _check(hub, size)
     rows = [
@@ -248,10 +262,14 @@ def measure(options: Options) -> list[Row]:
             wanted=Wanted(ratio_min=2.0),
         )
     ]
-    per_change = {stage: seconds / worker.count * 1e6 for stage, seconds in worker.watch.seconds.items()}
-    whole = worker.seconds / worker.count * 1e6
-    rest = whole - sum(value for stage, value in per_change.items() if not stage.startswith("map"))
+    count = size.changes * size.repeats
+    per_change = {stage: seconds / count * 1e6 for stage, seconds in stages.items()}
+    rest = whole * 1e6 - sum(value for stage, value in per_change.items() if not stage.startswith("map"))
     per_change["rest: leases, waiting for the map, commit"] = rest
+    rows += [
+        compare(name, figures[kind], unit="changes/s", limits=figures["limit"], limit_name="pgbench TPC-B, 8 clients")
+        for kind, name in (("unmapped", "versions without a mapped change"), ("no keys", "address or language alone"))
+    ]
     rows += [Row(name=f"  {stage}", value=value, unit="us/change") for stage, value in per_change.items()]
     return rows
 
