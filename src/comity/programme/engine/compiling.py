@@ -123,7 +123,7 @@ def compile_programme(
 ) -> Rules:
     """Make a version of a programme ready to run; `attributes` are the golden attributes conditions may speak of.
 
-    The spec has passed validation; what validation would have refused raises UnknownProgrammePart, ConditionInvalid or the
+    The spec has passed validation; what that would have refused raises UnknownProgrammePart, ConditionInvalid or the
     error of an unknown time zone here.
     """
     compiler = _Compiler(name, spec, attributes or {})
