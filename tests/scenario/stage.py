@@ -80,12 +80,14 @@ class StagedHub(wiring.Hub):
 class Stage:
     """Systems, a hub, and a clock that moves only when told to."""
 
-    def __init__(self, *, database: Database, folder: Path, clock: ManualClock, seed: int = 1) -> None:
+    def __init__(
+        self, *, database: Database, folder: Path, clock: ManualClock, seed: int = 1, batch_max: int = 1000
+    ) -> None:
         self.database = database
         self.folder = folder
         self.clock = clock
         self.systems: dict[str, Simulated] = {}
-        settings = Settings(database_url=database.dsn, project_dir=folder)
+        settings = Settings(database_url=database.dsn, project_dir=folder, unify_batch_max=batch_max)
         self.hub = StagedHub(database=database, settings=settings, clock=clock, ids=SeededIds(seed), server=None)
         self.hub.interrupted = {}
         self._begin()
