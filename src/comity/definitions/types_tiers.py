@@ -71,7 +71,7 @@ class ValiditySpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """How long a level that was reached is kept: for a time, or to the end of the so many next programme years."""
 
     length: Span = Span()
-    next_years: Annotated[int, Meta(ge=0, le=100)] | None = None
+    next_years: Annotated[int, Meta(ge=1, le=100)] | None = None
 
 
 class LadderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
