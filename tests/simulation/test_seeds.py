@@ -15,7 +15,7 @@ from tests.simulation.world import World, check_quiet, copy_inbox, find_unexplai
 
 STEPS = 45
 GIVEN = os.environ.get("COMITY_TEST_SEED")
-SEEDS = [int(GIVEN)] if GIVEN else list(range(1, 13))
+SEEDS = [int(GIVEN)] if GIVEN else list(range(1, 9))
 SOAK_SEEDS = range(int(os.environ.get("COMITY_TEST_FROM", "1")), 1 + int(os.environ.get("COMITY_TEST_SOAK", "200")))
 SETTINGS = (("salesforce", "crm-a"), ("salesforce", "crm-b"), ("hubspot", "crm-c"))
 
@@ -99,8 +99,8 @@ def test_tells_again(seed, database, second_database, tmp_path):
 
     Told of worlds in which Comity writes nothing: the inbox holds what systems said, and what they say after a write is
     an echo only to a hub that knows what it wrote, which stands beside the observations. And of worlds in which nobody
-    is renamed, merged or deleted: a link outlives the values it was made from, so that who is one person may depend on which
-    versions a hub saw side by side, by the size of its batches as by how often it polls.
+    is renamed, merged or deleted: a link outlives the values it was made from, so that who is one person may depend on
+    which versions a hub saw side by side, by the size of its batches as by how often it polls.
     """
     _tell_again(seed, database, second_database, tmp_path)
 

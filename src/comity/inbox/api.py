@@ -12,6 +12,7 @@ from comity.kernel.wakeups import notify
 __all__ = [
     "INBOX_CHANNEL",
     "accept_changes",
+    "close_superseded",
     "count_parked",
     "count_waiting",
     "discard_parked",
@@ -65,14 +66,23 @@ def park_changes(tx: Tx, *, parked: Sequence[ParkedChange], now: datetime) -> No
         store.park_changes(tx, parked=parked, now=now)
 
 
-def list_parked(tx: Tx, *, system: str | None = None, after_id: int = 0, count_max: int = 100) -> list[ParkedItem]:
-    """Return open parked items, oldest first, of one system or of all."""
-    return store.list_parked(tx, system=system, after_id=after_id, count_max=count_max)
+def close_superseded(tx: Tx, *, used: Sequence[Change], now: datetime) -> int:
+    """Close open parked items of records of which these changes, that could be used, tell something newer."""
+    return store.close_superseded(tx, used=used, now=now) if used and store.has_parked(tx) else 0
 
 
-def replay_parked(tx: Tx, *, change_ids: Sequence[int] | None = None, now: datetime) -> list[int]:
-    """Put parked changes in again, chosen ones or all; returns those replayed. A replayed item is parked no more."""
-    replayed = store.replay_parked(tx, change_ids=change_ids, now=now)
+def list_parked(
+    tx: Tx, *, system: str | None = None, is_closed: bool = False, after_id: int = 0, count_max: int = 100
+) -> list[ParkedItem]:
+    """Return parked items, oldest first, of one system or of all: the open ones, or those that were closed."""
+    return store.list_parked(tx, system=system, is_closed=is_closed, after_id=after_id, count_max=count_max)
+
+
+def replay_parked(
+    tx: Tx, *, system: str | None = None, change_ids: Sequence[int] | None = None, now: datetime
+) -> list[int]:
+    """Put parked changes in again, of a system, chosen ones or all; returns which. A replayed item is closed."""
+    replayed = store.replay_parked(tx, system=system, change_ids=change_ids, now=now)
     if replayed:
         notify(tx, channel=INBOX_CHANNEL)
     return replayed

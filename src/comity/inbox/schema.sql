@@ -21,15 +21,18 @@ CREATE INDEX change_in_order ON inbox.change USING btree (xid, change_id);
 
 create table inbox.parked (
     change_id bigint not null,
+    system text not null,
+    stream text not null,
+    external_id text not null,
     code text not null,
     field text,
     message text not null,
     remedy text,
     parked_at timestamp with time zone not null,
-    replayed_at timestamp with time zone,
-    discarded_at timestamp with time zone,
-    discarded_by text,
+    closed_at timestamp with time zone,
+    closed_by text,
     constraint parked_pkey PRIMARY KEY (change_id),
-    constraint parked_change_id_fkey FOREIGN KEY (change_id) REFERENCES inbox.change(change_id)
+    constraint parked_change_id_fkey FOREIGN KEY (change_id) REFERENCES inbox.change(change_id),
+    constraint closed_by_somebody CHECK (((closed_at IS NULL) = (closed_by IS NULL)))
 );
-CREATE INDEX parked_open ON inbox.parked USING btree (parked_at) WHERE ((replayed_at IS NULL) AND (discarded_at IS NULL));
+CREATE INDEX parked_open ON inbox.parked USING btree (system, stream, external_id) WHERE (closed_at IS NULL);

@@ -82,20 +82,40 @@ def park_changes(tx: Tx, *, parked: Sequence[ParkedChange], now: datetime) -> No
     )
 
 
-def list_parked(tx: Tx, *, system: str | None, after_id: int, count_max: int) -> list[ParkedItem]:
-    """Return open parked items."""
-    return _sql.list_parked.fetch(tx, ParkedItem, system=system, after_id=after_id, count_max=count_max)
+def has_parked(tx: Tx) -> bool:
+    """Return whether any item is open."""
+    return bool(_sql.has_parked.value(tx))
 
 
-def replay_parked(tx: Tx, *, change_ids: Sequence[int] | None, now: datetime) -> list[int]:
+def close_superseded(tx: Tx, *, used: Sequence[Change], now: datetime) -> int:
+    """Close parked items of records that these changes tell something newer of."""
+    return _sql.close_superseded.execute(
+        tx,
+        systems=[change.system for change in used],
+        streams=[change.stream for change in used],
+        external_ids=[change.external_id for change in used],
+        change_ids=[change.change_id for change in used],
+        source_ats=[change.source_at for change in used],
+        closed_at=now,
+    )
+
+
+def list_parked(tx: Tx, *, system: str | None, is_closed: bool, after_id: int, count_max: int) -> list[ParkedItem]:
+    """Return parked items."""
+    return _sql.list_parked.fetch(
+        tx, ParkedItem, system=system, is_closed=is_closed, after_id=after_id, count_max=count_max
+    )
+
+
+def replay_parked(tx: Tx, *, system: str | None, change_ids: Sequence[int] | None, now: datetime) -> list[int]:
     """Append parked changes again."""
     ids = None if change_ids is None else list(change_ids)
-    return [row[0] for row in _sql.replay_parked.rows(tx, change_ids=ids, replayed_at=now)]
+    return [row[0] for row in _sql.replay_parked.rows(tx, system=system, change_ids=ids, replayed_at=now)]
 
 
 def discard_parked(tx: Tx, *, change_ids: Sequence[int], actor: str, now: datetime) -> int:
     """Close parked items."""
-    return _sql.discard_parked.execute(tx, change_ids=list(change_ids), discarded_by=actor, discarded_at=now)
+    return _sql.discard_parked.execute(tx, change_ids=list(change_ids), closed_by=actor, closed_at=now)
 
 
 def count_waiting(tx: Tx, *, position: Position) -> list[Waiting]:

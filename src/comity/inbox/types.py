@@ -75,7 +75,10 @@ class ParkedChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ParkedItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A parked change as shown to people."""
+    """A parked change as shown to people.
+
+    `closed_by` says what closed it: `replay`, `change N` (a newer one of the record that could be used), or somebody.
+    """
 
     change_id: int
     system: str
@@ -87,6 +90,8 @@ class ParkedItem(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     remedy: str | None
     parked_at: datetime
+    closed_at: datetime | None
+    closed_by: str | None
     payload_excerpt: str
 
 

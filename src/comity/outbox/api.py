@@ -14,6 +14,7 @@ __all__ = [
     "OUTBOX_CHANNEL",
     "claim_stale",
     "count_stale",
+    "discard_parked",
     "doubt_bases",
     "drop_bases",
     "drop_marks",
@@ -56,6 +57,7 @@ finish_stale = store.finish_stale
 retry_stale = store.retry_stale
 park_stale = store.park_stale
 list_parked = store.list_parked
+discard_parked = store.discard_parked
 count_stale = store.count_stale
 drop_marks = store.drop_marks
 drop_systems = store.drop_systems

@@ -115,6 +115,11 @@ def replay_parked(tx: Tx, *, system: str | None, now: datetime) -> int:
     return _sql.replay_parked.execute(tx, system=system, now=now)
 
 
+def discard_parked(tx: Tx, *, system: str, profile_ids: Sequence[UUID]) -> int:
+    """Forget parked deliveries."""
+    return _sql.discard_parked.execute(tx, system=system, profile_ids=list(profile_ids))
+
+
 def list_parked(tx: Tx, *, system: str | None, count_max: int) -> list[ParkedDelivery]:
     """Return parked deliveries."""
     return _sql.list_parked.fetch(tx, ParkedDelivery, system=system, count_max=count_max)

@@ -10,6 +10,15 @@ create table sync.hint (
     constraint hint_pkey PRIMARY KEY (system, stream, external_id)
 );
 
+create table sync.merge (
+    system text not null,
+    stream text not null,
+    survivor_id text not null,
+    loser_id text not null,
+    told_at timestamp with time zone not null,
+    constraint merge_pkey PRIMARY KEY (system, stream, survivor_id, loser_id)
+);
+
 create table sync.run (
     run_id bigint not null generated always as identity,
     kind text not null,

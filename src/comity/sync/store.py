@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from comity.identity.types import RecordKey
 from comity.kernel.database import Tx
 from comity.kernel.sql import SqlFolder
 from comity.sync.types import HintRow, RunBooks, RunTotals
@@ -29,6 +30,32 @@ def list_hints(tx: Tx, *, system: str, count_max: int) -> list[HintRow]:
 def drop_hints(tx: Tx, *, hint_ids: Sequence[int]) -> None:
     """Forget hints that were followed."""
     _sql.drop_hints.execute(tx, hint_ids=list(hint_ids))
+
+
+def put_merges(tx: Tx, *, merges: Sequence[tuple[RecordKey, RecordKey]], now: datetime) -> None:
+    """Keep merges, given as (loser, survivor)."""
+    _sql.put_merges.execute(
+        tx,
+        systems=[survivor.system for _, survivor in merges],
+        streams=[survivor.stream for _, survivor in merges],
+        survivor_ids=[survivor.external_id for _, survivor in merges],
+        loser_ids=[loser.external_id for loser, _ in merges],
+        told_at=now,
+    )
+
+
+def take_merges(tx: Tx, *, survivors: Sequence[RecordKey]) -> list[tuple[RecordKey, RecordKey]]:
+    """Return and forget the merges, as (loser, survivor), that waited for these records."""
+    rows = _sql.take_merges.rows(
+        tx,
+        systems=[key.system for key in survivors],
+        streams=[key.stream for key in survivors],
+        survivor_ids=[key.external_id for key in survivors],
+    )
+    return [
+        (RecordKey(system, stream, loser), RecordKey(system, stream, survivor))
+        for system, stream, survivor, loser in rows
+    ]
 
 
 def note_run(tx: Tx, *, kind: str, system: str | None, books: RunBooks, now: datetime) -> None:

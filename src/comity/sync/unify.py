@@ -47,11 +47,13 @@ def apply(tx: Tx, *, prepared: Prepared, runtime: Runtime, lease: Lease, ids: Id
     _follow_identity(tx, resolution, runtime=runtime, now=now, changed=changed)
     losers: list[tuple[UUID, str]] = []
     applied = _apply_people(tx, prepared, resolution, runtime=runtime, now=now, changed=changed, losers=losers)
-    _apply_ends(tx, prepared, runtime=runtime, now=now, ids=ids, changed=changed)
+    _apply_ends(tx, prepared, resolution, runtime=runtime, now=now, ids=ids, changed=changed)
     new_purchases = _apply_purchases(tx, prepared, resolution, now=now)
     besides = [pair for pair in losers if pair[0] not in changed]
     outbox.mark_stale(tx, profile_ids=list(changed), systems=runtime.written_systems, besides=besides, now=now)
     inbox.park_changes(tx, parked=list(prepared.parked.values()), now=now)
+    used = [change for change in prepared.batch.changes if change.change_id not in prepared.parked]
+    inbox.close_superseded(tx, used=used, now=now)
     readers.advance(tx, name=READER, position=prepared.batch.end)
     books = _books(prepared, applied=applied + new_purchases)
     if books.read_count:
@@ -200,20 +202,35 @@ def _doubt_losers(
     ]
 
 
-def _apply_ends(tx: Tx, prepared: Prepared, *, runtime: Runtime, now: datetime, ids: Ids, changed: set[UUID]) -> None:
+def _apply_ends(
+    tx: Tx,
+    prepared: Prepared,
+    resolution: Resolution,
+    *,
+    runtime: Runtime,
+    now: datetime,
+    ids: Ids,
+    changed: set[UUID],
+) -> None:
     """Take note of records that were deleted or merged away in their system."""
-    for loser, survivor in prepared.merged:
+    arrived = [fact.key for fact, is_new in zip(prepared.facts, resolution.is_new, strict=True) if is_new]
+    merges = [*prepared.merged, *(store.take_merges(tx, survivors=arrived) if arrived else ())]
+    for loser, survivor in merges:
         known = identity.get_record_ids(tx, keys=[loser, survivor])
         if loser in known and survivor in known:
-            resolution = identity.merge_source_records(
+            merged = identity.merge_source_records(
                 tx, loser_key=loser, survivor_key=survivor, match=runtime.match, now=now, ids=ids
             )
-            _follow_identity(tx, resolution, runtime=runtime, now=now, changed=changed)
+            _follow_identity(tx, merged, runtime=runtime, now=now, changed=changed)
+        elif loser in known:  # What it was merged into has not come in yet, or was never to be seen.
+            store.put_merges(tx, merges=[(loser, survivor)], now=now)
+        else:
+            merges += [(earlier, survivor) for earlier, _ in store.take_merges(tx, survivors=[loser])]
     gone = [*prepared.deleted, *(loser for loser, _ in prepared.merged)]
     if not gone:
         return
-    resolution = identity.forget_records(tx, keys=gone, match=runtime.match, now=now, ids=ids)
-    _follow_identity(tx, resolution, runtime=runtime, now=now, changed=changed)
+    forgotten = identity.forget_records(tx, keys=gone, match=runtime.match, now=now, ids=ids)
+    _follow_identity(tx, forgotten, runtime=runtime, now=now, changed=changed)
     record_ids = list(identity.get_record_ids(tx, keys=gone).values())
     touched = profile.drop_observations(tx, record_ids=record_ids)
     outbox.drop_bases(tx, record_ids=record_ids)

@@ -163,7 +163,14 @@ class TestHub:
         assert told(project("parked", "list", "--json")) == {"changes": [], "deliveries": []}
         assert told(project("parked", "replay", "--json")) == {"replayed": 0}
         assert told(project("parked", "replay", "--deliveries", "--json")) == {"replayed": 0}
+        assert told(project("parked", "discard", "7", "--json")) == {"discarded": 0}
+        nobody = "019cb391-eaa0-7c7f-ac99-108ddb5b5fab"
+        given_up = project("parked", "discard", nobody, "--deliveries", "--system", "crm", "--json")
+        assert told(given_up) == {"discarded": 0}
+        assert project("parked", "discard", nobody).exit_code == 2
+        assert project("parked", "discard", nobody, "--deliveries").exit_code == 2
         assert project("parked", "list").exit_code == 0
+        assert project("parked", "list", "--closed").exit_code == 0
 
     @pytest.mark.parametrize("words", [("profile", "show", "nobody@nowhere.example"), ("why", "x@y.example", "email")])
     def test_person_nobody_knows(self, project, words):

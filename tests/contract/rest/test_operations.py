@@ -66,10 +66,17 @@ class TestParked:
         assert desk.http.post("/v1/parked/changes/discard", json=ids).json() == {"count": 1}
         assert desk.http.post("/v1/parked/changes/discard", json=ids).json() == {"count": 0}
         assert desk.http.post("/v1/parked/changes/replay", json=ids).json() == {"count": 0}
+        query = {"system": "shop", "limit": 500, "closed": True}
+        closed = {
+            each["change_id"]: each["closed_by"] for each in desk.http.get("/v1/parked/changes", params=query).json()
+        }
+        assert closed[shown["change_id"]]
 
     def test_deliveries_can_be_listed_and_replayed(self, desk):
         assert desk.http.get("/v1/parked/deliveries").json() == []
         assert desk.http.post("/v1/parked/deliveries/replay", params={"system": "crm"}).json() == {"count": 0}
+        nobody = {"system": "crm", "profile_ids": ["019cb391-eaa0-7c7f-ac99-108ddb5b5fab"]}
+        assert desk.http.post("/v1/parked/deliveries/discard", json=nobody).json() == {"count": 0}
 
     @pytest.mark.parametrize(
         "query", ["limit=0", "limit=-1", "limit=501", "limit=many", "after_id=-1", f"after_id={2**63}"]

@@ -1,5 +1,9 @@
 """The inbox stores once, keeps order, parks with reasons and replays."""
 
+from datetime import timedelta
+
+import msgspec
+
 from comity.inbox import api as inbox
 from comity.inbox.types import NewChange, ParkedChange
 from comity.kernel.readers import Position
@@ -88,6 +92,35 @@ class TestPark:
             assert inbox.replay_parked(tx, now=NOW) == []
             assert inbox.list_parked(tx) == []
         assert len(_read(database).changes) == 2
+
+    def test_a_newer_change_that_can_be_used_closes_it_and_is_named(self, database):
+        bad, good = (_change(version=version) for version in ("bad", "good"))
+        with database.transaction() as tx:
+            inbox.accept_changes(tx, changes=[bad, _change(external_id="2")], now=NOW)
+        parked = [ParkedChange(change_id=change.change_id, code="x", message="m") for change in _read(database).changes]
+        with database.transaction() as tx:
+            inbox.park_changes(tx, parked=parked, now=NOW)
+            inbox.accept_changes(tx, changes=[good], now=NOW)
+        [change] = [each for each in _read(database).changes if each.version == "good"]
+        with database.transaction() as tx:
+            assert inbox.close_superseded(tx, used=[change], now=NOW) == 1
+            assert inbox.close_superseded(tx, used=[change], now=NOW) == 0
+            assert [item.external_id for item in inbox.list_parked(tx)] == ["2"]
+            [item] = inbox.list_parked(tx, is_closed=True)
+            assert (item.version, item.closed_by) == ("bad", f"change {change.change_id}")
+            assert inbox.replay_parked(tx, system="other", now=NOW) == []
+
+    def test_a_version_that_is_only_late_closes_nothing(self, database):
+        bad, late = (
+            msgspec.structs.replace(_change(version=version), source_at=NOW - timedelta(minutes=minutes))
+            for version, minutes in (("bad", 1), ("late", 5))
+        )
+        with database.transaction() as tx:
+            inbox.accept_changes(tx, changes=[bad, late], now=NOW)
+        first, second = _read(database).changes
+        with database.transaction() as tx:
+            inbox.park_changes(tx, parked=[ParkedChange(change_id=first.change_id, code="x", message="m")], now=NOW)
+            assert inbox.close_superseded(tx, used=[second], now=NOW) == 0
 
     def test_a_discarded_change_stays_in_the_log_and_leaves_the_list(self, database):
         with database.transaction() as tx:

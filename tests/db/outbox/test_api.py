@@ -91,6 +91,17 @@ class TestRetryAndPark:
         assert outbox.replay_parked(tx, now=NOW) == 1
         assert len(_claim(tx)) == 1
 
+    def test_only_a_parked_delivery_can_be_given_up(self, tx, ids):
+        waiting, parked = ids.uuid7(NOW), ids.uuid7(NOW)
+        outbox.mark_stale(tx, profile_ids=[waiting, parked], systems=[SYSTEM], now=NOW)
+        marks = {claim.profile_id: claim.mark for claim in _claim(tx)}
+        outbox.park_stale(
+            tx, system=SYSTEM, profile_ids=[parked], marks=[marks[parked]], codes=["BAD"], messages=["no"], now=NOW
+        )
+        assert outbox.discard_parked(tx, system=SYSTEM, profile_ids=[waiting, parked]) == 1
+        assert outbox.list_parked(tx, system=None, count_max=5) == []
+        assert [claim.profile_id for claim in _claim(tx)] == [waiting]
+
 
 class TestBases:
     def test_fields_merge_and_writes_of_the_hour_are_counted(self, tx):

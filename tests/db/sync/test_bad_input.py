@@ -188,6 +188,12 @@ class TestReplay:
         assert stage.query("select email from profile.golden") == [("a@x.example",)]
         assert _parked(stage) == []
 
+    def test_a_corrected_record_closes_what_was_parked_of_it(self, till):
+        till.push("till", "guest", "1", "v1", {"id": "1", "mail": "a@x.example", "born": "31.12.1990"})
+        till.push("till", "guest", "2", "v1", {"id": "2", "mail": "b@x.example", "born": "31.12.1991"})
+        till.push("till", "guest", "1", "v2", {"id": "1", "mail": "a@x.example", "born": "1990-12-31"})
+        assert [item.external_id for item in _parked(till)] == ["2"]
+
     def test_a_replay_of_what_is_still_bad_parks_it_again(self, till):
         till.push("till", "guest", "1", "v1", {"id": "1", "mail": "no address"})
         assert _replay(till) == 1

@@ -1,5 +1,6 @@
 """Records that are created, deleted, brought back and merged, in the systems and by us."""
 
+import msgspec
 import pytest
 
 from tests.db.sync.conftest import Person
@@ -75,6 +76,24 @@ class TestMerge:
         assert len(ada.everywhere("global_id")) == 1
         assert find_differences(stage.hub) == []
         assert find_undecided(stage.hub) == 0
+
+    @pytest.mark.parametrize("batch_max", [1, 1000])
+    def test_a_merge_told_before_its_survivor_waits_for_it(self, stage, batch_max):
+        stage.hub.settings = msgspec.structs.replace(stage.hub.settings, unify_batch_max=batch_max)
+        ada = Person(stage, names=("crm-a", "crm-c"))
+        people = [Person(stage, names=("crm-c",), given_name=f"{n}{n}", email=f"{n}@x.example") for n in ("U", "V")]
+        stage.settle()
+        [(before,)] = stage.query("select profile_id from identity.record where system = 'crm-a'")
+        survivor = ada.ids["crm-c"]
+        for other in people:
+            survivor = stage.systems["crm-c"].merge("contacts", survivor, other.ids["crm-c"])
+            stage.clock.advance(seconds=1)
+        ada.ids["crm-c"] = survivor
+        stage.systems["crm-c"].edit("contacts", survivor, email="new@x.example", lastname="Lovelace")
+        stage.settle()
+        assert stage.query("select distinct profile_id from profile.observation") == [(before,)]
+        assert stage.query("select count(*) from sync.merge") == [(0,)]
+        assert len(ada.everywhere("global_id")) == 1
 
     def test_two_people_who_turn_out_to_be_one_end_with_one_global_id(self, stage, ada):
         other = Person(stage, names=("crm-c",), given_name="A.", family_name="B.", email="ab@byron.example")

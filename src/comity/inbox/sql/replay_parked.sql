@@ -1,8 +1,9 @@
 -- Append parked changes again, as new changes, and note that they were replayed.
--- Takes change_ids (null for all open), replayed_at. Returns the change ids replayed.
+-- Takes system and change_ids (null for all open), replayed_at. Returns the change ids replayed.
 with chosen as (
-    update inbox.parked p set replayed_at = %(replayed_at)s::timestamptz
-    where p.replayed_at is null and p.discarded_at is null
+    update inbox.parked p set closed_at = %(replayed_at)s::timestamptz, closed_by = 'replay'
+    where p.closed_at is null
+      and (%(system)s::text is null or p.system = %(system)s::text)
       and (%(change_ids)s::bigint[] is null or p.change_id = any(%(change_ids)s::bigint[]))
     returning p.change_id
 ), appended as (

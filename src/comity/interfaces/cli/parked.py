@@ -1,13 +1,20 @@
 """Commands about what was set aside: changes that could not be used, deliveries that were refused."""
 
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
 from comity.inbox import api as inbox
 from comity.interfaces.cli.opening import DataDir, open_hub
 from comity.interfaces.cli.output import Json, print_json, print_table, say, translates_errors
+from comity.kernel.errors import Invalid
 from comity.outbox import api as outbox
+
+
+class IdsUnusable(Invalid):
+    """Give ids as `comity parked list` shows them: numbers of changes, or with --deliveries ids of people."""
+
 
 parked = typer.Typer(help="What was set aside, with its reason; nothing vanishes.", no_args_is_help=True)
 
@@ -17,18 +24,33 @@ SHOWN_MAX = 200
 
 @parked.command("list")
 @translates_errors
-def list_parked(*, system: System = None, data_dir: DataDir = None, json: Json = False) -> None:
+def list_parked(
+    *,
+    closed: Annotated[bool, typer.Option("--closed", help="Changes that were closed, and what closed them.")] = False,
+    system: System = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
     """List parked changes and deliveries."""
     with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
-        changes = inbox.list_parked(tx, system=system, count_max=SHOWN_MAX)
-        deliveries = outbox.list_parked(tx, system=system, count_max=SHOWN_MAX)
+        changes = inbox.list_parked(tx, system=system, is_closed=closed, count_max=SHOWN_MAX)
+        deliveries = [] if closed else outbox.list_parked(tx, system=system, count_max=SHOWN_MAX)
     if json:
         print_json({"changes": changes, "deliveries": deliveries})
         return
     print_table(
         "Changes",
-        ("id", "record", "field", "what", "remedy"),
-        [(str(c.change_id), f"{c.system}/{c.stream}/{c.external_id}", c.field, c.message, c.remedy) for c in changes],
+        ("id", "record", "field", "what", "closed by" if closed else "remedy"),
+        [
+            (
+                str(c.change_id),
+                f"{c.system}/{c.stream}/{c.external_id}",
+                c.field,
+                c.message,
+                c.closed_by if closed else c.remedy,
+            )
+            for c in changes
+        ],
     )
     print_table(
         "Deliveries",
@@ -53,8 +75,39 @@ def replay(
         if deliveries:
             count = outbox.replay_parked(tx, system=system, now=now)
         else:
-            count = len(inbox.replay_parked(tx, change_ids=ids or None, now=now))
+            count = len(inbox.replay_parked(tx, system=system, change_ids=ids or None, now=now))
     if json:
         print_json({"replayed": count})
     else:
         say(f"{count} replayed.")
+
+
+@parked.command("discard")
+@translates_errors
+def discard(
+    ids: Annotated[list[str], typer.Argument(help="Change ids; with --deliveries ids of people.")],
+    *,
+    deliveries: Annotated[
+        bool, typer.Option("--deliveries", help="Give parked deliveries to --system up, until something else changes.")
+    ] = False,
+    system: System = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Close parked changes for good; they stay in the inbox and under `list --closed`."""
+    try:
+        people = [UUID(each) for each in ids] if deliveries else []
+        change_ids = [] if deliveries else [int(each) for each in ids]
+    except ValueError as error:
+        raise IdsUnusable(details={"ids": ids}) from error
+    if deliveries and system is None:
+        raise IdsUnusable("Name the --system whose deliveries are given up.")
+    with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+        if deliveries:
+            count = outbox.discard_parked(tx, system=system or "", profile_ids=people)
+        else:
+            count = inbox.discard_parked(tx, change_ids=change_ids, actor="command line", now=hub.clock.now())
+    if json:
+        print_json({"discarded": count})
+    else:
+        say(f"{count} discarded.")

@@ -1,6 +1,7 @@
 """Systems and their health, and what was set aside."""
 
 from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
 from litestar import Request, get, post
@@ -19,20 +20,29 @@ ID_MAX = 2**63 - 1
 ChangeId = Annotated[int, msgspec.Meta(ge=1, le=ID_MAX)]
 ChangeIds = Annotated[list[ChangeId], msgspec.Meta(max_length=10_000)]
 SystemName = Annotated[str | None, QueryParameter(description="Only of this system.", max_length=100)]
+Closed = Annotated[bool, QueryParameter(description="Those that were closed, in place of the open ones.")]
 AfterId = Annotated[int, QueryParameter(description="Go on after this change.", ge=0, le=ID_MAX)]
 Limit = Annotated[int, QueryParameter(description="How many to return.", ge=1, le=PAGE_MAX)]
 
 
 class ReplayRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Parked changes to put in again; all open ones when no ids are given."""
+    """Parked changes to put in again; all open ones, of a system where one is named, when no ids are given."""
 
     change_ids: ChangeIds | None = None
+    system: Annotated[str, msgspec.Meta(max_length=100)] | None = None
 
 
 class DiscardRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Parked changes to close for good."""
 
     change_ids: ChangeIds
+
+
+class DiscardDeliveriesRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """People whose parked deliveries to a system are given up."""
+
+    system: Annotated[str, msgspec.Meta(max_length=100)]
+    profile_ids: Annotated[list[UUID], msgspec.Meta(max_length=10_000)]
 
 
 class Count(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,11 +59,16 @@ def list_systems(request: Request[Any, Any, Any]) -> list[SystemView]:
 
 @get("/v1/parked/changes", guards=[require_key], opt={"scope": "read"}, sync_to_thread=True)
 def list_parked_changes(
-    request: Request[Any, Any, Any], system: SystemName = None, after_id: AfterId = 0, limit: Limit = 100
+    request: Request[Any, Any, Any],
+    system: SystemName = None,
+    after_id: AfterId = 0,
+    limit: Limit = 100,
+    *,
+    closed: Closed = False,
 ) -> list[ParkedItem]:
     """Return changes that could not be used, with place, reason and remedy."""
     with hub_of(request).database.transaction() as tx:
-        return inbox.list_parked(tx, system=system, after_id=after_id, count_max=limit)
+        return inbox.list_parked(tx, system=system, is_closed=closed, after_id=after_id, count_max=limit)
 
 
 @post(
@@ -63,7 +78,7 @@ def replay_changes(request: Request[Any, Any, Any], data: JSONBody[ReplayRequest
     """Put parked changes in again."""
     hub = hub_of(request)
     with hub.database.transaction() as tx:
-        replayed = inbox.replay_parked(tx, change_ids=data.change_ids, now=hub.clock.now())
+        replayed = inbox.replay_parked(tx, system=data.system, change_ids=data.change_ids, now=hub.clock.now())
     return Count(count=len(replayed))
 
 
@@ -101,6 +116,19 @@ def replay_deliveries(request: Request[Any, Any, Any], system: SystemName = None
         return Count(count=outbox.replay_parked(tx, system=system, now=hub.clock.now()))
 
 
+@post(
+    "/v1/parked/deliveries/discard",
+    guards=[require_key],
+    opt={"scope": "configure"},
+    status_code=200,
+    sync_to_thread=True,
+)
+def discard_deliveries(request: Request[Any, Any, Any], data: JSONBody[DiscardDeliveriesRequest]) -> Count:
+    """Give parked deliveries up, until something else changes about these people."""
+    with hub_of(request).database.transaction() as tx:
+        return Count(count=outbox.discard_parked(tx, system=data.system, profile_ids=data.profile_ids))
+
+
 HANDLERS = [
     list_systems,
     list_parked_changes,
@@ -108,4 +136,5 @@ HANDLERS = [
     discard_changes,
     list_parked_deliveries,
     replay_deliveries,
+    discard_deliveries,
 ]

@@ -17,15 +17,19 @@ create table inbox.change (
 );
 create index change_in_order on inbox.change (xid, change_id);
 
+-- Changes that cannot be used. closed_by: replay, the newer change of the record that succeeded, or who discarded it.
 create table inbox.parked (
     change_id bigint primary key references inbox.change (change_id),
+    system text not null,
+    stream text not null,
+    external_id text not null,
     code text not null,
     field text,
     message text not null,
     remedy text,
     parked_at timestamptz not null,
-    replayed_at timestamptz,
-    discarded_at timestamptz,
-    discarded_by text
+    closed_at timestamptz,
+    closed_by text,
+    constraint closed_by_somebody check ((closed_at is null) = (closed_by is null))
 );
-create index parked_open on inbox.parked (parked_at) where replayed_at is null and discarded_at is null;
+create index parked_open on inbox.parked (system, stream, external_id) where closed_at is null;

@@ -24,3 +24,13 @@ create table sync.run (
     constraint run_balances check (read_count = applied_count + unchanged_count + filtered_count + parked_count)
 );
 create index run_by_time on sync.run (finished_at);
+
+-- Merges told by a system whose surviving record has not come in yet.
+create table sync.merge (
+    system text not null,
+    stream text not null,
+    survivor_id text not null,
+    loser_id text not null,
+    told_at timestamptz not null,
+    primary key (system, stream, survivor_id, loser_id)
+);
