@@ -22,6 +22,7 @@ __all__ = [
     "UnknownAccount",
     "capture",
     "expire_lots",
+    "find_imbalance",
     "get_balances",
     "list_entries",
     "list_holdings",
@@ -77,6 +78,11 @@ def list_holdings(tx: Tx, *, account_ids: Sequence[int]) -> dict[int, list[Holdi
 def trial_balance(tx: Tx) -> list[TrialBalanceRow]:
     """Sum all entries by book, unit and kind of account, from the entries alone."""
     return store.trial_balance(tx)
+
+
+def find_imbalance(tx: Tx) -> list[int]:
+    """Return holders whose stored balance is not what entries and lots add up to; there must be none. Reads all."""
+    return store.find_imbalance(tx)
 
 
 def list_entries(

@@ -181,4 +181,4 @@ CREATE TRIGGER transfer_is_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON ledg
 -- function refuse_change(): trigger
 -- function refuse_imbalance(): trigger
 -- function write_entries(ids bigint[], debits bigint[], credits bigint[], amounts bigint[], debit_afters bigint[], credit_afters bigint[], money_debits bigint[], money_credits bigint[], money_amounts bigint[], verdicts text[]): void
--- function write_lots(nodes integer[], transfers bigint[], amounts bigint[], accounts bigint[], lots bigint[], rests bigint[], olds bigint[], expires date[], availables date[]): void
+-- function write_lots(new_lots bigint[], new_accounts bigint[], new_amounts bigint[], expires_ons date[], available_froms date[], nodes integer[], transfers bigint[], amounts bigint[], accounts bigint[], lots bigint[], rests bigint[], olds bigint[], expires date[], availables date[]): void

@@ -10,7 +10,23 @@ create or replace function ledger.judge(
 )
 language plpgsql as $$
 #variable_conflict use_column
+declare
+    wrong_money text[];       -- pairs of accounts that no money can be booked between
+    wrong_verdicts text[];    -- and why not
 begin
+    if cardinality(money_amounts) > 0 then
+        select array_agg(q.pair), array_agg(q.verdict) into wrong_money, wrong_verdicts
+        from (
+            select m.debit || ' ' || m.credit as pair,
+                   case when d.account_id is null or c.account_id is null then 'unknown_account' else 'invalid' end
+                       as verdict
+            from (select distinct u.debit, u.credit from unnest(money_debits, money_credits) as u(debit, credit)) m
+            left join ledger.account d on d.account_id = m.debit
+            left join ledger.account c on c.account_id = m.credit
+            where m.debit is not null
+              and (d.unit = c.unit and d.kind = 'money' and c.kind = 'money' and m.debit <> m.credit) is not true
+        ) q;
+    end if;
     select
         array_agg(w.former order by w.place),
         array_agg(t.transfer_id order by w.place),
@@ -33,8 +49,10 @@ begin
                 when w.debit = w.credit or w.amount not between 1 and 1000000000000000 or w.key = ''
                      or greatest(length(w.key), length(w.kind), length(w.reason), length(w.system),
                                  length(w.external_id)) > 500
-                     or w.money_debit = w.money_credit
+                     or w.money_debit in (w.debit, w.credit) or w.money_credit in (w.debit, w.credit)
                      or w.money_amount not between 1 and 1000000000000000 then 'invalid'
+                when wrong_money is not null and w.money_debit || ' ' || w.money_credit = any(wrong_money)
+                    then wrong_verdicts[array_position(wrong_money, w.money_debit || ' ' || w.money_credit)]
                 when w.reversed is not null and exists (
                     select from ledger.transfer r
                     where r.reverses_transfer_id = w.reversed and r.reversal_number >= w.number

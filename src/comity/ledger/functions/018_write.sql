@@ -19,14 +19,25 @@ end
 $$;
 
 -- Write which lots entries are made of, and the open rests after them.
--- Takes the lines of lots (each names a holding by its place) and the holdings, as they are and as they are stored
--- (null: not at all). Days without end are infinity here and null in the table.
+-- Takes the lots that only appeared, the lines of lots (each names a holding by its place), and the holdings, as they
+-- are and as they are stored (null: not at all). Days without end are infinity there and null in the table.
 create or replace function ledger.write_lots(
+    new_lots bigint[], new_accounts bigint[], new_amounts bigint[], expires_ons date[], available_froms date[],
     nodes int[], transfers bigint[], amounts bigint[],
     accounts bigint[], lots bigint[], rests bigint[], olds bigint[], expires date[], availables date[]
 ) returns void
 language plpgsql as $$
 begin
+    insert into ledger.holding (account_id, lot_id, rest, expires_on, available_from)
+    select f.account_id, f.lot_id, f.rest, f.expires_on, f.available_from
+    from unnest(new_accounts, new_lots, new_amounts, expires_ons, available_froms)
+        as f(account_id, lot_id, rest, expires_on, available_from)
+    where f.rest is not null;
+
+    if accounts is null or cardinality(accounts) = 0 then
+        return;
+    end if;
+
     insert into ledger.lot_entry (lot_id, account_id, transfer_id, amount)
     select lots[e.node], accounts[e.node], e.transfer_id, sum(e.amount)
     from unnest(nodes, transfers, amounts) as e(node, transfer_id, amount)

@@ -18,16 +18,14 @@ language plpgsql as $$
 #variable_conflict use_column
 declare
     n constant int := cardinality(keys);
-    has_money constant boolean := cardinality(money_amounts) > 0;
-    slot_ids constant bigint[] := array(
-        select distinct u.id from unnest(debits || credits || money_debits || money_credits) as u(id) order by u.id);
+    slot_ids constant bigint[] := array(select distinct u.id from unnest(debits || credits) as u(id) order by u.id);
     slots constant int[] := array(
         select r.slot::int
         from (
             select u.place, dense_rank() over (order by u.id) as slot
-            from unnest(debits || credits || money_debits || money_credits) with ordinality as u(id, place)
+            from unnest(debits || credits) with ordinality as u(id, place)
         ) r
-        order by r.place);    -- the place in slot_ids of the debited accounts, then of the credited ones, then of money
+        order by r.place);    -- the place in slot_ids of the debited accounts, then of the credited ones
     slot_units text[];        -- null where there is no such account
     slot_balances bigint[];   -- running; null for accounts without a stored balance
     slot_owes bigint[];       -- running
@@ -46,6 +44,7 @@ declare
     credit_afters bigint[];
     days date[];              -- what the posting counts on
     lot_amounts bigint[];
+    loose_amounts bigint[];   -- of lots that nothing else in the batch touches
     piece_froms int[];        -- first and last piece of a posting
     piece_tos int[];
     -- Holdings: loaded or made here.
@@ -66,10 +65,9 @@ declare
     e_nodes int[];            -- the holding
     debit_slot int;
     credit_slot int;
+    verdict text;
     debit_keeps boolean;
     credit_keeps boolean;
-    money_debit int;
-    money_credit int;
     h_former int;
     id bigint;
     lot bigint;
@@ -114,6 +112,7 @@ begin
             slot_lasts := array_fill(0, array[cardinality(slot_ids)]);
             h_count := cardinality(h_accounts);
             lot_amounts := array_fill(null::bigint, array[n]);
+            loose_amounts := lot_amounts;
             days := effective_ons;
             e_count := 0;
             holder := array_fill(null::int, array[n]);
@@ -142,7 +141,7 @@ begin
 
                 debit_slot := slots[i];
                 credit_slot := slots[n + i];
-                verdicts[i] := case
+                verdict := case
                     when slot_units[debit_slot] is null or slot_units[credit_slot] is null then 'unknown_account'
                     when slot_units[debit_slot] <> slot_units[credit_slot] then 'invalid'
                     when slot_balances[debit_slot] < amounts[i] and may_owes[i] is not true
@@ -151,20 +150,6 @@ begin
                          or slot_balances[debit_slot] < -4000000000000000000 then 'invalid'
                     else 'posted'
                 end;
-                if has_money and money_amounts[i] is not null and verdicts[i] = 'posted' then
-                    money_debit := slots[2 * n + i];
-                    money_credit := slots[3 * n + i];
-                    verdicts[i] := case
-                        when slot_units[money_debit] is null or slot_units[money_credit] is null
-                            then 'unknown_account'
-                        when slot_units[money_debit] <> slot_units[money_credit]
-                             or not starts_with(slot_units[money_debit], 'money/')
-                             or not starts_with(slot_units[debit_slot], 'points/')
-                             or slot_balances[money_debit] is not null or slot_balances[money_credit] is not null
-                            then 'invalid'
-                        else 'posted'
-                    end;
-                end if;
                 debit_keeps := slot_keeps[debit_slot];
                 credit_keeps := slot_keeps[credit_slot];
                 day := effective_ons[i];
@@ -174,7 +159,7 @@ begin
                 need := amounts[i];
                 e_first := e_count;
 
-                if debit_keeps and verdicts[i] = 'posted' then
+                if debit_keeps and verdict = 'posted' then
                     -- First the lots that are named, then in the order of spending.
                     for p in coalesce(piece_froms[i], 1)..coalesce(piece_tos[i], 0) loop
                         k := slot_firsts[debit_slot];
@@ -207,7 +192,7 @@ begin
                             h_rests[e_nodes[e]] := h_rests[e_nodes[e]] - e_amounts[e];
                         end loop;
                         e_count := e_first;
-                        verdicts[i] := 'insufficient';
+                        verdict := 'insufficient';
                     else
                         k := slot_heads[debit_slot];
                         while k > 0 and h_rests[k] <= 0 loop
@@ -218,7 +203,8 @@ begin
                     end if;
                 end if;
 
-                if verdicts[i] = 'posted' then
+                verdicts[i] := verdict;
+                if verdict = 'posted' then
                     id := nextval('ledger.transfer_id');
                     holder[i] := i;
                     ids[i] := id;
@@ -244,7 +230,10 @@ begin
                         e_nodes[e_count] := h_count;
                         e_amounts[e_count] := -need;
                     end if;
-                    if credit_keeps then
+                    if credit_keeps and slot_firsts[credit_slot] is null then
+                        lot_amounts[i] := need;
+                        loose_amounts[i] := need;
+                    elsif credit_keeps then
                         h_former := h_count;
                         -- Lots that move, or come back.
                         for p in case when debit_keeps then e_first + 1 else coalesce(piece_froms[i], 1) end
@@ -293,27 +282,25 @@ begin
                             h_expires[h_count] := coalesce(expires_ons[i], 'infinity');
                             h_availables[h_count] := coalesce(available_froms[i], '-infinity');
                         end if;
-                        -- Where the account's lots are in hand, the new ones take their places among them.
-                        if slot_firsts[credit_slot] is not null then
-                            for m in h_former + 1..h_count loop
-                                d := slot_lasts[credit_slot];
-                                k := slot_heads[credit_slot];
-                                if slot_tails[credit_slot] > 0
-                                   and (h_expires[slot_tails[credit_slot]], h_lots[slot_tails[credit_slot]])
-                                       < (h_expires[m], h_lots[m]) then
-                                    d := slot_tails[credit_slot];
-                                    k := 0;
-                                end if;
-                                while k > 0 and (h_expires[k], h_lots[k]) < (h_expires[m], h_lots[m]) loop
-                                    d := k;
-                                    k := h_nexts[k];
-                                end loop;
-                                h_nexts[m] := k;
-                                if d > 0 then h_nexts[d] := m; else slot_firsts[credit_slot] := m; end if;
-                                if k = 0 then slot_tails[credit_slot] := m; end if;
-                                if k = slot_heads[credit_slot] then slot_heads[credit_slot] := m; end if;
+                        -- The new ones take their places among the account's lots.
+                        for m in h_former + 1..h_count loop
+                            d := slot_lasts[credit_slot];
+                            k := slot_heads[credit_slot];
+                            if slot_tails[credit_slot] > 0
+                               and (h_expires[slot_tails[credit_slot]], h_lots[slot_tails[credit_slot]])
+                                   < (h_expires[m], h_lots[m]) then
+                                d := slot_tails[credit_slot];
+                                k := 0;
+                            end if;
+                            while k > 0 and (h_expires[k], h_lots[k]) < (h_expires[m], h_lots[m]) loop
+                                d := k;
+                                k := h_nexts[k];
                             end loop;
-                        end if;
+                            h_nexts[m] := k;
+                            if d > 0 then h_nexts[d] := m; else slot_firsts[credit_slot] := m; end if;
+                            if k = 0 then slot_tails[credit_slot] := m; end if;
+                            if k = slot_heads[credit_slot] then slot_heads[credit_slot] := m; end if;
+                        end loop;
                         -- Debts are paid first: by a debt that takes their place, then by the lots that expire soonest.
                         if slot_owes[credit_slot] > 0 then
                             due := least(slot_owes[credit_slot], amounts[i]);
@@ -389,8 +376,8 @@ begin
         ids, debits, credits, amounts, debit_afters, credit_afters, money_debits, money_credits, money_amounts,
         verdicts);
     perform ledger.write_lots(
-        e_nodes[:e_count], e_transfers[:e_count], e_amounts[:e_count], h_accounts, h_lots, h_rests, h_olds, h_expires,
-        h_availables);
+        ids, credits, loose_amounts, expires_ons, available_froms, e_nodes[:e_count], e_transfers[:e_count],
+        e_amounts[:e_count], h_accounts, h_lots, h_rests, h_olds, h_expires, h_availables);
     update ledger.account a set balance = s.balance, owed = s.owed
     from unnest(slot_ids, slot_balances, slot_owes) as s(account_id, balance, owed)
     where a.account_id = s.account_id and (a.balance, a.owed) <> (s.balance, s.owed);
