@@ -17,6 +17,7 @@ __all__ = [
     "count_waiting",
     "discard_parked",
     "has_unread",
+    "has_unread_of",
     "list_parked",
     "list_unread",
     "park_changes",
@@ -53,6 +54,11 @@ def read_changes(tx: Tx, *, position: Position, count_max: int) -> ChangeBatch:
 def has_unread(tx: Tx, *, position: Position) -> bool:
     """True when changes stand after a place, also those that wait for an older transaction to end."""
     return store.has_unread(tx, position=position)
+
+
+def has_unread_of(tx: Tx, *, system: str, stream: str, until_xid: int, position: Position) -> bool:
+    """True when changes of a stream that came in up to a transaction, itself included, stand after a place."""
+    return store.has_unread_of(tx, system=system, stream=stream, until_xid=until_xid, position=position)
 
 
 def list_unread(tx: Tx, *, changes: Sequence[NewChange], position: Position) -> set[int]:

@@ -7,25 +7,25 @@ from datetime import datetime
 from comity.inbox.types import Change, NewChange, ParkedChange, ParkedItem, Waiting
 from comity.kernel.database import Tx
 from comity.kernel.readers import Position
-from comity.kernel.sql import SqlFolder, copy_in
+from comity.kernel.sql import SqlFolder
 
 _sql = SqlFolder(__package__)
 
-STAGE_COLUMNS = ("system", "stream", "external_id", "version", "kind", "source_at", "survivor_id", "payload")
+SEPARATOR = "\x1e"
 KEY_CHARS_MAX = 300
 KEY_CHARS_SHOWN = 200
-STAGE_TYPES = ("text", "text", "text", "text", "text", "timestamptz", "text", "bytea")
 
 
 def storable_key(key: str) -> str:
     """Return a key as it can be stored: almost always as it is.
 
     PostgreSQL holds no NUL in text and no index entry of more than about 2,700 bytes. One such key must not stop the
-    page it came with: NUL is shown as U+FFFD, a key too long keeps its beginning and gets a hash of the whole.
+    page it came with: NUL (and the separator of our lists) is shown as U+FFFD, a key too long keeps its beginning and
+    gets a hash of the whole.
     """
-    if len(key) <= KEY_CHARS_MAX and "\x00" not in key:
+    if len(key) <= KEY_CHARS_MAX and "\x00" not in key and SEPARATOR not in key:
         return key
-    shown = key.replace("\x00", "\ufffd")
+    shown = key.replace("\x00", "\ufffd").replace(SEPARATOR, "\ufffd")
     if len(shown) <= KEY_CHARS_MAX:
         return shown
     return f"{shown[:KEY_CHARS_SHOWN]}#{hashlib.blake2b(key.encode(errors='replace'), digest_size=16).hexdigest()}"
@@ -34,18 +34,27 @@ def storable_key(key: str) -> str:
 def accept_changes(tx: Tx, *, changes: Sequence[NewChange], received_at: datetime) -> list[tuple[str, str, str, str]]:
     """Append and return the keys of those that are new.
 
-    Binary COPY into a temporary table and one INSERT took a quarter of the client time of arrays as parameters.
+    Texts joined to one take half the time of client and server that a COPY into a temporary table takes, and less than
+    arrays with their quoting.
     """
-    _sql.create_stage.execute(tx)
-    rows = (
-        (
-            *(c.system, c.stream, storable_key(c.external_id), storable_key(c.version), str(c.kind), c.source_at),
-            *(c.survivor_id and storable_key(c.survivor_id), c.payload),
-        )
-        for c in changes
+    rows = _sql.accept_changes.rows(
+        tx,
+        systems=_joined([change.system for change in changes]),
+        streams=_joined([change.stream for change in changes]),
+        external_ids=_joined([storable_key(change.external_id) for change in changes]),
+        versions=_joined([storable_key(change.version) for change in changes]),
+        kinds=_joined([change.kind for change in changes]),
+        source_ats=_joined([change.source_at.isoformat() if change.source_at else "" for change in changes]),
+        survivor_ids=_joined([storable_key(change.survivor_id) if change.survivor_id else "" for change in changes]),
+        payloads=[change.payload for change in changes],
+        received_at=received_at,
     )
-    copy_in(tx, table="pg_temp.inbox_stage", columns=STAGE_COLUMNS, types=STAGE_TYPES, rows=rows)
-    return [(row[0], row[1], row[2], row[3]) for row in _sql.accept_stage.rows(tx, received_at=received_at)]
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+def _joined(values: Sequence[str]) -> str:
+    """Write a list of texts as one text; neither names nor storable keys hold the separator."""
+    return SEPARATOR.join(values)
 
 
 def read_changes(tx: Tx, *, position: Position, count_max: int) -> list[Change]:
@@ -56,6 +65,15 @@ def read_changes(tx: Tx, *, position: Position, count_max: int) -> list[Change]:
 def has_unread(tx: Tx, *, position: Position) -> bool:
     """Return whether anything stands after a place."""
     return bool(_sql.has_unread.value(tx, xid=position.xid, id=position.id))
+
+
+def has_unread_of(tx: Tx, *, system: str, stream: str, until_xid: int, position: Position) -> bool:
+    """Return whether anything of a stream stands after a place, up to a transaction."""
+    return bool(
+        _sql.has_unread_of.value(
+            tx, system=system, stream=stream, until_xid=until_xid, xid=position.xid, id=position.id
+        )
+    )
 
 
 def requeue_latest(tx: Tx, *, streams: Sequence[tuple[str, str]], mark: str, received_at: datetime) -> int:

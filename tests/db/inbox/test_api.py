@@ -37,6 +37,7 @@ class TestAcceptChanges:
     def test_a_key_that_cannot_be_stored_stops_nobody(self, database):
         odd = [
             _change(external_id="a\x00b"),
+            _change(external_id="c\x1ed", source_at=NOW),
             _change(external_id="x" * 5000),
             _change(external_id="x" * 5001),
             _change(),
@@ -44,8 +45,8 @@ class TestAcceptChanges:
         with database.transaction() as tx:
             inbox.accept_changes(tx, changes=odd, now=NOW)
         stored = {change.external_id for change in _read(database).changes}
-        assert {"a\ufffdb", "1"} < stored
-        assert len(stored) == 4
+        assert {"a\ufffdb", "c\ufffdd", "1"} < stored
+        assert len(stored) == 5
 
     def test_pages_are_full_until_the_end(self, database):
         with database.transaction() as tx:
