@@ -6,6 +6,7 @@ from datetime import datetime
 from comity.kernel.database import Database
 from comity.kernel.ids import Ids
 from comity.sync.deliver import Deliverer
+from comity.sync.first_read import list_unsettled
 from comity.sync.prepare import Prepared, give_up, prepare
 from comity.sync.pull import HINTS_CHANNEL, Puller, receive_hook
 from comity.sync.reactions import (
@@ -52,6 +53,7 @@ __all__ = [
     "give_up",
     "is_behind",
     "keep_memberships",
+    "list_unsettled",
     "load_records",
     "mark_loyalty_stale",
     "match_again",

@@ -32,6 +32,7 @@ from comity.sync import store
 from comity.sync.closing import close_marks, give_up, put_off_all
 from comity.sync.desired import Item, load_items
 from comity.sync.endings import DONE, PING_PONG, Ending
+from comity.sync.first_read import settle_first_reads
 from comity.sync.pull import to_changes
 from comity.sync.runtime import Runtime
 from comity.sync.types import RunBooks
@@ -61,6 +62,7 @@ class Deliverer:
         batch = _Batch(self, runtime, connector, lease)
         count_max = min(batch_max, self._batch_max or batch_max)
         with batch.transaction() as tx:
+            settle_first_reads(tx, system=self.system, runtime=runtime, now=self._clock.now())
             claims = outbox.claim_stale(tx, system=self.system, now=self._clock.now(), count_max=count_max)
         if not claims:
             return RunBooks()

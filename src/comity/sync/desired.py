@@ -17,6 +17,7 @@ from comity.outbox.types import Base, Claim
 from comity.profile import api as profile
 from comity.programme import api as programme
 from comity.programme.types import Member
+from comity.sync.first_read import list_unsettled
 from comity.sync.runtime import CREATE_NEVER, Runtime, StreamMapping
 
 CREATE_ALWAYS = "always"
@@ -67,6 +68,7 @@ def load_items(tx: Tx, *, system: str, claims: Sequence[Claim], runtime: Runtime
     may_create = _list_creatable(
         tx, golden, policy=spec.deliver.create if spec else CREATE_NEVER, runtime=runtime, now=now
     )
+    unsettled = list_unsettled(tx, system=system, runtime=runtime)
     items: list[Item] = []
     for stream in runtime.written_streams(system):
         present = [claim for claim in claims if claim.profile_id in golden]
@@ -77,7 +79,7 @@ def load_items(tx: Tx, *, system: str, claims: Sequence[Claim], runtime: Runtime
             desired = _without_silent_clears(stream, values, written.fields)
             place = (claim.profile_id, stream.spec.stream)
             found = by_place.get(place, [])
-            is_created = claim.profile_id in may_create and place not in deleted
+            is_created = claim.profile_id in may_create and place not in deleted and place[1] not in unsettled
             targets: Sequence[Record | None] = found or ([None] if is_created else [])
             for record in targets:
                 base = bases.get(record.record_id) if record else None

@@ -45,7 +45,13 @@ class Puller:
             with leases.held(self._database, lease=self._lease) as tx:
                 new += len(inbox.accept_changes(tx, changes=changes, now=now))
                 systems.save_cursor(
-                    tx, system=self.system, stream=name, cursor=page.cursor, read_count=len(changes), now=now
+                    tx,
+                    system=self.system,
+                    stream=name,
+                    cursor=page.cursor,
+                    read_count=len(changes),
+                    is_last=page.is_last,
+                    now=now,
                 )
                 systems.note_success(tx, system=self.system, is_write=False, now=now)
             read += len(changes)

@@ -20,6 +20,7 @@ __all__ = [
     "put_systems",
     "save_cursor",
     "set_paused",
+    "settle_cursor",
 ]
 
 BACKOFF_SECONDS_MAX = 60.0
@@ -43,9 +44,19 @@ def get_cursor(tx: Tx, *, system: str, stream: str) -> str | None:
     return store.get_cursor(tx, system=system, stream=stream)
 
 
-def save_cursor(tx: Tx, *, system: str, stream: str, cursor: str, read_count: int, now: datetime) -> None:
-    """Move a stream's cursor; call it in the transaction that stores the page."""
-    store.save_cursor(tx, system=system, stream=stream, cursor=cursor, read_count=read_count, now=now)
+def save_cursor(
+    tx: Tx, *, system: str, stream: str, cursor: str, read_count: int, is_last: bool = False, now: datetime
+) -> None:
+    """Move a stream's cursor; call it in the transaction that stores the page.
+
+    With the first page that `is_last` the stream counts as read to the end once.
+    """
+    store.save_cursor(tx, system=system, stream=stream, cursor=cursor, read_count=read_count, is_last=is_last, now=now)
+
+
+def settle_cursor(tx: Tx, *, system: str, stream: str) -> None:
+    """Note that all that the first read of a stream brought has been unified."""
+    store.settle_cursor(tx, system=system, stream=stream)
 
 
 def forget_cursors(tx: Tx, *, streams: Sequence[tuple[str, str]]) -> None:

@@ -14,6 +14,8 @@ create table systems.cursor (
     cursor text not null,
     read_count bigint not null default 0,
     moved_at timestamp with time zone not null,
+    whole_xid xid8,
+    is_settled boolean not null default false,
     constraint cursor_pkey PRIMARY KEY (system, stream)
 );
 

@@ -48,9 +48,18 @@ def get_cursor(tx: Tx, *, system: str, stream: str) -> str | None:
     return rows[0][0] if rows else None
 
 
-def save_cursor(tx: Tx, *, system: str, stream: str, cursor: str, read_count: int, now: datetime) -> None:
+def save_cursor(
+    tx: Tx, *, system: str, stream: str, cursor: str, read_count: int, is_last: bool, now: datetime
+) -> None:
     """Move a stream's cursor."""
-    _sql.save_cursor.execute(tx, system=system, stream=stream, cursor=cursor, read_count=read_count, now=now)
+    _sql.save_cursor.execute(
+        tx, system=system, stream=stream, cursor=cursor, read_count=read_count, is_last=is_last, now=now
+    )
+
+
+def settle_cursor(tx: Tx, *, system: str, stream: str) -> None:
+    """Note that the first read of a stream has been unified."""
+    _sql.settle_cursor.execute(tx, system=system, stream=stream)
 
 
 def list_cursors(tx: Tx) -> list[StreamCursor]:

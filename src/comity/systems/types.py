@@ -30,10 +30,16 @@ class SystemState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StreamCursor(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a stream of a system has been read."""
+    """How far a stream of a system has been read.
+
+    `whole_xid` is the transaction in which it was first read to the end, None before; it `is_settled` once all of that
+    has been unified.
+    """
 
     system: str
     stream: str
     cursor: str
     read_count: int
     moved_at: datetime
+    whole_xid: int | None
+    is_settled: bool

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from comity.interfaces.shared.views import view_status
 from tests.db.sync.conftest import Person
 from tests.scenario.convergence import find_differences, find_undecided
 
@@ -141,6 +142,27 @@ class TestCreate:
         ada.edit("crm-a", city="Wien")
         stage.settle()
         assert _live(stage, "crm-b") == 2
+
+    def test_nobody_is_created_before_the_first_read_is_through(self, stage):
+        _allow(stage, "crm-b", "always")
+        ada = Person(stage, names=("crm-a",))
+        ada.ids["crm-b"] = ada.add("crm-b")
+        stage.read("crm-a")
+        stage.unify()
+        stage.deliver("crm-b")
+        assert view_status(stage.hub).systems[1].first_reads == ["Contact"]
+        assert _live(stage, "crm-b") == 1
+        # Read, but not unified yet: who it is nobody knows.
+        stage.read("crm-b")
+        stage.deliver("crm-b")
+        assert view_status(stage.hub).systems[1].first_reads == ["Contact"]
+        assert _live(stage, "crm-b") == 1
+        Person(stage, names=("crm-a",), given_name="Bob", family_name="Burns", email="bob@x.example")
+        stage.settle()
+        assert view_status(stage.hub).systems[1].first_reads == []
+        assert _live(stage, "crm-b") == 2
+        assert len(ada.everywhere("global_id")) == 1
+        assert stage.query("select count(*) from profile.golden") == [(2,)]
 
     @pytest.mark.parametrize("name", ["crm-b", "crm-c"])
     def test_an_echo_that_is_faster_than_the_answer_makes_no_second_person(self, stage, name):

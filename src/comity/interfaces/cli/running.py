@@ -94,7 +94,7 @@ def status(*, data_dir: DataDir = None, json: Json = False) -> None:
             (
                 s.system,
                 s.connector,
-                s.state,
+                f"{s.state}, first read" if s.first_reads else s.state,
                 s.is_healthy,
                 s.read_count,
                 s.stale_count,

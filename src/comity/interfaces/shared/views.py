@@ -47,7 +47,10 @@ class ProfileView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SystemView(msgspec.Struct, frozen=True, kw_only=True):
-    """A connected system and how it is doing."""
+    """A connected system and how it is doing.
+
+    `first_reads` are its streams that are still read for the first time, so that nobody is created in them yet.
+    """
 
     system: str
     connector: str
@@ -63,6 +66,7 @@ class SystemView(msgspec.Struct, frozen=True, kw_only=True):
     stale_count: int
     retrying_count: int
     parked_deliveries: int
+    first_reads: list[str]
 
 
 class ReaderView(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +139,7 @@ def view_status(hub: wiring.Hub) -> StatusView:
             waiting_count=waiting_count,
             oldest_waiting_at=min((each.oldest_at for each in waiting), default=None),
             readers=[ReaderView(reader=sync.READER, waiting_count=waiting_count), *_view_reactions(tx)],
-            systems=_view_systems(tx, waiting={each.system: each.waiting_count for each in waiting}),
+            systems=_view_systems(tx, runtime=runtime, waiting={each.system: each.waiting_count for each in waiting}),
         )
 
 
@@ -151,7 +155,7 @@ def _view_reactions(tx: Tx) -> list[ReaderView]:
     ]
 
 
-def _view_systems(tx: Tx, *, waiting: dict[str, int]) -> list[SystemView]:
+def _view_systems(tx: Tx, *, runtime: sync.Runtime | None, waiting: dict[str, int]) -> list[SystemView]:
     parked = inbox.count_parked(tx)
     stale = {each.system: each for each in outbox.count_stale(tx)}
     read_counts: dict[str, int] = {}
@@ -176,6 +180,7 @@ def _view_systems(tx: Tx, *, waiting: dict[str, int]) -> list[SystemView]:
                 stale_count=marks.waiting_count if marks else 0,
                 retrying_count=marks.retrying_count if marks else 0,
                 parked_deliveries=marks.parked_count if marks else 0,
+                first_reads=sorted(sync.list_unsettled(tx, system=each.system, runtime=runtime)) if runtime else [],
             )
         )
     return views

@@ -1,2 +1,3 @@
 -- All cursors.
-select system, stream, cursor, read_count, moved_at from systems.cursor order by system, stream
+select system, stream, cursor, read_count, moved_at, whole_xid::text::bigint as whole_xid, is_settled
+from systems.cursor order by system, stream

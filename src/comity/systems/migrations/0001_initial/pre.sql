@@ -16,12 +16,16 @@ create table systems.system (
     blocked_until timestamptz
 );
 
+-- whole_xid: transaction that stored the last page of the first read to the end; null before.
+-- is_settled: all that this read brought has been unified, so that who has a record there is known.
 create table systems.cursor (
     system text not null,
     stream text not null,
     cursor text not null,
     read_count bigint not null default 0,
     moved_at timestamptz not null,
+    whole_xid xid8,
+    is_settled boolean not null default false,
     primary key (system, stream)
 );
 
