@@ -1,38 +1,59 @@
 """The door of the ledger."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from comity.kernel.database import Tx
 from comity.ledger import rules, store
 from comity.ledger.expiry import expire_lots
 from comity.ledger.holds import capture, release, reserve, time_out_holds
+from comity.ledger.periods import get_balances_on, lock_period, reopen_period, roll_forward
+from comity.ledger.proof import check_export
 from comity.ledger.reversing import reverse
+from comity.ledger.sealing import export, get_transfer, seal, trace, verify
+from comity.ledger.terms import change_terms
 from comity.ledger.types import (
     Holding,
     NewAccount,
+    PeriodOrder,
     Posting,
     PostingVerdict,
     StatementLine,
+    TooManyPostings,
     TrialBalanceRow,
     UnknownAccount,
+    UnknownTransfer,
 )
 
 __all__ = [
+    "PeriodOrder",
+    "TooManyPostings",
     "UnknownAccount",
+    "UnknownTransfer",
     "capture",
+    "change_terms",
+    "check_export",
     "expire_lots",
+    "export",
     "find_imbalance",
     "get_balances",
+    "get_balances_on",
+    "get_transfer",
     "list_entries",
     "list_holdings",
+    "lock_period",
     "open_accounts",
     "post",
     "release",
+    "reopen_period",
     "reserve",
     "reverse",
+    "roll_forward",
+    "seal",
     "time_out_holds",
+    "trace",
     "trial_balance",
+    "verify",
 ]
 
 LINES_MAX = 1_000
@@ -75,9 +96,12 @@ def list_holdings(tx: Tx, *, account_ids: Sequence[int]) -> dict[int, list[Holdi
     return store.list_holdings(tx, account_ids=account_ids)
 
 
-def trial_balance(tx: Tx) -> list[TrialBalanceRow]:
-    """Sum all entries by book, unit and kind of account, from the entries alone."""
-    return store.trial_balance(tx)
+def trial_balance(tx: Tx, *, day: date | None = None, known_at: datetime | None = None) -> list[TrialBalanceRow]:
+    """Sum all entries by book, unit and kind of account, from the entries alone.
+
+    With `day` those that count up to that business day, with `known_at` as the books stood at that time.
+    """
+    return store.trial_balance(tx, day=day or (date.max if known_at else None), known_at=known_at)
 
 
 def find_imbalance(tx: Tx) -> list[int]:

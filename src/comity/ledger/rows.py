@@ -126,3 +126,17 @@ class TransferLegs(msgspec.Struct, frozen=True, kw_only=True):
     reversed_amount: int = 0
     reversal_count: int = 0
     held_account_id: int | None = None
+
+
+class CheckedBlock(msgspec.Struct, frozen=True, kw_only=True):
+    """A block as it is stored, and what follows from its transfers as they are now."""
+
+    block_number: int
+    first_transfer_id: int
+    last_transfer_id: int
+    transfer_count: int
+    total_count: int
+    digest: str
+    found_digest: str
+    found_count: int
+    is_linked: bool

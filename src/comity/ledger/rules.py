@@ -56,6 +56,12 @@ def in_waves(keys: Sequence[object]) -> Iterator[list[int]]:
         left = later
 
 
+def is_same_person(one: str, other: str) -> bool:
+    """True when two names are those of one person, or one of them names nobody."""
+    names = {each.strip().casefold() for each in (one, other)}
+    return len(names) == 1 or "" in names
+
+
 def plan_expiry(due: DueLot, *, expired_account_id: int) -> Posting:
     """Let the rest of a lot expire on its day; the key is the lot, where it is, and how often it has expired there."""
     return Posting(

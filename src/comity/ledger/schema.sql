@@ -22,6 +22,21 @@ create table ledger.account (
     constraint money_accounts_hold_money CHECK (((kind <> 'money'::text) OR (book = 'money'::text)))
 ) with (fillfactor=70);
 
+create table ledger.block (
+    block_number bigint not null,
+    first_transfer_id bigint not null,
+    last_transfer_id bigint not null,
+    transfer_count bigint not null,
+    total_count bigint not null,
+    previous_digest bytea not null,
+    digest bytea not null,
+    sealed_at timestamp with time zone not null,
+    constraint block_pkey PRIMARY KEY (block_number),
+    constraint block_block_number_check CHECK ((block_number > 0)),
+    constraint block_check CHECK ((first_transfer_id <= last_transfer_id))
+);
+CREATE TRIGGER block_is_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.block FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
 create table ledger.entry (
     transfer_id bigint not null,
     account_id bigint not null,
@@ -110,10 +125,20 @@ create table ledger.period_lock (
     locked_through date not null,
     locked_at timestamp with time zone not null,
     locked_by text not null,
+    confirmed_by text,
     reason text not null,
-    constraint period_lock_pkey PRIMARY KEY (period_lock_id)
+    constraint period_lock_pkey PRIMARY KEY (period_lock_id),
+    constraint period_lock_check CHECK ((confirmed_by <> locked_by))
 );
 CREATE TRIGGER period_lock_is_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.period_lock FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+create table ledger.seal_mark (
+    is_only boolean not null default true,
+    last_transfer_id bigint not null,
+    horizon xid8 not null,
+    constraint seal_mark_pkey PRIMARY KEY (is_only),
+    constraint seal_mark_is_only_check CHECK (is_only)
+);
 
 create table ledger.take_back (
     idempotency_key text not null,
@@ -170,10 +195,12 @@ CREATE TRIGGER transfer_is_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON ledg
 
 -- view v_balance: account_id bigint, balance bigint
 -- view v_entry: account_id bigint, transfer_id bigint, amount bigint, balance_after bigint, kind text, reason text, effective_on date, booked_at timestamp with time zone, system text, external_id text, reverses_transfer_id bigint
+-- view v_line: transfer_id bigint, line text
 -- view v_lot: lot_id bigint, account_id bigint, amount bigint, expires_on date, available_from date, is_pending boolean, effective_on date, booked_at timestamp with time zone, kind text, system text, external_id text
 -- view v_lot_entry: lot_id bigint, account_id bigint, transfer_id bigint, amount bigint
 -- view v_lot_term: lot_id bigint, expires_on date, available_from date
 -- view v_period: book text, unit text, locked_through date
+-- function digest_block(previous bytea, first_id bigint, last_id bigint): TABLE(digest bytea, transfer_count bigint)
 -- function judge(keys text[], requests text[], debits bigint[], credits bigint[], amounts bigint[], kinds text[], reasons text[], systems text[], external_ids text[], reverses bigint[], reversal_numbers integer[], money_debits bigint[], money_credits bigint[], money_amounts bigint[], expires_ons date[], available_froms date[], OUT former integer[], OUT ids bigint[], OUT debit_afters bigint[], OUT credit_afters bigint[], OUT verdicts text[]): record
 -- function load_lots(slot_ids bigint[], slots integer[], slot_keeps boolean[], slot_owes bigint[], verdicts text[], piece_froms integer[], may_owes boolean[], OUT accounts bigint[], OUT lots bigint[], OUT rests bigint[], OUT expires date[], OUT availables date[], OUT nexts integer[], OUT firsts integer[], OUT tails integer[]): record
 -- function lock_accounts(account_ids bigint[], OUT units text[], OUT balances bigint[], OUT owes bigint[], OUT keeps boolean[]): record

@@ -5,9 +5,10 @@ from datetime import date, datetime
 
 from comity.kernel.database import Tx
 from comity.kernel.sql import Jsonb, SqlFolder
-from comity.ledger.rows import AccountFacts, DueLot, HoldEnd, HoldState, MovedLot, TakenBack, TransferLegs
+from comity.ledger.rows import AccountFacts, CheckedBlock, DueLot, HoldEnd, HoldState, MovedLot, TakenBack, TransferLegs
 from comity.ledger.types import (
     AccountKind,
+    Block,
     Book,
     Holding,
     NewAccount,
@@ -16,7 +17,10 @@ from comity.ledger.types import (
     PostingVerdict,
     StatementLine,
     Takes,
+    TermChange,
     Terms,
+    TraceLine,
+    Transfer,
     TrialBalanceRow,
 )
 
@@ -78,8 +82,9 @@ def list_balances(tx: Tx, *, account_ids: Sequence[int]) -> dict[int, int]:
     return dict(_sql.list_balances.rows(tx, account_ids=list(account_ids)))
 
 
-def trial_balance(tx: Tx) -> list[TrialBalanceRow]:
-    """Sum all entries."""
+def trial_balance(tx: Tx, *, day: date | None, known_at: datetime | None) -> list[TrialBalanceRow]:
+    """Sum all entries, or those up to a day."""
+    rows = _sql.trial_balance.rows(tx) if day is None else _sql.trial_balance_on.rows(tx, day=day, known_at=known_at)
     return [
         TrialBalanceRow(
             book=Book(book),
@@ -89,7 +94,7 @@ def trial_balance(tx: Tx) -> list[TrialBalanceRow]:
             entry_count=entries,
             balance=total,
         )
-        for book, unit, kind, accounts, entries, total in _sql.trial_balance.rows(tx)
+        for book, unit, kind, accounts, entries, total in rows
     ]
 
 
@@ -171,6 +176,148 @@ def list_due_lots(tx: Tx, *, account_ids: Sequence[int], today: date) -> list[Du
 def find_imbalance(tx: Tx) -> list[int]:
     """Return accounts whose stored balance disagrees with their entries."""
     return [row[0] for row in _sql.find_imbalance.rows(tx)]
+
+
+def list_balances_on(tx: Tx, *, account_ids: Sequence[int], day: date, known_at: datetime | None) -> dict[int, int]:
+    """Return balances on a day as known at a time."""
+    return dict(_sql.balances_on.rows(tx, account_ids=list(account_ids), day=day, known_at=known_at))
+
+
+def roll_forward(tx: Tx, *, unit: str, first_on: date, last_on: date) -> tuple[int, int, int, int, int, int]:
+    """Return opening, issued, redeemed, expired, adjusted, closing."""
+    [row] = _sql.roll_forward.rows(tx, unit=unit, first_on=first_on, last_on=last_on)
+    opening, issued, redeemed, expired, adjusted, closing = row
+    return opening, issued, redeemed, expired, adjusted, closing
+
+
+def lock_periods(tx: Tx) -> None:
+    """Wait for batches that still post, and keep others out."""
+    _sql.lock_periods.rows(tx)
+
+
+def find_period(tx: Tx, *, book: Book, unit: str) -> date | None:
+    """Return until when the books of a unit are closed."""
+    rows = _sql.find_period.rows(tx, book=book, unit=unit)
+    return rows[0][0] if rows else None
+
+
+def insert_period_lock(
+    tx: Tx,
+    *,
+    book: Book,
+    unit: str,
+    locked_through: date,
+    locked_by: str,
+    confirmed_by: str | None,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Close or open the books of a unit."""
+    _sql.insert_period_lock.execute(
+        tx,
+        book=book,
+        unit=unit,
+        locked_through=locked_through,
+        locked_at=now,
+        locked_by=locked_by,
+        confirmed_by=confirmed_by,
+        reason=reason,
+    )
+
+
+def find_lot_accounts(tx: Tx, *, lot_ids: Sequence[int]) -> list[int]:
+    """Return the accounts lots have been in."""
+    return [row[0] for row in _sql.find_lot_accounts.rows(tx, lot_ids=list(lot_ids))]
+
+
+def change_terms(tx: Tx, *, changes: Sequence[TermChange], now: datetime) -> list[PostingStatus]:
+    """Change terms and return what became of each change."""
+    rows = [
+        {
+            "lot_id": each.lot_id,
+            "idempotency_key": each.idempotency_key,
+            "expires_on": each.terms.expires_on,
+            "available_from": _available_from(each.terms),
+            "reason": each.reason,
+        }
+        for each in changes
+    ]
+    return [_STATUSES[row[1]] for row in _sql.change_terms.rows(tx, changes=Jsonb(rows), changed_at=now)]
+
+
+def is_fresh(tx: Tx) -> bool:
+    """True while the transaction has written nothing."""
+    return _sql.is_fresh.value(tx)
+
+
+def try_sealing(tx: Tx) -> tuple[bool, int]:
+    """Be the only one who seals; return whether we are, and up to where ids have been drawn."""
+    [(is_ours, last_transfer_id)] = _sql.try_sealing.rows(tx)
+    return is_ours, last_transfer_id
+
+
+def mark_seal(tx: Tx, *, last_transfer_id: int) -> int:
+    """Note up to where ids had been drawn; return up to where all of them are decided."""
+    rows = _sql.mark_seal.rows(tx, last_transfer_id=last_transfer_id)
+    return rows[0][0] if rows else 0
+
+
+def seal_block(tx: Tx, *, last_transfer_id: int, count_max: int, now: datetime) -> int:
+    """Seal the next transfers and return how many."""
+    rows = _sql.seal_block.rows(tx, last_transfer_id=last_transfer_id, count_max=count_max, sealed_at=now)
+    return rows[0][0] if rows else 0
+
+
+def find_last_block(tx: Tx) -> Block | None:
+    """Return the end of the chain."""
+    return _sql.last_block.fetch_one(tx, Block)
+
+
+def check_blocks(tx: Tx, *, after_block_number: int, limit_max: int) -> list[CheckedBlock]:
+    """Compute a stretch of the chain anew."""
+    return _sql.check_blocks.fetch(tx, CheckedBlock, after_block_number=after_block_number, limit_max=limit_max)
+
+
+def list_lines(tx: Tx, *, first_transfer_id: int, last_transfer_id: int) -> list[str]:
+    """Return transfers as they are sealed."""
+    rows = _sql.list_lines.rows(tx, first_transfer_id=first_transfer_id, last_transfer_id=last_transfer_id)
+    return [row[0] for row in rows]
+
+
+def list_accounts(tx: Tx, *, after_account_id: int, limit_max: int) -> list[tuple[int, str, str, str, str, int | None]]:
+    """Return a page of all accounts: id, book, unit, kind, owner, stored balance."""
+    rows = _sql.list_accounts.rows(tx, after_account_id=after_account_id, limit_max=limit_max)
+    return [(row[0], row[1], row[2], row[3], row[4], row[5]) for row in rows]
+
+
+def find_stray_entries(tx: Tx) -> list[int]:
+    """Return transfers whose entries are not what they say."""
+    return [row[0] for row in _sql.find_stray_entries.rows(tx)]
+
+
+def find_unlotted(tx: Tx) -> list[int]:
+    """Return transfers whose lots do not add up."""
+    return [row[0] for row in _sql.find_unlotted.rows(tx)]
+
+
+def count_unsealed(tx: Tx) -> int:
+    """Return how many transfers are not sealed yet."""
+    return _sql.count_unsealed.value(tx)
+
+
+def find_transfer(tx: Tx, *, transfer_id: int) -> Transfer | None:
+    """Return one transfer."""
+    return _sql.get_transfer.fetch_one(tx, Transfer, transfer_id=transfer_id)
+
+
+def trace_lots(tx: Tx, *, lot_ids: Sequence[int]) -> list[TraceLine]:
+    """Return every line of lots."""
+    return _sql.trace_lots.fetch(tx, TraceLine, lot_ids=list(lot_ids))
+
+
+def list_lots_of(tx: Tx, *, transfer_id: int) -> list[int]:
+    """Return the lots a transfer touched."""
+    return [row[0] for row in _sql.list_lots_of.rows(tx, transfer_id=transfer_id)]
 
 
 def _array(values: Iterable[object]) -> str:

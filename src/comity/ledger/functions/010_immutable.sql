@@ -40,6 +40,10 @@ create or replace trigger take_back_is_immutable
 before update or delete or truncate on ledger.take_back
 for each statement execute function ledger.refuse_change();
 
+create or replace trigger block_is_immutable
+before update or delete or truncate on ledger.block
+for each statement execute function ledger.refuse_change();
+
 -- Transfers come with all their entries in one statement, and those of each leg sum to zero.
 create or replace function ledger.refuse_imbalance() returns trigger
 language plpgsql as $$

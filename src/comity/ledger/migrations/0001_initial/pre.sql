@@ -95,7 +95,7 @@ create table ledger.holding (
 create index holding_expiring on ledger.holding (expires_on, account_id) where expires_on is not null;
 
 -- Until when the books of a unit are closed: what is effective up to that day is posted into the open period. The
--- latest line counts.
+-- latest line counts; one that opens days again (to an earlier day) names a second person.
 create table ledger.period_lock (
     period_lock_id bigint generated always as identity primary key,
     book text not null,
@@ -103,6 +103,7 @@ create table ledger.period_lock (
     locked_through date not null,
     locked_at timestamptz not null,
     locked_by text not null,
+    confirmed_by text check (confirmed_by <> locked_by),
     reason text not null
 );
 
@@ -158,4 +159,26 @@ create table ledger.take_back (
     reversal_transfer_id bigint,
     booked_at timestamptz not null,
     constraint take_back_numbered unique (transfer_id, reversal_number)
+);
+
+-- The hash chain: blocks of transfers without gaps between them, each digest over the one before and its transfers.
+create table ledger.block (
+    block_number bigint primary key check (block_number > 0),
+    first_transfer_id bigint not null,
+    last_transfer_id bigint not null,
+    transfer_count bigint not null,
+    -- Transfers up to here: what the last one of the block has as its number, without gaps.
+    total_count bigint not null,
+    previous_digest bytea not null,
+    digest bytea not null,
+    sealed_at timestamptz not null,
+    check (first_transfer_id <= last_transfer_id)
+);
+
+-- Up to where ids had been drawn when we last looked: all of them are decided once every transaction before the horizon
+-- has ended.
+create table ledger.seal_mark (
+    is_only boolean primary key default true check (is_only),
+    last_transfer_id bigint not null,
+    horizon xid8 not null
 );

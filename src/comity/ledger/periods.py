@@ -1,0 +1,92 @@
+"""Business days: balances as they were known, roll-forwards, closed periods."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from comity.kernel.database import Tx
+from comity.kernel.errors import Broken
+from comity.ledger import rules, store
+from comity.ledger.types import Book, PeriodOrder, RollForward, UnknownAccount
+
+
+def get_balances_on(tx: Tx, *, account_ids: Sequence[int], day: date, known_at: datetime | None = None) -> list[int]:
+    """Return balances on a business day, as known at a time (now, when none is given), in the order asked.
+
+    Raises UnknownAccount.
+    """
+    found = store.list_balances_on(tx, account_ids=account_ids, day=day, known_at=known_at)
+    missing = sorted(set(account_ids) - found.keys())
+    if missing:
+        raise UnknownAccount(details={"account_ids": missing})
+    return [found[account_id] for account_id in account_ids]
+
+
+def roll_forward(tx: Tx, *, unit: str, first_on: date, last_on: date) -> RollForward:
+    """Say what changed the outstanding points of a unit in a period, from the entries alone.
+
+    Opening + issued - redeemed - expired + adjusted = closing. Of a closed period it is the same for good.
+    """
+    opening, issued, redeemed, expired, adjusted, closing = store.roll_forward(
+        tx, unit=unit, first_on=first_on, last_on=last_on
+    )
+    if opening + issued - redeemed - expired + adjusted != closing:
+        raise Broken("A roll-forward does not add up.", details={"unit": unit, "closing": closing})
+    return RollForward(
+        unit=unit,
+        first_on=first_on,
+        last_on=last_on,
+        opening=opening,
+        issued=issued,
+        redeemed=redeemed,
+        expired=expired,
+        adjusted=adjusted,
+        closing=closing,
+    )
+
+
+def lock_period(
+    tx: Tx, *, unit: str, through: date, by: str, reason: str, now: datetime, book: Book = Book.POINTS
+) -> None:
+    """Close the books of a unit up to a day.
+
+    What is posted for a closed day from then on counts on the first open day and keeps the day it was for. Waits for
+    batches that still post. Raises PeriodOrder when that day is closed already.
+    """
+    store.lock_periods(tx)
+    former = store.find_period(tx, book=book, unit=unit)
+    if former is not None and through <= former:
+        raise PeriodOrder(details={"unit": unit, "locked_through": former, "asked": through})
+    store.insert_period_lock(
+        tx, book=book, unit=unit, locked_through=through, locked_by=by, confirmed_by=None, reason=reason, now=now
+    )
+
+
+def reopen_period(
+    tx: Tx,
+    *,
+    unit: str,
+    through: date,
+    by: str,
+    confirmed_by: str,
+    reason: str,
+    now: datetime,
+    book: Book = Book.POINTS,
+) -> None:
+    """Open days of a unit again, those after `through`; it takes two people and stays on record.
+
+    Raises PeriodOrder when those days are open already, or when nobody else confirms.
+    """
+    store.lock_periods(tx)
+    former = store.find_period(tx, book=book, unit=unit)
+    if former is None or through >= former or rules.is_same_person(by, confirmed_by):
+        raise PeriodOrder(details={"unit": unit, "locked_through": former, "asked": through})
+    store.insert_period_lock(
+        tx,
+        book=book,
+        unit=unit,
+        locked_through=through,
+        locked_by=by,
+        confirmed_by=confirmed_by,
+        reason=reason,
+        now=now,
+    )

@@ -1,0 +1,16 @@
+-- Sum all entries up to a business day, as they were known at a time, from the entries alone.
+-- Takes day, known_at (null: as known now). Returns a row per book, unit and kind of account, as trial_balance does.
+select
+    a.book, a.unit, a.kind,
+    count(distinct a.account_id)::bigint as account_count,
+    count(e.amount)::bigint as entry_count,
+    coalesce(sum(e.amount), 0)::bigint as balance
+from ledger.account a
+left join (
+    select x.account_id, x.amount
+    from ledger.entry x
+    join ledger.transfer t using (transfer_id)
+    where t.effective_on <= %(day)s and (%(known_at)s::timestamptz is null or t.booked_at <= %(known_at)s::timestamptz)
+) e using (account_id)
+group by a.book, a.unit, a.kind
+order by a.book, a.unit, a.kind

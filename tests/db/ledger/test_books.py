@@ -1,0 +1,383 @@
+"""Business days, closed periods, the hash chain: what auditors ask for."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from threading import Event, Thread
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from comity.kernel.errors import Broken
+from comity.ledger import api
+from comity.ledger.types import (
+    AccountKind,
+    Book,
+    NewAccount,
+    NewHold,
+    PeriodOrder,
+    Posting,
+    PostingStatus,
+    Reversal,
+    TermChange,
+    Terms,
+    UnknownAccount,
+    UnknownTransfer,
+)
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+SOURCE = {"system": "shop", "external_id": "1"}
+FEBRUARY = (date(2026, 2, 1), date(2026, 2, 28))
+MARCH = (date(2026, 3, 1), date(2026, 3, 31))
+
+
+def open_books(tx):
+    kinds = [(AccountKind.PROGRAMME, "points"), (AccountKind.MEMBER, "ada"), (AccountKind.MEMBER, "bob")]
+    return api.open_accounts(
+        tx,
+        accounts=[NewAccount(book=Book.POINTS, unit="points", kind=kind, owner=owner) for kind, owner in kinds],
+        now=NOW,
+    )
+
+
+def post(tx, key, debit, credit, amount, on, now=NOW, **changes):
+    fields = {"kind": "any"} | SOURCE | changes
+    wish = Posting(
+        idempotency_key=key, debit_account_id=debit, credit_account_id=credit, amount=amount, effective_on=on, **fields
+    )
+    [verdict] = api.post(tx, postings=[wish], now=now)
+    return verdict
+
+
+def roll(tx, period):
+    found = api.roll_forward(tx, unit="points", first_on=period[0], last_on=period[1])
+    return (found.opening, found.issued, found.redeemed, found.expired, found.adjusted, found.closing)
+
+
+class TestBusinessDays:
+    def test_balance_on_a_day_as_known_at_a_time(self, tx):
+        """What was the balance on 3 March, as known on 10 March?"""
+        programme, ada, _ = open_books(tx)
+        third = date(2026, 3, 3)
+        post(tx, "a", programme, ada, 100, date(2026, 3, 1))
+        post(tx, "late", programme, ada, 20, date(2026, 3, 2), now=NOW + timedelta(days=1))
+        post(tx, "b", ada, programme, 30, date(2026, 3, 4))
+        ask = {"account_ids": [ada, programme], "day": third}
+        assert api.get_balances_on(tx, known_at=NOW, **ask) == [100, -100]
+        assert api.get_balances_on(tx, **ask) == [120, -120]
+        assert api.get_balances_on(tx, account_ids=[ada], day=date(2026, 2, 28)) == [0]
+        assert {row.kind: row.balance for row in api.trial_balance(tx, day=third, known_at=NOW)}["member"] == 100
+        with pytest.raises(UnknownAccount):
+            api.get_balances_on(tx, account_ids=[-1], day=third)
+
+    def test_roll_forward_adds_up(self, tx):
+        programme, ada, bob = open_books(tx)
+        earned = post(tx, "a", programme, ada, 100, FEBRUARY[0], terms=Terms(expires_on=MARCH[1])).transfer_id
+        post(tx, "b", ada, programme, 30, FEBRUARY[1])
+        post(tx, "gift", ada, bob, 10, MARCH[0])
+        api.reverse(
+            tx,
+            reversals=[
+                Reversal(
+                    transfer_id=earned, idempotency_key="back", effective_on=MARCH[0], reason="", amount=15, **SOURCE
+                )
+            ],
+            now=NOW,
+        )
+        post(tx, "goodwill", programme, bob, 7, MARCH[0], kind="adjust")
+        hold = NewHold(idempotency_key="h", account_id=bob, amount=7, deadline_at=NOW, effective_on=MARCH[0], **SOURCE)
+        api.reserve(tx, holds=[hold], now=NOW)
+        api.expire_lots(tx, unit="points", today=MARCH[1], now=NOW)
+        assert roll(tx, FEBRUARY) == (0, 100, 30, 0, 0, 70)
+        # Ada's 45 and 3 of Bob's expire; 7 of that lot are held and keep.
+        assert roll(tx, MARCH) == (70, 0, 0, 48, -8, 14)
+        assert roll(tx, (FEBRUARY[0], MARCH[1])) == (0, 100, 30, 48, -8, 14)
+
+
+class TestClosedPeriods:
+    def lock(self, tx, through=FEBRUARY[1]):
+        api.lock_period(tx, unit="points", through=through, by="ada", reason="close", now=NOW)
+
+    def test_take_nothing_any_more(self, tx):
+        """Late items land in the open period and keep their day; closed figures never move."""
+        programme, ada, _ = open_books(tx)
+        first = post(tx, "a", programme, ada, 100, FEBRUARY[0]).transfer_id
+        closed = roll(tx, FEBRUARY)
+        self.lock(tx)
+        late = post(tx, "late", programme, ada, 20, FEBRUARY[1]).transfer_id
+        [back] = api.reverse(
+            tx,
+            reversals=[Reversal(transfer_id=first, idempotency_key="r", effective_on=FEBRUARY[0], reason="", **SOURCE)],
+            now=NOW,
+        )
+        for transfer_id, asked in ((late, FEBRUARY[1]), (back.transfer_id, FEBRUARY[0])):
+            found = api.get_transfer(tx, transfer_id=transfer_id)
+            assert (found.effective_on, found.original_on) == (MARCH[0], asked)
+        assert api.get_transfer(tx, transfer_id=first).original_on is None
+        assert roll(tx, FEBRUARY) == closed
+        assert roll(tx, MARCH) == (100, 20, 0, 0, -100, 20)
+        assert post(tx, "late", programme, ada, 20, FEBRUARY[1]).status is PostingStatus.DUPLICATE
+
+    def test_concern_their_unit_alone(self, tx):
+        open_books(tx)
+        self.lock(tx)
+        kinds = (AccountKind.PROGRAMME, AccountKind.MEMBER)
+        programme, member = api.open_accounts(
+            tx,
+            accounts=[NewAccount(book=Book.POINTS, unit="other", kind=kind, owner="o") for kind in kinds],
+            now=NOW,
+        )
+        transfer_id = post(tx, "a", programme, member, 100, FEBRUARY[0]).transfer_id
+        assert api.get_transfer(tx, transfer_id=transfer_id).effective_on == FEBRUARY[0]
+
+    def test_are_closed_forward_and_opened_by_two(self, tx):
+        programme, ada, _ = open_books(tx)
+        self.lock(tx)
+        with pytest.raises(PeriodOrder):
+            self.lock(tx)
+        january = date(2026, 1, 31)
+        again = {"unit": "points", "through": january, "reason": "error", "now": NOW}
+        for by, confirmed_by in (("ada", "Ada "), ("ada", "")):
+            with pytest.raises(PeriodOrder):
+                api.reopen_period(tx, by=by, confirmed_by=confirmed_by, **again)
+        api.reopen_period(tx, by="ada", confirmed_by="bob", **again)
+        transfer_id = post(tx, "a", programme, ada, 1, FEBRUARY[0]).transfer_id
+        assert api.get_transfer(tx, transfer_id=transfer_id).effective_on == FEBRUARY[0]
+
+    def test_wait_for_batches_that_still_post(self, database):
+        with database.transaction() as tx:
+            programme, ada, _ = open_books(tx)
+        closed = Event()
+
+        def close():
+            with database.transaction() as tx:
+                self.lock(tx)
+            closed.set()
+
+        thread = Thread(target=close)
+        with database.transaction() as tx:
+            post(tx, "a", programme, ada, 100, FEBRUARY[0])
+            thread.start()
+            assert not closed.wait(timeout=0.3)
+        thread.join(timeout=20)
+        assert closed.is_set()
+        with database.transaction() as tx:
+            assert roll(tx, FEBRUARY)[-1] == 100
+
+
+class TestTerms:
+    def change(self, tx, lot_id, key="t", **terms):
+        change = TermChange(lot_id=lot_id, idempotency_key=key, terms=Terms(**terms), reason="stayed")
+        [status] = api.change_terms(tx, changes=[change], now=NOW)
+        return status
+
+    def test_of_pending_points_change_when_the_event_comes(self, tx):
+        programme, ada, bob = open_books(tx)
+        lot = post(tx, "a", programme, ada, 10, MARCH[0], terms=Terms(is_pending=True)).transfer_id
+        assert post(tx, "b", ada, bob, 10, MARCH[0]).status is PostingStatus.INSUFFICIENT
+        assert self.change(tx, lot) is PostingStatus.POSTED
+        assert self.change(tx, lot) is PostingStatus.DUPLICATE
+        assert self.change(tx, lot, expires_on=MARCH[1]) is PostingStatus.KEY_REUSED
+        assert self.change(tx, -1, key="u") is PostingStatus.INVALID
+        assert post(tx, "b", ada, bob, 10, MARCH[0]).status is PostingStatus.POSTED
+
+    def test_follow_the_lot_wherever_it_is_held(self, tx):
+        programme, ada, bob = open_books(tx)
+        lot = post(tx, "a", programme, ada, 10, MARCH[0], terms=Terms(expires_on=MARCH[1])).transfer_id
+        spent = post(tx, "s", ada, programme, 5, MARCH[0]).transfer_id
+        post(tx, "b", ada, bob, 5, MARCH[0])
+        later = date(2026, 6, 1)
+        assert self.change(tx, lot, expires_on=later) is PostingStatus.POSTED
+        assert api.expire_lots(tx, unit="points", today=MARCH[1], now=NOW) == 0
+        back = Reversal(transfer_id=spent, idempotency_key="r", effective_on=MARCH[0], reason="", **SOURCE)
+        api.reverse(tx, reversals=[back], now=NOW)
+        held = api.list_holdings(tx, account_ids=[ada, bob])
+        assert [held[each][0].expires_on for each in (ada, bob)] == [later, later]
+
+
+def seal_all(database):
+    """Seal twice: the second call seals what the first has seen."""
+    count = 0
+    for _ in range(2):
+        with database.transaction() as tx:
+            count += api.seal(tx, now=NOW)
+    return count
+
+
+@pytest.fixture
+def books(database):
+    """Some history of every kind, sealed."""
+    with database.transaction() as tx:
+        programme, ada, bob = open_books(tx)
+        for number in range(1, 6):
+            post(tx, f"é{number}", programme, ada, 10 * number, MARCH[0], reason='a "quoted"\nreason')
+        post(tx, "s", ada, programme, 35, MARCH[0])
+        post(tx, "g", ada, bob, 50, MARCH[0])
+    assert seal_all(database) == 7
+    return database
+
+
+class TestChain:
+    def test_proves_the_books_online_and_away_from_them(self, books):
+        with books.transaction() as tx:
+            proof = api.verify(tx)
+            lines = list(api.export(tx))
+        assert (proof.problems, proof.block_count, proof.transfer_count, proof.unsealed_count) == ([], 1, 7, 0)
+        away = api.check_export(lines, anchor=(1, proof.head_digest))
+        assert (away.problems, away.transfer_count, away.head_digest) == ([], 7, proof.head_digest)
+
+    def test_seals_in_blocks_without_gaps(self, books):
+        with books.transaction() as tx:
+            programme, ada, _ = open_books(tx)
+            refused = post(tx, "x", ada, programme, 10**9, MARCH[0])
+            assert refused.status is PostingStatus.INSUFFICIENT
+            post(tx, "y", programme, ada, 1, MARCH[0])
+        assert seal_all(books) == 1
+        assert seal_all(books) == 0
+        with books.transaction() as tx:
+            proof = api.verify(tx)
+            assert (proof.problems, proof.block_count, proof.transfer_count) == ([], 2, 8)
+
+    def test_waits_for_those_who_may_still_post(self, books):
+        with books.transaction() as tx:
+            programme, ada, bob = open_books(tx)
+        with books.transaction() as slow:
+            post(slow, "slow", programme, ada, 1, MARCH[0])
+            with books.transaction() as tx:
+                post(tx, "quick", programme, bob, 1, MARCH[0])
+            assert seal_all(books) == 0
+            assert seal_all(books) == 0
+        assert seal_all(books) == 2
+
+    def test_wants_a_transaction_of_its_own(self, books):
+        with books.transaction() as tx:
+            tx.execute("select pg_current_xact_id()")
+            with pytest.raises(Broken):
+                api.seal(tx, now=NOW)
+
+    @pytest.mark.parametrize(
+        ("forgery", "said"),
+        [
+            ("update ledger.transfer set reason = 'x' where idempotency_key = 's'", "changed"),
+            ("update ledger.transfer set amount = 34 where idempotency_key = 's'", "entries are not"),
+            ("update ledger.entry set amount = amount + 1 where balance_after = 150", "entries are not"),
+            ("delete from ledger.transfer where idempotency_key = 'g'", "now there are 6"),
+            ("delete from ledger.lot_entry where amount = -10", "lots do not add up"),
+            ("update ledger.account set balance = balance + 1 where owner = 'bob'", "balance is not"),
+            ("update ledger.holding set rest = rest + 1 where rest = 50", "balance is not"),
+            ("update ledger.block set digest = sha256('x')", "changed"),
+        ],
+    )
+    def test_finds_what_was_forged(self, books, forgery, said):
+        """By somebody who owns the database and switched the triggers off."""
+        with books.transaction() as tx:
+            tx.execute("set local session_replication_role = replica")
+            assert tx.execute(forgery).rowcount >= 1
+        with books.transaction() as tx:
+            problems = api.verify(tx).problems
+        assert any(said in each for each in problems), problems
+
+    def test_finds_a_chain_that_was_written_anew(self, books):
+        with books.transaction() as tx:
+            anchor = (1, api.verify(tx).head_digest)
+        with books.transaction() as tx:
+            tx.execute("set local session_replication_role = replica")
+            tx.execute("update ledger.transfer set reason = 'x' where idempotency_key = 's'")
+            tx.execute("delete from ledger.block")
+        seal_all(books)
+        with books.transaction() as tx:
+            assert api.verify(tx).problems == []
+            assert "anchored" in api.verify(tx, anchor=anchor).problems[0]
+            assert "missing" in api.verify(tx, anchor=(9, "00")).problems[0]
+
+    @pytest.mark.parametrize(
+        ("forge", "said"),
+        [
+            (lambda lines: [each.replace('"amount": 35', '"amount": 34') for each in lines], "changed"),
+            (
+                lambda lines: [each for each in lines if '"key"' not in each and '"idempotency_key": "g"' not in each],
+                "6",
+            ),
+            (lambda lines: [each.replace('"kind": "any"', '"kind": "gift"') for each in lines], "changed"),
+            (lambda lines: lines[:-1], "no block"),
+            (lambda lines: [*lines, "rubbish"], "cannot be read"),
+            (lambda lines: [*lines, "[1]"], "cannot be read"),
+            (lambda lines: [*lines, "{}"], "no kind"),
+            (lambda lines: [each.replace("[1, 1, -10]", "[2, 1, -10]") for each in lines], "more than it had"),
+        ],
+    )
+    def test_export_shows_what_was_forged(self, books, forge, said):
+        with books.transaction() as tx:
+            lines = list(api.export(tx))
+            ids = [json.loads(each)["transfer_id"] for each in lines if each.startswith('{"debit"') or "reason" in each]
+        assert ids == sorted(ids) and len(ids) == 7
+        problems = api.check_export(forge(lines)).problems
+        assert any(said in each for each in problems), (problems, lines)
+
+
+class TestTrace:
+    def test_leads_from_a_redemption_to_its_accruals_and_on(self, books):
+        with books.transaction() as tx:
+            _, ada, bob = open_books(tx)
+            [spent] = [each for each in api.list_entries(tx, account_id=ada) if each.amount == -35]
+            story = api.trace(tx, transfer_id=spent.transfer_id)
+        assert story.transfer.block_number == 1
+        by_lot = {}
+        for line in story.lines:
+            by_lot.setdefault(line.lot_id, []).append((line.account_id, line.amount))
+        assert list(by_lot.values()) == [
+            [(ada, 10), (ada, -10)],
+            [(ada, 20), (ada, -20)],
+            [(ada, 30), (ada, -5), (ada, -25), (bob, 25)],
+        ]
+        with books.transaction() as tx, pytest.raises(UnknownTransfer):
+            api.trace(tx, transfer_id=-1)
+
+
+class TestRoles:
+    """L5: the application's role, whatever it is granted, changes nothing that was posted."""
+
+    @pytest.fixture
+    def plain(self, books):
+        role = sql.Identifier(f"plain_{uuid4().hex[:12]}")
+
+        def run(tx, text):
+            tx.execute(sql.SQL(text).format(role))
+
+        with books.connect() as connection:
+            run(connection, "create role {}")
+            run(connection, "grant usage on schema ledger to {}")
+            run(connection, "grant all on all tables in schema ledger to {}")
+            run(connection, "grant all on all sequences in schema ledger to {}")
+            run(connection, "set role {}")
+            yield connection
+            connection.execute("reset role")
+            run(connection, "drop owned by {}")
+            run(connection, "drop role {}")
+
+    @pytest.mark.parametrize(
+        "table", ["transfer", "entry", "lot_entry", "lot_term", "hold", "hold_end", "take_back", "period_lock", "block"]
+    )
+    def test_refuse_change(self, plain, table):
+        column = plain.execute(
+            "select column_name from information_schema.columns where (table_schema, table_name) = ('ledger', %s) "
+            "order by ordinal_position desc",
+            (table,),
+        ).fetchone()[0]
+        names = (sql.Identifier("ledger", table), sql.Identifier(column), sql.Identifier(f"{table}_is_immutable"))
+        for text in ("update {0} set {1} = {1}", "delete from {0}", "truncate {0}"):
+            with pytest.raises(psycopg.errors.RestrictViolation):
+                plain.execute(sql.SQL(text).format(*names))
+        for text in (
+            "alter table {0} disable trigger all",
+            "drop trigger {2} on {0}",
+            "drop table {0}",
+            "set session_replication_role = replica",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                plain.execute(sql.SQL(text).format(*names))
+
+    def test_let_the_application_post(self, plain):
+        programme, ada, _ = open_books(plain)
+        assert post(plain, "new", programme, ada, 5, MARCH[0]).status is PostingStatus.POSTED
