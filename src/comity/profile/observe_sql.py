@@ -75,12 +75,18 @@ with counted as materialized (
     where place__ is null
     on conflict (record_id) do nothing
     returning record_id
+), locked as materialized (
+    select c.*
+    from counted c join profile.observation o on o.ctid = c.place__ and o.xmin = c.version__
+    where c.is_changed__ or c.is_seen__
+    order by c.record_id
+    for no key update of o
 ), updated as (
     update profile.observation o set profile_id = c.profile_id, written = {_written(attributes)},
         ({_names(attributes)}) = row(
         {_values(attributes)})
-    from counted c
-    where o.ctid = c.place__ and o.xmin = c.version__ and (c.is_changed__ or c.is_seen__)
+    from locked c
+    where o.ctid = c.place__
     returning c.is_changed__
 )
 select
@@ -92,6 +98,19 @@ select
     count(*) filter (where is_echo__),
     count(*) filter (where is_late__)
 from counted
+"""  # noqa: S608 - quoted by `names`.
+
+
+def lock_staged(*, table: str) -> str:
+    """Return the statement that locks all records of the staging table, in the order in which everybody locks them."""
+    return f"""\
+select count(*)
+from (
+    select from profile.observation o
+    where o.record_id in (select s.record_id from {names.column(table)} s)
+    order by o.record_id
+    for no key update of o
+) as locked
 """  # noqa: S608 - quoted by `names`.
 
 
@@ -167,9 +186,11 @@ def _values(attributes: Sequence[Attribute]) -> str:
 
 
 def _written(attributes: Sequence[Attribute]) -> str:
+    """What was written counts no more where the record says something else since; an edit from before says nothing."""
     taken = ", ".join(
         f"case when {_is_taken(each, attributes)} then {names.text_constant(each.name)} end" for each in attributes
     )
     return (
-        f"case when c.written = '{{}}' then c.written else c.written - array_remove(array[{taken}]::text[], null) end"
+        "case when c.written = '{}' or c.changed_at__ < c.written_at then c.written "
+        f"else c.written - array_remove(array[{taken}]::text[], null) end"
     )

@@ -159,6 +159,17 @@ class TestApplyObservations:
         say((1, 4, {"name": "A", "email": "a@x.org"}))
         assert golden(tx)["name"] == "B"
 
+    def test_an_edit_from_before_the_writing_leaves_the_echo_an_echo(self, tx, say):
+        say((1, 1, {"name": "A"}), (2, 2, {"name": "B"}))
+        api.note_written(tx, record_ids=[1], values=[{"name": "B"}], now=at(5))
+        say((1, 4, {"name": "E"}))
+        assert golden(tx)["name"] == "E"
+        assert say((1, 6, {"name": "B"})).echo_count == 1
+        assert golden(tx)["name"] == "E"
+        say((1, 7, {"name": "E"}))
+        assert say((1, 8, {"name": "B"})).echo_count == 0
+        assert golden(tx)["name"] == "B"
+
     def test_emptying_what_was_written_into_an_empty_field_clears(self, tx, say):
         say((1, 1, {"name": None}), (2, 2, {"name": "B"}))
         api.note_written(tx, record_ids=[1], values=[{"name": "B"}], now=at(3))
@@ -309,3 +320,52 @@ def test_a_record_noted_as_written_meanwhile_is_judged_anew(database):
     assert (results[0].applied_count, results[0].changed_profile_ids) == (0, [])
     with database.transaction() as tx:
         assert golden(tx)["name"] == "A"
+
+
+class TestOrderOfLocks:
+    """Records are locked in the order of their ids by everybody, whatever order they lie in on the disk."""
+
+    @pytest.fixture
+    def reversed_database(self, database):
+        with database.transaction() as tx:
+            api.ensure_columns(tx, model=make_model())
+        for record_id in (3, 2, 1):
+            with database.transaction() as tx:
+                api.apply_observations(tx, batch=batch((record_id, 1, {"name": "A"})), model=make_model(), now=NOW)
+        return database
+
+    def _observe(self, tx, *entries):
+        api.apply_observations(tx, batch=batch(*entries), model=make_model(), now=NOW)
+
+    def _note(self, tx, *record_ids):
+        api.note_written(tx, record_ids=record_ids, values=[{"name": "B"}] * len(record_ids), now=at(2))
+
+    @pytest.mark.parametrize(
+        "entries",
+        [
+            [(3, 4, {"name": "C"}), (1, 4, {"name": "C"})],
+            # Of record 1 only the second version says something new.
+            [(1, 4, {}), (3, 4, {"name": "C"}), (1, 5, {"name": "C"})],
+        ],
+    )
+    def test_a_batch_waits_for_the_first_with_nothing_in_hand(self, reversed_database, entries):
+        self._takes_turns(reversed_database, lambda tx: self._observe(tx, *entries), self._note)
+
+    @pytest.mark.parametrize("order", [(1, 3), (3, 1)])
+    def test_a_note_waits_for_the_first_with_nothing_in_hand(self, reversed_database, order):
+        self._takes_turns(reversed_database, lambda tx: self._note(tx, *order), self._note)
+
+    def _takes_turns(self, database, second, first):
+        def work():
+            with database.transaction() as tx:
+                second(tx)
+
+        thread = threading.Thread(target=work)
+        with database.transaction() as tx:
+            first(tx, 1)
+            thread.start()
+            thread.join(0.3)
+            assert thread.is_alive()
+            first(tx, 3)
+        thread.join(10)
+        assert not thread.is_alive()
