@@ -10,7 +10,7 @@ from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from comity.kernel.clock import Clock
-from comity.kernel.errors import ComityError, Invalid, NotFound, Refused, Unavailable
+from comity.kernel.errors import ComityError, Conflict, Invalid, NotFound, Refused, Unavailable
 
 Tx = psycopg.Connection[tuple[Any, ...]]
 
@@ -21,6 +21,10 @@ SESSION_OPTIONS = "-c timezone=UTC -c lock_timeout=20s -c idle_in_transaction_se
 """What every session of ours relies on, sent at connect so that no session state is set later."""
 
 CONNECT_SECONDS_MAX = 20.0
+
+
+class TransactionsCollided(Conflict):
+    """Two transactions were in each other's way and this one gave way; doing it again is all it takes."""
 
 
 class DatabaseUnavailable(Unavailable):
@@ -90,11 +94,13 @@ class Database:
     def transaction(self) -> Generator[Tx]:
         """Yield a transaction (READ COMMITTED); commit when the block ends well, roll back when it raises.
 
-        Raises DatabaseUnavailable when no connection can be had or it breaks on the way.
+        Raises DatabaseUnavailable when no connection can be had or it breaks on the way, TransactionsCollided.
         """
         try:
             with self._pool.connection() as connection, connection.transaction():
                 yield connection
+        except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure) as error:
+            raise TransactionsCollided(details={"cause": str(error).strip()[:500]}) from error
         except (PoolTimeout, psycopg.OperationalError) as error:
             if isinstance(
                 error,
