@@ -9,6 +9,7 @@ from comity.ledger.expiry import expire_lots
 from comity.ledger.holds import capture, release, reserve, time_out_holds
 from comity.ledger.periods import get_balances_on, lock_period, reopen_period, roll_forward
 from comity.ledger.proof import check_export
+from comity.ledger.reports import Block, Proof, RollForward, Trace, TraceLine, Transfer
 from comity.ledger.reversing import reverse
 from comity.ledger.sealing import export, get_transfer, seal, trace, verify
 from comity.ledger.terms import change_terms
@@ -26,8 +27,14 @@ from comity.ledger.types import (
 )
 
 __all__ = [
+    "Block",
     "PeriodOrder",
+    "Proof",
+    "RollForward",
     "TooManyPostings",
+    "Trace",
+    "TraceLine",
+    "Transfer",
     "UnknownAccount",
     "UnknownTransfer",
     "capture",
@@ -35,6 +42,7 @@ __all__ = [
     "check_export",
     "expire_lots",
     "export",
+    "find_head",
     "find_imbalance",
     "get_balances",
     "get_balances_on",
@@ -89,6 +97,11 @@ def get_balances(tx: Tx, *, account_ids: Sequence[int]) -> list[int]:
     if missing:
         raise UnknownAccount(details={"account_ids": missing})
     return [found[account_id] for account_id in account_ids]
+
+
+def find_head(tx: Tx) -> Block | None:
+    """Return the last block of the chain: number and digest to note elsewhere as an anchor."""
+    return store.find_last_block(tx)
 
 
 def list_holdings(tx: Tx, *, account_ids: Sequence[int]) -> dict[int, list[Holding]]:

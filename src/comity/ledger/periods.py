@@ -6,7 +6,8 @@ from datetime import date, datetime
 from comity.kernel.database import Tx
 from comity.kernel.errors import Broken
 from comity.ledger import rules, store
-from comity.ledger.types import Book, PeriodOrder, RollForward, UnknownAccount
+from comity.ledger.reports import RollForward
+from comity.ledger.types import Book, PeriodOrder, UnknownAccount
 
 
 def get_balances_on(tx: Tx, *, account_ids: Sequence[int], day: date, known_at: datetime | None = None) -> list[int]:

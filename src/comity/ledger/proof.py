@@ -5,8 +5,9 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
+from comity.ledger.reports import Proof
 from comity.ledger.rows import CheckedBlock
-from comity.ledger.types import HOLDERS, Book, Proof, TrialBalanceRow
+from comity.ledger.types import HOLDERS, Book, TrialBalanceRow
 
 EXPORT_FORMAT = 1
 PROBLEMS_MAX = 100

@@ -7,7 +7,8 @@ from datetime import datetime
 from comity.kernel.database import Tx
 from comity.kernel.errors import Broken
 from comity.ledger import proof, store
-from comity.ledger.types import Proof, Trace, Transfer, UnknownTransfer
+from comity.ledger.reports import Proof, Trace, Transfer
+from comity.ledger.types import UnknownTransfer
 
 TRANSFERS_MAX = 10_000
 """Most transfers of one block."""

@@ -5,10 +5,10 @@ from datetime import date, datetime
 
 from comity.kernel.database import Tx
 from comity.kernel.sql import Jsonb, SqlFolder
+from comity.ledger.reports import Block, TraceLine, Transfer
 from comity.ledger.rows import AccountFacts, CheckedBlock, DueLot, HoldEnd, HoldState, MovedLot, TakenBack, TransferLegs
 from comity.ledger.types import (
     AccountKind,
-    Block,
     Book,
     Holding,
     NewAccount,
@@ -19,8 +19,6 @@ from comity.ledger.types import (
     Takes,
     TermChange,
     Terms,
-    TraceLine,
-    Transfer,
     TrialBalanceRow,
 )
 
