@@ -29,6 +29,7 @@ class Asked:
         "budgets",
         "business_on",
         "counts",
+        "explains",
         "first_ladder",
         "lines",
         "member",
@@ -37,13 +38,21 @@ class Asked:
     )
 
     def __init__(
-        self, purchase: Purchase, member: Member, *, zone: ZoneInfo, first_ladder: str, budgets: Counts
+        self,
+        purchase: Purchase,
+        member: Member,
+        *,
+        zone: ZoneInfo,
+        first_ladder: str,
+        budgets: Counts,
+        explains: bool,
     ) -> None:
         """Take the facts; the lines are those that count, their amounts add up to what was paid."""
         self.purchase = purchase
         self.member = member
         self.zone = zone
         self.first_ladder = first_ladder
+        self.explains = explains
         self.business_on: date = purchase.occurred_at.astimezone(zone).date()
         self.lines = count_lines(purchase)
         self.budgets = budgets

@@ -91,7 +91,8 @@ class Exclusion(msgspec.Struct, frozen=True, kw_only=True):
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """One version of a programme, ready to run.
 
-    `words` are the words its conditions use: what of a member's attributes has to be known.
+    `words` are the words its conditions use: what of a member's attributes has to be known. `ladder_points` are the
+    kinds of points the ladders go by.
     """
 
     programme: str
@@ -104,6 +105,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     exclusions: tuple[Exclusion, ...]
     terms: tuple[tuple[PendingSpec | None, Expiry], ...]
     ladders: tuple[LadderSpec, ...]
+    ladder_points: tuple[str, ...]
     words: frozenset[str]
     has_point_limits: bool
     has_limits: bool
@@ -150,6 +152,7 @@ def compile_programme(
         ),
         terms=tuple(compiler.terms),
         ladders=spec.ladder_specs,
+        ladder_points=tuple(compiler.points[_place(each.points, compiler.points)].name for each in spec.ladder_specs),
         words=frozenset(compiler.words),
         has_point_limits=has_point_limits,
         has_limits=has_point_limits or any(each.caps or each.budget for each in spec.earning_rules),

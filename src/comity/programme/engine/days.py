@@ -66,6 +66,8 @@ def leave_on(day: date, span: Span) -> date:
     was earned on 29 February counts for a year through 28 February.
     """
     months = span.years * 12 + span.months
+    if not months:
+        return add_days(day, span.days)
     moved = add_months(day, months)
     if moved.day < day.day:
         moved = add_days(moved, 1)

@@ -31,14 +31,24 @@ from comity.programme.engine.lifetimes import plan_terms
 
 _NO_COUNTS: Counts = {}
 
+UNTOLD = Step(kind=StepKind.PURCHASE)
+"""The explanation of an earning that was asked for none."""
+
 
 def evaluate(
-    purchase: Purchase, member: Member, rules: Rules, *, budgets: Counts = _NO_COUNTS, tells_skipped: bool = False
+    purchase: Purchase,
+    member: Member,
+    rules: Rules,
+    *,
+    budgets: Counts = _NO_COUNTS,
+    explains: bool = True,
+    tells_skipped: bool = False,
 ) -> Earning:
     """Return what a purchase earns a member by one version of the rules.
 
     The returns of the purchase are not looked at: this is what it earned before any. `budgets` are the counters all
-    members share. With `tells_skipped` the explanation names the rules that did not hold, too. Raises InvalidPurchase.
+    members share. With `tells_skipped` the explanation names the rules that did not hold, too; without `explains` there
+    is none, and nothing else differs. Raises InvalidPurchase.
     """
     asked = Asked(
         purchase,
@@ -46,13 +56,14 @@ def evaluate(
         zone=rules.zone,
         first_ladder=rules.first_ladder,
         budgets=budgets,
+        explains=explains,
     )
     outcome = _find_refusal(purchase, rules)
     if outcome is not None:
         return _close(asked, rules, outcome, [], [])
     asides: list[Step] = []
     places = _find_places(asked, rules, asides)
-    grants = _collect(asked, rules, places, asides if tells_skipped else None) if places else []
+    grants = _collect(asked, rules, places, asides if explains and tells_skipped else None) if places else []
     if rules.has_point_limits:
         _limit_totals(asked, rules, grants)
     total = sum([grant.points for grant in grants])
@@ -151,43 +162,25 @@ def _limit_totals(asked: Asked, rules: Rules, grants: Sequence[Grant]) -> None:
 
 
 def _close(asked: Asked, rules: Rules, outcome: Outcome, grants: Sequence[Grant], asides: Sequence[Step]) -> Earning:
-    purchase = asked.purchase
-    counts, budget_counts = count_grants(asked, rules, grants) if rules.has_limits else ({}, {})
+    counts, budget_counts = count_grants(asked, rules, grants) if rules.has_limits else (_NO_COUNTS, _NO_COUNTS)
     points: dict[str, int] = {}
     lots: list[Lot] = []
     shares: list[Share] = []
-    totals: list[Step] = []
-    lot_steps: list[Step] = []
     for place, spec in enumerate(rules.points if grants else ()):
-        given = [grant for grant in grants if grant.rule.currency == place]
+        given = [grant for grant in grants if grant.points and grant.rule.currency == place]
         if not given:
             continue
-        total = sum([grant.points for grant in given])
-        steps = [step for grant in given for step in grant.steps]
-        totals.append(Step(kind=StepKind.TOTAL, points=total, currency=spec.name, steps=tuple(steps)))
-        if total:
-            points[spec.name] = total
-            lot_of: dict[int, int] = {}
-            for index, amount in _sum_terms(given).items():
-                lot_of[index] = len(lots)
-                lot, step = _plan_lot(asked, rules, index, amount, spec.name)
-                lots.append(lot)
-                lot_steps.append(step)
-            for grant in given:
-                if grant.points:
-                    shares += _list_shares(asked, grant, lot_of[grant.award.terms])
-    inputs: dict[str, int | str | date] = {
-        "programme": rules.programme,
-        "version": rules.version,
-        "purchase": purchase.purchase_id,
-        "business_on": asked.business_on,
-        "amount_minor": purchase.amount_minor,
-        "outcome": outcome,
-    }
-    for ladder, level in asked.member.tiers.items():
-        inputs[f"tier.{ladder}"] = level or ""
+        points[spec.name] = sum([grant.points for grant in given])
+        lot_of: dict[int, int] = {}
+        for index, amount in _sum_terms(given).items():
+            lot_of[index] = len(lots)
+            terms = plan_terms(*rules.terms[index], asked.business_on)
+            lots.append(Lot(currency=spec.name, points=amount, terms=terms))
+        for grant in given:
+            shares += _list_shares(asked, grant, lot_of[grant.award.terms])
+    lines = asked.lines
     return Earning(
-        purchase_id=purchase.purchase_id,
+        purchase_id=asked.purchase.purchase_id,
         programme=rules.programme,
         version=rules.version,
         outcome=outcome,
@@ -195,11 +188,53 @@ def _close(asked: Asked, rules: Rules, outcome: Outcome, grants: Sequence[Grant]
         points=points,
         lots=tuple(lots),
         shares=tuple(shares),
-        line_minor={line.line_id: line.amount_minor for line in asked.lines},
+        line_minor={line.line_id: line.amount_minor for line in lines},
         counts=_list_counts(counts),
         budget_counts=_list_counts(budget_counts),
-        explanation=Step(kind=StepKind.PURCHASE, inputs=inputs, steps=(*totals, *lot_steps, *asides)),
+        explanation=_explain(asked, rules, outcome, grants, lots=lots, asides=asides) if asked.explains else UNTOLD,
     )
+
+
+def _explain(
+    asked: Asked,
+    rules: Rules,
+    outcome: Outcome,
+    grants: Sequence[Grant],
+    *,
+    lots: Sequence[Lot],
+    asides: Sequence[Step],
+) -> Step:
+    """Return the tree: who asked what, the totals with all that made them, the lots, and what gave nothing."""
+    steps: list[Step] = []
+    for place, spec in enumerate(rules.points if grants else ()):
+        parts = [step for grant in grants if grant.rule.currency == place for step in grant.steps]
+        if parts:
+            total = sum([step.points for step in parts])
+            steps.append(Step(kind=StepKind.TOTAL, points=total, currency=spec.name, steps=tuple(parts)))
+    steps += [_tell_lot(lot) for lot in lots]
+    inputs: dict[str, int | str | date] = {
+        "programme": rules.programme,
+        "version": rules.version,
+        "purchase": asked.purchase.purchase_id,
+        "business_on": asked.business_on,
+        "amount_minor": asked.purchase.amount_minor,
+        "outcome": outcome,
+    }
+    for ladder, level in asked.member.tiers.items():
+        inputs[f"tier.{ladder}"] = level or ""
+    return Step(kind=StepKind.PURCHASE, inputs=inputs, steps=(*steps, *asides))
+
+
+def _tell_lot(lot: Lot) -> Step:
+    terms = lot.terms
+    inputs: dict[str, int | str | date] = {}
+    if terms.available_on is not None:
+        inputs["available_on"] = terms.available_on
+    if terms.awaits is not None:
+        inputs["awaits"] = terms.awaits
+    if terms.expires_on is not None:
+        inputs["expires_on"] = terms.expires_on
+    return Step(kind=StepKind.LOT, points=lot.points, currency=lot.currency, inputs=inputs)
 
 
 def _list_counts(counts: Mapping[tuple[str, str], int]) -> tuple[Count, ...]:
@@ -214,20 +249,6 @@ def _sum_terms(grants: Sequence[Grant]) -> dict[int, int]:
         if grant.points:
             by_terms[grant.award.terms] = by_terms.get(grant.award.terms, 0) + grant.points
     return by_terms
-
-
-def _plan_lot(asked: Asked, rules: Rules, index: int, points: int, currency: str) -> tuple[Lot, Step]:
-    pending, expiry = rules.terms[index]
-    terms = plan_terms(pending, expiry, asked.business_on)
-    inputs: dict[str, int | str | date] = {}
-    if terms.available_on is not None:
-        inputs["available_on"] = terms.available_on
-    if terms.awaits is not None:
-        inputs["awaits"] = terms.awaits
-    if terms.expires_on is not None:
-        inputs["expires_on"] = terms.expires_on
-    step = Step(kind=StepKind.LOT, points=points, currency=currency, inputs=inputs)
-    return Lot(currency=currency, points=points, terms=terms), step
 
 
 def _list_shares(asked: Asked, grant: Grant, lot: int) -> list[Share]:

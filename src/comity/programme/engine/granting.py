@@ -56,18 +56,19 @@ def grant_award(rule: Rule, asked: Asked, places: Sequence[int], currency: str) 
     exact = sum(weights)
     points = round_ratio(exact, of, rule.rounding)
     grant = Grant(rule, rule, places, apportion(points, weights))
-    grant.steps.append(
-        Step(
-            kind=StepKind.AWARD,
-            points=points,
-            rule=rule.name,
-            currency=currency,
-            inputs=_inputs(rule, asked, places),
-            remainder=exact - points * of,
-            remainder_of=of,
-            steps=split_step(asked, grant.parts, places, currency),
+    if asked.explains:
+        grant.steps.append(
+            Step(
+                kind=StepKind.AWARD,
+                points=points,
+                rule=rule.name,
+                currency=currency,
+                inputs=_inputs(rule, asked, places),
+                remainder=exact - points * of,
+                remainder_of=of,
+                steps=split_step(asked, grant.parts, places, currency),
+            )
         )
-    )
     grants = [grant]
     if rule.multipliers:
         grants += _multiply(rule, asked, places, weights=weights, of=of, currency=currency)
@@ -132,18 +133,20 @@ def _multiply(
         total = round_ratio(exact, of, award.rounding)
         gains = [new - old for new, old in zip(after, before, strict=True)]
         grant = Grant(rule, award, places, apportion(total - rounded, gains))
-        grant.steps.append(
-            Step(
-                kind=StepKind.BONUS,
-                points=grant.points,
-                rule=rule.name,
-                currency=currency,
-                inputs={"of": award.name, "percent": rule.percent, "stacking": rule.stacking},
-                remainder=exact - total * of,
-                remainder_of=of,
-                steps=split_step(asked, grant.parts, places, currency),
+        if asked.explains:
+            inputs: dict[str, int | str | date] = {"of": award.name, "percent": rule.percent, "stacking": rule.stacking}
+            grant.steps.append(
+                Step(
+                    kind=StepKind.BONUS,
+                    points=grant.points,
+                    rule=rule.name,
+                    currency=currency,
+                    inputs=inputs,
+                    remainder=exact - total * of,
+                    remainder_of=of,
+                    steps=split_step(asked, grant.parts, places, currency),
+                )
             )
-        )
         before, rounded = after, total
         yield grant
 
@@ -225,6 +228,8 @@ def cut_grant(
     """Reduce a grant and put down why."""
     was = grant.points
     lost = grant.cut(points)
+    if not asked.explains:
+        return
     grant.steps.append(
         Step(
             kind=kind,

@@ -1,6 +1,7 @@
 """Somebody's way through time on one ladder: rises, reviews and drops in the order of days."""
 
 import enum
+from bisect import bisect_right
 from datetime import date
 
 import msgspec
@@ -54,6 +55,7 @@ class Walk:
         self.spans: list[TierSpan] = []
         self._ladder = ladder
         self._levels = ladder.levels
+        self._starts = [level.points_from for level in ladder.levels]
         self._queue: list[tuple[date, int]] = []
         self._out = 0
         self._note(TierReason.START)
@@ -172,7 +174,7 @@ class Walk:
         self.spans.append(span)
 
     def _reach(self, points: int) -> int:
-        return max((place for place, level in enumerate(self._levels) if level.points_from <= points), default=0)
+        return max(bisect_right(self._starts, points) - 1, 0)
 
     def _keep(self, points: int) -> int:
         held = range(self.level + 1)

@@ -1,0 +1,232 @@
+"""What a late, corrected or cancelled purchase changes: compensating deltas, by declared policy.
+
+What was booked is never altered. `re_derive` books the difference to what would have been earned had everything arrived
+in time; `freeze_closed_period` does the same from the first open day on; `adjust_forward` evaluates the purchase alone,
+as of today, at the tier of its own day and within the caps as they stand.
+"""
+
+import enum
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+
+import msgspec
+
+from comity.definitions.types import CorrectionPolicy
+from comity.programme.engine.arithmetic import apportion_within
+from comity.programme.engine.compiling import Rules
+from comity.programme.engine.days import to_business_day
+from comity.programme.engine.evaluating import evaluate
+from comity.programme.engine.facts import Count, Counter, Counts, Lot, Member, Purchase, Terms
+from comity.programme.engine.lifetimes import plan_terms
+from comity.programme.engine.replaying import (
+    Booked,
+    Person,
+    Replay,
+    Version,
+    book,
+    pick_version,
+    sort_purchases,
+    sum_lots,
+)
+from comity.programme.engine.tiers import Qualifying, walk
+
+
+class Cause(enum.StrEnum):
+    """Why a purchase gets a delta."""
+
+    LATE = "late"
+    CORRECTED = "corrected"
+    CANCELLED = "cancelled"
+    CONSEQUENCE = "consequence"
+
+
+class Delta(msgspec.Struct, frozen=True, kw_only=True):
+    """Points to add to, or (below zero) to take from, what a purchase earned under these terms."""
+
+    purchase_id: str
+    currency: str
+    terms: Terms
+    points: int
+    effective_on: date
+    cause: Cause
+
+
+class Correction(msgspec.Struct, frozen=True, kw_only=True):
+    """The deltas to book, and what stands afterwards for each purchase the plan looked at."""
+
+    deltas: tuple[Delta, ...]
+    booked: Mapping[str, Booked]
+
+
+def plan_correction(
+    versions: Sequence[Version],
+    person: Person,
+    purchases: Sequence[Purchase],
+    booked: Mapping[str, Booked],
+    *,
+    changed: Collection[str],
+    policy: CorrectionPolicy,
+    today: date,
+    open_from: date,
+    budgets: Counts | None = None,
+) -> Correction:
+    """Return what to book so that a member's purchases, as they are known now, have earned what the policy says.
+
+    `purchases` are all of the member as they are known now; `booked` what each has earned so far; `changed` the ids of
+    those that are new, other than they were, or gone. `open_from` is the first day no period lock covers. `budgets` are
+    the shared counters, this member's earlier draws included. Done twice, the second plan is empty. Raises
+    InvalidPurchase, InvalidReturn, NoVersion.
+    """
+    shared = dict(budgets or {})
+    if policy is CorrectionPolicy.ADJUST_FORWARD:
+        return _adjust(versions, person, purchases, booked, changed=changed, today=today, budgets=shared)
+    is_frozen = policy is CorrectionPolicy.FREEZE_CLOSED_PERIOD
+    frozen = {
+        key: each for key, each in booked.items() if is_frozen and each.business_on < open_from and key not in changed
+    }
+    for each in booked.values():
+        _add(shared, each.budget_counts, sign=-1)  # The replay adds what is drawn, in its turn.
+    going = Replay(versions, person, budgets=shared)
+    for purchase in sort_purchases(purchases):
+        if purchase.purchase_id in frozen:
+            going.keep(purchase, frozen[purchase.purchase_id])
+        else:
+            going.take(purchase)
+    deltas: list[Delta] = []
+    for key in sorted({*booked, *going.booked} - {*frozen}):
+        before, after = booked.get(key), going.booked.get(key)
+        cause = _find_cause(key, before, after, changed)
+        floor = open_from if is_frozen else date.min
+        deltas += compare(key, before, after, cause=cause, effective_from=floor)
+    return Correction(deltas=tuple(deltas), booked=going.booked)
+
+
+def _find_cause(key: str, before: Booked | None, after: Booked | None, changed: Collection[str]) -> Cause:
+    if after is None:
+        return Cause.CANCELLED
+    if before is None:
+        return Cause.LATE
+    return Cause.CORRECTED if key in changed else Cause.CONSEQUENCE
+
+
+def compare(
+    key: str, before: Booked | None, after: Booked | None, *, cause: Cause, effective_from: date
+) -> list[Delta]:
+    """Return the deltas that turn what was booked for a purchase into what should be; none of them is zero."""
+    old, new = _by_terms(before), _by_terms(after)
+    deltas: list[Delta] = []
+    for currency in sorted({*old, *new}):
+        held, wanted = old.get(currency, {}), new.get(currency, {})
+        for terms in sorted({*held, *wanted}, key=_sort_terms):
+            points = wanted.get(terms, 0) - held.get(terms, 0)
+            side = after if terms in wanted else before
+            if points and side is not None:
+                deltas.append(
+                    Delta(
+                        purchase_id=key,
+                        currency=currency,
+                        terms=terms,
+                        points=points,
+                        effective_on=max(side.business_on, effective_from),
+                        cause=cause,
+                    )
+                )
+    return deltas
+
+
+def _by_terms(booked: Booked | None) -> dict[str, dict[Terms, int]]:
+    found: dict[str, dict[Terms, int]] = {}
+    for lot in booked.lots if booked else ():
+        held = found.setdefault(lot.currency, {})
+        held[lot.terms] = held.get(lot.terms, 0) + lot.points
+    return found
+
+
+def _sort_terms(terms: Terms) -> tuple[date, date, str, date]:
+    return (
+        terms.available_on or date.max,
+        terms.expires_on or date.max,
+        terms.awaits or "",
+        terms.waits_until or date.max,
+    )
+
+
+def _add(counts: dict[Counter, int], more: Sequence[Count], *, sign: int) -> None:
+    for count in more:
+        counts[count.counter] = counts.get(count.counter, 0) + sign * count.amount
+
+
+def _adjust(
+    versions: Sequence[Version],
+    person: Person,
+    purchases: Sequence[Purchase],
+    booked: Mapping[str, Booked],
+    *,
+    changed: Collection[str],
+    today: date,
+    budgets: dict[Counter, int],
+) -> Correction:
+    stand = dict(booked)
+    deltas: list[Delta] = []
+    known = {each.purchase_id: each for each in purchases}
+    for key in sorted(set(changed) - set(known)):
+        before = stand.pop(key, None)
+        if before is not None:
+            _add(budgets, before.budget_counts, sign=-1)
+            deltas += compare(key, before, None, cause=Cause.CANCELLED, effective_from=today)
+    for purchase in sort_purchases(known[key] for key in changed if key in known):
+        before = stand.pop(purchase.purchase_id, None)
+        if before is not None:
+            _add(budgets, before.budget_counts, sign=-1)
+        rules = pick_version(versions, to_business_day(purchase.occurred_at, versions[-1].rules.zone))
+        member = _stand_on(purchase, rules, person, stand)
+        earning = evaluate(purchase, member, rules, budgets=budgets, explains=False)
+        wanted = book(purchase, earning, rules)
+        after = _forward(before, wanted, rules, today)
+        cause = Cause.LATE if before is None else Cause.CORRECTED
+        deltas += compare(purchase.purchase_id, before, after, cause=cause, effective_from=today)
+        stand[purchase.purchase_id] = after
+        _add(budgets, after.budget_counts, sign=1)
+    return Correction(deltas=tuple(deltas), booked=stand)
+
+
+def _stand_on(purchase: Purchase, rules: Rules, person: Person, stand: Mapping[str, Booked]) -> Member:
+    """Return the member at the tier of the purchase's day by what is booked, with the caps as they stand today."""
+    day = to_business_day(purchase.occurred_at, rules.zone)
+    counts: dict[Counter, int] = {}
+    entries: dict[str, list[Qualifying]] = {kind: list(each) for kind, each in person.other_points.items()}
+    for each in stand.values():
+        _add(counts, each.counts, sign=1)
+        for kind, points in sum_lots(each.lots).items():
+            entries.setdefault(kind, []).append(Qualifying(earned_on=each.business_on, points=points))
+    tiers: dict[str, str | None] = {}
+    for ladder, kind in zip(rules.ladders, rules.ladder_points, strict=True):
+        held = entries.get(kind, [])
+        tiers[ladder.name] = walk(ladder, held, begins_on=person.enrolled_on or day, on=day).level_name
+    return Member(
+        enrolled_on=person.enrolled_on,
+        tiers=tiers,
+        purchase_count=sum(each.is_counted for each in stand.values()),
+        counts=counts,
+        attributes=person.attributes,
+    )
+
+
+def _forward(before: Booked | None, wanted: Booked, rules: Rules, today: date) -> Booked:
+    """Keep the lots that are there; what is missing is a new lot as of today, what is too much is taken pro rata."""
+    held, due = sum_lots(before.lots if before else ()), sum_lots(wanted.lots)
+    lots: list[Lot] = []
+    for currency in sorted({*held, *due}):
+        there = [lot for lot in (before.lots if before else ()) if lot.currency == currency]
+        had, has = held.get(currency, 0), due.get(currency, 0)
+        if has < had:
+            parts = apportion_within(has, [lot.points for lot in there])
+            there = [msgspec.structs.replace(lot, points=part) for lot, part in zip(there, parts, strict=True) if part]
+        elif has > had:
+            spec = rules.get_points(currency)
+            terms = plan_terms(spec.pending, spec.expiry, today)
+            there.append(Lot(currency=currency, points=has - had, terms=terms))
+        lots += there
+    return msgspec.structs.replace(
+        wanted, lots=tuple(lots), business_on=before.business_on if before is not None else wanted.business_on
+    )

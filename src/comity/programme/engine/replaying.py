@@ -1,0 +1,253 @@
+"""Many purchases: one call for a batch, and a member's whole history as it would have gone in the order of time.
+
+A replay is how a late purchase is taken in, how a proposed version of a programme is tried on stored history, and what
+tests hold everything else against. Purchases go in the order of their time, those of one moment by their id.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from comity.kernel.errors import Invalid
+from comity.programme.engine.compiling import Rules
+from comity.programme.engine.days import to_business_day
+from comity.programme.engine.evaluating import evaluate
+from comity.programme.engine.facts import Count, Counter, Counts, Earning, Lot, Member, Outcome, Purchase
+from comity.programme.engine.returning import count_returned
+from comity.programme.engine.tier_walk import Walk
+from comity.programme.engine.tiers import Qualifying, sum_days
+
+_COUNTED = frozenset({Outcome.EARNED, Outcome.NOTHING})
+"""Purchases that make the next one not the first; what was refused does not."""
+
+
+class NoVersion(Invalid):
+    """A programme needs at least one version to evaluate by."""
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """Rules and the first day they are in force."""
+
+    rules: Rules
+    first_day: date
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a member for all of a replay.
+
+    `other_points` are qualifying points that come from no purchase, by kind: adjustments, referrals.
+    """
+
+    enrolled_on: date | None = None
+    attributes: Mapping[str, Any] = {}
+    other_points: Mapping[str, tuple[Qualifying, ...]] = {}
+
+
+class Booked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a purchase has earned, as it stands: lots after returns, and what it added to counters."""
+
+    purchase_id: str
+    business_on: date
+    lots: tuple[Lot, ...]
+    counts: tuple[Count, ...] = ()
+    budget_counts: tuple[Count, ...] = ()
+    is_counted: bool = True
+
+
+def pick_version(versions: Sequence[Version], day: date) -> Rules:
+    """Return the rules in force on a day: the latest that had begun, or else the first of all. Raises NoVersion."""
+    if not versions:
+        raise NoVersion
+    if len(versions) == 1:
+        return versions[0].rules
+    begun = [each for each in versions if each.first_day <= day]
+    return max(begun, key=_rank).rules if begun else min(versions, key=_rank).rules
+
+
+def _rank(version: Version) -> tuple[date, int]:
+    return version.first_day, version.rules.version
+
+
+def evaluate_batch(
+    rules: Rules,
+    purchases: Sequence[tuple[str, Purchase]],
+    members: Mapping[str, Member],
+    *,
+    budgets: Counts | None = None,
+    explains: bool = True,
+) -> list[Earning]:
+    """Return what many purchases earn by one version, each with the key of its member; results are in the order given.
+
+    Purchases of one member, and draws on budgets, are taken in the order of time, so the order given does not matter.
+    `members` is the state before all of them; tiers stay what they were. Raises InvalidPurchase.
+    """
+    states = dict(members)
+    shared: dict[Counter, int] = dict(budgets or {})
+    found: list[tuple[int, Earning]] = []
+    order = sorted(range(len(purchases)), key=lambda place: _order(purchases[place][1]))
+    for place in order:
+        key, purchase = purchases[place]
+        earning = evaluate(purchase, states[key], rules, budgets=shared, explains=explains)
+        found.append((place, earning))
+        states[key] = add_earning(states[key], earning)
+        for count in earning.budget_counts:
+            shared[count.counter] = shared.get(count.counter, 0) + count.amount
+    return [earning for _, earning in sorted(found, key=lambda each: each[0])]
+
+
+def add_earning(member: Member, earning: Earning) -> Member:
+    """Return the state of a member after an earning; points and tiers are the caller's to follow."""
+    counts = member.counts
+    if earning.counts:
+        counts = dict(counts)
+        for count in earning.counts:
+            counts[count.counter] = counts.get(count.counter, 0) + count.amount
+    return Member(
+        enrolled_on=member.enrolled_on,
+        tiers=member.tiers,
+        points=member.points,
+        purchase_count=member.purchase_count + (earning.outcome in _COUNTED),
+        counts=counts,
+        attributes=member.attributes,
+    )
+
+
+def book(purchase: Purchase, earning: Earning, rules: Rules) -> Booked:
+    """Return what stands after an earning and the returns of its purchase so far. Raises InvalidReturn."""
+    lots = earning.lots
+    if purchase.returned_minor and lots:
+        taken = count_returned(earning, purchase.returned_minor, rounding=rules.spec.returns.rounding).by_lot
+        lots = tuple(
+            msgspec.structs.replace(lot, points=lot.points - back) for lot, back in zip(lots, taken, strict=True)
+        )
+    return Booked(
+        purchase_id=purchase.purchase_id,
+        business_on=earning.business_on,
+        lots=lots if lots is earning.lots else tuple(lot for lot in lots if lot.points),
+        counts=earning.counts,
+        budget_counts=earning.budget_counts,
+        is_counted=earning.outcome in _COUNTED,
+    )
+
+
+class Replay:
+    """A member's history while it is gone through: tiers, counters and what every purchase earned."""
+
+    def __init__(
+        self, versions: Sequence[Version], person: Person, *, budgets: Counts | None = None, explains: bool = False
+    ) -> None:
+        """Start before the first purchase. `budgets` are the shared counters without this history."""
+        self._explains = explains
+        self.booked: dict[str, Booked] = {}
+        self.earnings: dict[str, Earning] = {}
+        self.counts: dict[Counter, int] = {}
+        self.budgets: dict[Counter, int] = dict(budgets or {})
+        self._versions = versions
+        self._person = person
+        self._points: dict[str, list[tuple[date, int]]] = {}
+        self._walks: dict[str, Walk] = {}
+        self._tiers: dict[str, str | None] = {}
+        self._walked: Rules | None = None
+        self._waiting = {kind: sum_days(entries) for kind, entries in person.other_points.items()}
+        self._purchase_count = 0
+
+    def take(self, purchase: Purchase) -> Earning:
+        """Let the next purchase, in the order of time, earn."""
+        rules, day = self._begin(purchase)
+        member = Member(
+            enrolled_on=self._person.enrolled_on,
+            tiers=self._tiers,
+            purchase_count=self._purchase_count,
+            counts=self.counts,
+            attributes=self._person.attributes,
+        )
+        earning = evaluate(purchase, member, rules, budgets=self.budgets, explains=self._explains)
+        self.earnings[purchase.purchase_id] = earning
+        self._end(book(purchase, earning, rules), rules, day)
+        return earning
+
+    def keep(self, purchase: Purchase, booked: Booked) -> None:
+        """Let the next purchase, in the order of time, stand as it was booked."""
+        rules, day = self._begin(purchase)
+        self._end(booked, rules, day)
+
+    def _begin(self, purchase: Purchase) -> tuple[Rules, date]:
+        if not self._versions:
+            raise NoVersion
+        day = to_business_day(purchase.occurred_at, self._versions[-1].rules.zone)
+        rules = pick_version(self._versions, day)
+        if self._walked is not rules:
+            self._walk_anew(rules, day)
+        for kind, entries in self._waiting.items():
+            while entries and entries[0][0] <= day:
+                self._add_points(rules, kind, *entries.pop(0))
+        for walk in self._walks.values():
+            walk.advance(day)
+        self._tiers = {name: walk.level_name for name, walk in self._walks.items()}
+        return rules, day
+
+    def _walk_anew(self, rules: Rules, day: date) -> None:
+        """A new version may have other ladders: everybody is placed on them by all they have earned so far."""
+        self._walked = rules
+        self._walks = {}
+        for ladder, kind in zip(rules.ladders, rules.ladder_points, strict=True):
+            entries = sorted(self._points.get(kind, ()))
+            going = Walk(ladder, min([self._person.enrolled_on or day, day, *(each for each, _ in entries[:1])]))
+            for earned_on, points in entries:
+                going.add(earned_on, points)
+            self._walks[ladder.name] = going
+
+    def _add_points(self, rules: Rules, kind: str, day: date, points: int) -> None:
+        self._points.setdefault(kind, []).append((day, points))
+        for ladder, counted in zip(rules.ladders, rules.ladder_points, strict=True):
+            if counted == kind:
+                walk = self._walks[ladder.name]
+                walk.add(max(day, walk.on), points)
+
+    def _end(self, booked: Booked, rules: Rules, day: date) -> None:
+        self.booked[booked.purchase_id] = booked
+        self._purchase_count += booked.is_counted
+        for count in booked.counts:
+            self.counts[count.counter] = self.counts.get(count.counter, 0) + count.amount
+        for count in booked.budget_counts:
+            self.budgets[count.counter] = self.budgets.get(count.counter, 0) + count.amount
+        if rules.ladders or len(self._versions) > 1:
+            for kind, points in sum_lots(booked.lots).items():
+                self._add_points(rules, kind, day, points)
+
+
+def sum_lots(lots: Iterable[Lot]) -> dict[str, int]:
+    """Return the points of lots by kind."""
+    points: dict[str, int] = {}
+    for lot in lots:
+        points[lot.currency] = points.get(lot.currency, 0) + lot.points
+    return points
+
+
+def _order(purchase: Purchase) -> tuple[Any, str]:
+    return purchase.occurred_at, purchase.purchase_id
+
+
+def sort_purchases(purchases: Iterable[Purchase]) -> list[Purchase]:
+    """Return purchases in the order of time, those of one moment by their id."""
+    return sorted(purchases, key=_order)
+
+
+def replay(
+    versions: Sequence[Version],
+    person: Person,
+    purchases: Iterable[Purchase],
+    *,
+    budgets: Counts | None = None,
+    explains: bool = False,
+) -> Replay:
+    """Go through a member's whole history in the order of time; the earnings carry explanations when asked for.
+
+    Raises InvalidPurchase, InvalidReturn, NoVersion.
+    """
+    going = Replay(versions, person, budgets=budgets, explains=explains)
+    for purchase in sort_purchases(purchases):
+        going.take(purchase)
+    return going
