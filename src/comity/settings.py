@@ -32,6 +32,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     project_dir: Annotated[
         Path, Meta(description="Directory of the project's YAML files; secrets in files are found from it.")
     ] = Path()
+    secrets_dir: Annotated[
+        Path, Meta(description="Directory, beside the project's, whose files may hold secrets of systems.")
+    ] = Path("/run/secrets")
     host: Annotated[str, Meta(description="Address to listen on.", min_length=1)] = "127.0.0.1"
     port: Annotated[int, Meta(description="Port to listen on.", ge=1, le=65535)] = 8080
     public_url: Annotated[

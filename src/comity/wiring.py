@@ -23,6 +23,7 @@ from comity.kernel.egress import Egress
 from comity.kernel.embedded import EmbeddedServer, check_settings, ensure
 from comity.kernel.ids import Ids, RandomIds
 from comity.mapping.types import Fault
+from comity.settings import PREFIX as SETTINGS_PREFIX
 from comity.settings import Settings
 from comity.sync.api import (
     Reaction,
@@ -129,7 +130,13 @@ class Hub:
             self._budgets[name] = known
         client = Egress(ca_file=spec.settings.get("ca_file"), proxy=spec.settings.get("proxy"))
         connector = build_connector(
-            name, spec, clock=self.clock, base=self.settings.project_dir, budget=known[1], egress=client
+            name,
+            spec,
+            clock=self.clock,
+            base=self.settings.project_dir,
+            secrets_dir=self.settings.secrets_dir,
+            budget=known[1],
+            egress=client,
         )
         self._clients.append(client)
         return connector
@@ -179,6 +186,7 @@ def build_connector(
     *,
     clock: Clock,
     base: Path,
+    secrets_dir: Path | None = None,
     budget: Budget | None = None,
     egress: Egress | None = None,
 ) -> Connector:
@@ -189,7 +197,9 @@ def build_connector(
             f"System {name} asks for a connector {spec.connector!r} that does not exist.",
             details={"known": sorted(CONNECTORS)},
         )
-    secrets = {key: read_secret(name, key, secret, base=base) for key, secret in spec.secrets.items()}
+    secrets = {
+        key: read_secret(name, key, secret, base=base, secrets_dir=secrets_dir) for key, secret in spec.secrets.items()
+    }
     return open_connector(
         connector,
         settings=spec.settings,
@@ -200,9 +210,18 @@ def build_connector(
     )
 
 
-def read_secret(system: str, key: str, secret: SecretSpec, *, base: Path) -> str:
-    """Return a secret from the environment or its file (relative to the project). Raises SettingsInvalid."""
+def read_secret(system: str, key: str, secret: SecretSpec, *, base: Path, secrets_dir: Path | None = None) -> str:
+    """Return a secret from the environment or its file (relative to the project). Raises SettingsInvalid.
+
+    Whoever may apply definitions says where a system is, and so where its secrets are sent: neither the hub's own
+    settings nor files outside the project and the folder of secrets can be named.
+    """
     if secret.env is not None:
+        if secret.env.startswith(SETTINGS_PREFIX):
+            raise SettingsInvalid(
+                f"System {system} takes its secret {key!r} from {secret.env}, a setting of the hub itself.",
+                details={"system": system, "remedy": f"Use a variable that does not begin with {SETTINGS_PREFIX}."},
+            )
         value = os.environ.get(secret.env)
         if not value:
             raise SettingsInvalid(
@@ -211,6 +230,12 @@ def read_secret(system: str, key: str, secret: SecretSpec, *, base: Path) -> str
             )
         return value
     path = base / (secret.file or "")
+    places = [place.resolve() for place in (base, secrets_dir) if place is not None]
+    if not any(path.resolve().is_relative_to(place) for place in places):
+        raise SettingsInvalid(
+            f"System {system} takes its secret {key!r} from {path}, which is outside the project.",
+            details={"system": system, "remedy": f"Put it under one of these: {', '.join(map(str, places))}."},
+        )
     try:
         return path.read_text(encoding="utf-8").strip()
     except OSError as error:
