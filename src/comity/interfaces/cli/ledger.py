@@ -1,0 +1,319 @@
+"""Commands about the books: trial balance, roll-forward, statement, trace, the chain and its proof."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from comity.interfaces.cli.opening import DataDir, open_hub
+from comity.interfaces.cli.output import FileUnusable, Json, print_json, print_table, say, translates_errors
+from comity.interfaces.shared.keys import KEY_FORMS, find_person
+from comity.kernel.database import Tx
+from comity.kernel.errors import Invalid
+from comity.ledger import api as books
+from comity.ledger.types import Holding, TrialBalanceRow
+from comity.programme import api as programme
+from comity.sync.api import RuntimeSource
+
+ledger = typer.Typer(help="The books: points and money, to the unit.", no_args_is_help=True)
+
+PROBLEMS_FOUND = 1
+"""Exit code of a check that found something."""
+
+LINES_MAX = 100
+
+
+class AnchorUnreadable(Invalid):
+    """An anchor is a block number and its digest, joined by a colon."""
+
+
+class DayUnreadable(Invalid):
+    """A day is written as 2026-03-31."""
+
+
+Day = Annotated[str | None, typer.Option("--on", help="Up to this business day, as 2026-03-31.")]
+KnownAt = Annotated[
+    str | None, typer.Option("--known-at", help="As the books stood then, as 2026-04-10 or with a time.")
+]
+
+
+@ledger.command("trial-balance")
+@translates_errors
+def trial_balance(*, on: Day = None, known_at: KnownAt = None, data_dir: DataDir = None, json: Json = False) -> None:
+    """Sum all entries by book, unit and kind of account; each unit sums to zero."""
+    day, moment = _to_day(on), _to_moment(known_at)
+    with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+        rows = books.trial_balance(tx, day=day, known_at=moment)
+    if json:
+        print_json(rows)
+        return
+    print_table(
+        "",
+        ("book", "unit", "kind", "accounts", "entries", "balance"),
+        [(row.book, row.unit, row.kind, row.account_count, row.entry_count, row.balance) for row in rows],
+        numbers=(3, 4, 5),
+    )
+    total = sum(abs(each) for each in _sum_units(rows))
+    say("Every unit sums to zero." if total == 0 else f"[red]The books are out of balance by {total}.[/]")
+
+
+def _sum_units(rows: list[TrialBalanceRow]) -> list[int]:
+    units: dict[tuple[str, str], int] = {}
+    for row in rows:
+        units[row.book, row.unit] = units.get((row.book, row.unit), 0) + row.balance
+    return list(units.values())
+
+
+@ledger.command("roll-forward")
+@translates_errors
+def roll_forward(
+    unit: Annotated[str, typer.Argument(help="The points: the programme's name.")],
+    first: Annotated[str, typer.Argument(help="First day, as 2026-03-01.")],
+    last: Annotated[str, typer.Argument(help="Last day, as 2026-03-31.")],
+    *,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Say what changed the outstanding points in a period: opening, issued, redeemed, expired, adjusted, closing."""
+    first_on, last_on = _to_day(first), _to_day(last)
+    with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+        found = books.roll_forward(tx, unit=unit, first_on=first_on or date.min, last_on=last_on or date.max)
+    if json:
+        print_json(found)
+        return
+    print_table(
+        f"{unit}, {first} to {last}",
+        ("", "points"),
+        [
+            ("opening", found.opening),
+            ("+ issued", found.issued),
+            ("- redeemed", found.redeemed),
+            ("- expired", found.expired),
+            ("+ adjusted", found.adjusted),
+            ("= closing", found.closing),
+        ],
+        numbers=(1,),
+    )
+
+
+@ledger.command("lock")
+@translates_errors
+def lock(
+    unit: Annotated[str, typer.Argument(help="The points: the programme's name.")],
+    through: Annotated[str, typer.Argument(help="Last day of the closed period, as 2026-03-31.")],
+    *,
+    by: Annotated[str, typer.Option(help="Who closes it.")],
+    reason: Annotated[str, typer.Option(help="Why.")] = "period close",
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Close the books up to a day; what comes late counts on the first open day and keeps its own."""
+    day = _to_day(through) or date.min
+    with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+        books.lock_period(tx, unit=unit, through=day, by=by, reason=reason, now=hub.clock.now())
+    if json:
+        print_json({"unit": unit, "locked_through": day})
+    else:
+        say(f"The books of {unit} are closed through {day}.")
+
+
+@ledger.command("statement")
+@translates_errors
+def statement(
+    key: Annotated[str, typer.Argument(help=f"Number of an account, or a person: {KEY_FORMS}.")],
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many lines, the newest first.")] = LINES_MAX,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Show an account line by line, and the lots it holds with their expiry."""
+    with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+        accounts = _find_accounts(tx, key=key, runtimes=hub.runtimes)
+        lines = {each: books.list_entries(tx, account_id=each, limit_max=limit) for each in accounts}
+        balances = dict(zip(accounts, books.get_balances(tx, account_ids=accounts), strict=True))
+        lots = books.list_holdings(tx, account_ids=accounts)
+    if json:
+        print_json(
+            [
+                {"account_id": each, "balance": balances[each], "lots": lots.get(each, []), "lines": lines[each]}
+                for each in accounts
+            ]
+        )
+        return
+    for each in accounts:
+        print_table(
+            f"Account {each}: {balances[each]}",
+            ("day", "transfer", "what", "source", "reason", "amount", "balance"),
+            [
+                (
+                    line.effective_on.isoformat(),
+                    line.transfer_id,
+                    line.kind,
+                    f"{line.system}/{line.external_id}",
+                    line.reason,
+                    line.amount,
+                    line.balance_after,
+                )
+                for line in lines[each]
+            ],
+            numbers=(1, 5, 6),
+        )
+        print_table(
+            "Open lots",
+            ("lot", "rest", "expires", "available from"),
+            [(lot.lot_id, lot.rest, lot.expires_on or "never", _available(lot)) for lot in lots.get(each, [])],
+            numbers=(0, 1),
+        )
+
+
+def _available(lot: Holding) -> str:
+    if lot.is_pending:
+        return "pending"
+    return lot.available_from.isoformat() if lot.available_from else ""
+
+
+def _find_accounts(tx: Tx, *, key: str, runtimes: RuntimeSource) -> list[int]:
+    if key.isdecimal():
+        return [int(key)]
+    profile_id = find_person(tx, key=key, runtime=runtimes.get(tx))
+    found = programme.find_members(tx, profile_ids=[profile_id]).get(profile_id, [])
+    return [each.account_id for each in found]
+
+
+@ledger.command("trace")
+@translates_errors
+def trace(
+    transfer: Annotated[int, typer.Argument(help="Number of a transfer; a lot has that of its accrual.")],
+    *,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Follow the points of a transfer: back to the accruals they came from, forward to what became of them."""
+    with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+        found = books.trace(tx, transfer_id=transfer)
+    if json:
+        print_json(found)
+        return
+    it = found.transfer
+    say(f"[bold]Transfer {it.transfer_id}[/]: {it.kind} of {it.amount} {it.unit}, {it.effective_on}")
+    say(f"from account {it.debit_account_id} ({it.debit_kind}) to {it.credit_account_id} ({it.credit_kind})")
+    say(f"caused by {it.system}/{it.external_id}; block {it.block_number or 'not sealed yet'}", style="dim")
+    print_table(
+        "",
+        ("lot", "transfer", "day", "what", "account", "source", "points"),
+        [
+            (
+                line.lot_id,
+                line.transfer_id,
+                line.effective_on.isoformat(),
+                line.kind,
+                f"{line.account_id} {line.account_kind}",
+                f"{line.system}/{line.external_id}",
+                line.amount,
+            )
+            for line in found.lines
+        ],
+        numbers=(0, 1, 6),
+    )
+
+
+@ledger.command("seal")
+@translates_errors
+def seal(*, data_dir: DataDir = None, json: Json = False) -> None:
+    """Append to the hash chain what was posted and can no longer be added to."""
+    count = 0
+    with open_hub(data_dir=data_dir) as hub:
+        # The first pass notes what has been drawn, the second seals it once nobody can add to it.
+        for _ in range(2):
+            with hub.database.transaction() as tx:
+                count += books.seal(tx, now=hub.clock.now())
+        with hub.database.transaction() as tx:
+            head = books.find_head(tx)
+    if json:
+        print_json({"sealed": count, "head": head})
+    else:
+        say(f"{count} transfers sealed." + (f" Anchor: {head.block_number}:{head.digest}" if head else ""))
+
+
+@ledger.command("export")
+@translates_errors
+def export(
+    file: Annotated[Path, typer.Argument(help="File to write: one JSON document a line.")],
+    *,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Write the sealed ledger to a file that `verify --file` proves without the database."""
+    count = 0
+    with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+        try:
+            with file.open("w", encoding="utf-8", newline="\n") as out:
+                for line in books.export(tx):
+                    out.write(line + "\n")
+                    count += 1
+        except OSError as error:
+            raise FileUnusable(f"{file} cannot be written: {error.strerror}.") from error
+    if json:
+        print_json({"file": str(file), "lines": count})
+    else:
+        say(f"{count} lines written to {file}.")
+
+
+@ledger.command("verify")
+@translates_errors
+def verify(
+    *,
+    file: Annotated[Path | None, typer.Option(help="Check this export instead of the database.")] = None,
+    anchor: Annotated[str | None, typer.Option(help="Block and digest noted elsewhere, as 12:9f3a...")] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Check the whole ledger: chain, entries, lots, balances. Ends with 1 when something is wrong."""
+    wanted = _to_anchor(anchor)
+    if file is not None:
+        try:
+            with file.open(encoding="utf-8") as lines:
+                proof = books.check_export(lines, anchor=wanted)
+        except (OSError, UnicodeDecodeError) as error:
+            raise FileUnusable(f"{file} cannot be read: {error}.") from error
+    else:
+        with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+            proof = books.verify(tx, anchor=wanted)
+    if json:
+        print_json(proof)
+    else:
+        for each in proof.problems:
+            say(f"[red]{each}[/]")
+        state = f"{len(proof.problems)} problems" if proof.problems else "Everything holds"
+        say(
+            f"{state}: {proof.block_count} blocks, {proof.transfer_count} transfers, {proof.unsealed_count} not sealed."
+        )
+        if proof.block_count:
+            say(f"Anchor: {proof.block_count}:{proof.head_digest}", style="dim")
+    if proof.problems:
+        raise typer.Exit(PROBLEMS_FOUND)
+
+
+def _to_anchor(text: str | None) -> tuple[int, str] | None:
+    if text is None:
+        return None
+    number, _, digest = text.partition(":")
+    if not number.isdecimal() or not digest:
+        raise AnchorUnreadable(details={"anchor": text})
+    return int(number), digest
+
+
+def _to_day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise DayUnreadable(details={"day": text}) from error
+
+
+def _to_moment(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise DayUnreadable(details={"time": text}) from error
+    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
