@@ -5,8 +5,10 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from comity.activity.types import PurchaseRecorded
-from comity.definitions.types import EarningSpec, ProgrammeSpec, Rounding, TierLadder
+from comity.definitions.types import EarningSpec, ProgrammeSpec, TierLadder
 from comity.ledger.types import AMOUNT_MAX, TEXT_LENGTH_MAX, AccountKind, Book, Posting, Takes, TrialBalanceRow
+from comity.programme.engine.arithmetic import round_ratio
+from comity.programme.engine.days import to_business_day
 from comity.programme.types import (
     Earning,
     EarnOutcome,
@@ -30,19 +32,13 @@ OWN_SYSTEM = "comity"
 def to_points(amount_minor: int, earning: EarningSpec) -> int:
     """Turn an amount above zero into whole points; the named rounding decides about the fraction.
 
+    >>> from comity.definitions.types import Rounding
     >>> to_points(250, EarningSpec(points_per_unit=1, unit_minor=100))
     2
     >>> to_points(250, EarningSpec(points_per_unit=1, unit_minor=100, rounding=Rounding.HALF_UP))
     3
     """
-    whole, rest = divmod(amount_minor * earning.points_per_unit, earning.unit_minor)
-    if earning.rounding is Rounding.CEILING:
-        return whole + (rest > 0)
-    if earning.rounding is Rounding.HALF_EVEN and 2 * rest == earning.unit_minor:
-        return whole + whole % 2
-    if earning.rounding in {Rounding.HALF_UP, Rounding.HALF_EVEN}:
-        return whole + (2 * rest >= earning.unit_minor)
-    return whole
+    return round_ratio(amount_minor * earning.points_per_unit, earning.unit_minor, earning.rounding)
 
 
 def evaluate_purchase(amount_minor: int, currency: str, spec: ProgrammeSpec) -> tuple[int, EarnOutcome]:
@@ -59,7 +55,7 @@ def evaluate_purchase(amount_minor: int, currency: str, spec: ProgrammeSpec) -> 
 
 def to_local_date(moment: datetime, timezone: str) -> date:
     """Return the business day a moment falls on where the programme lives."""
-    return moment.astimezone(ZoneInfo(timezone)).date()
+    return to_business_day(moment, ZoneInfo(timezone))
 
 
 def get_window(ladder: TierLadder | None, today: date) -> tuple[date, date]:
@@ -96,7 +92,7 @@ def plan_earnings(
                 member=member,
                 points=points,
                 outcome=outcome,
-                effective_on=purchase.occurred_at.astimezone(zone).date(),
+                effective_on=to_business_day(purchase.occurred_at, zone),
             )
         )
     return plan
