@@ -1,9 +1,13 @@
 """What a purchase earns, case by case."""
 
 from datetime import UTC, date, datetime
+from fractions import Fraction
+from math import ceil, floor
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from comity.definitions.types import (
     AttributeType,
@@ -28,7 +32,6 @@ from comity.definitions.types import (
     WorthSpec,
 )
 from comity.ledger.types import AMOUNT_MAX as LEDGER_MAX
-from comity.programme import rules as programme_rules
 from comity.programme.engine.compiling import UnknownProgrammePart, compile_programme
 from comity.programme.engine.evaluating import evaluate
 from comity.programme.engine.facts import AMOUNT_MAX, InvalidPurchase, Line, Member, Outcome, Purchase, StepKind
@@ -58,12 +61,19 @@ def points(told, purchase, member=Member(), **options):  # noqa: B008 - frozen.
 
 
 class TestAwards:
-    def test_the_short_form_earns_what_it_always_did(self):
+    @given(st.integers(1, 10**12), st.integers(1, 1000), st.integers(1, 10_000))
+    def test_the_short_form_rounds_as_named(self, amount, rate, unit):
+        exact = Fraction(amount * rate, unit)
+        expected = {
+            Rounding.FLOOR: floor(exact),
+            Rounding.CEILING: ceil(exact),
+            Rounding.HALF_UP: floor(exact + Fraction(1, 2)),
+            Rounding.HALF_EVEN: round(exact),
+        }
         for rounding in Rounding:
-            short = EarningSpec(points_per_unit=3, unit_minor=70, rounding=rounding)
+            short = EarningSpec(points_per_unit=rate, unit_minor=unit, rounding=rounding)
             told = ProgrammeSpec(title="P", currency="EUR", earning=short)
-            for amount in (1, 69, 70, 71, 105, 12_399):
-                assert points(told, bought(amount)) == programme_rules.to_points(amount, short)
+            assert points(told, bought(amount)) == expected[rounding]
 
     def test_says_what_rounding_left_over(self):
         step = earn(spec(BASE), bought(1234)).explanation.steps[0].steps[0]

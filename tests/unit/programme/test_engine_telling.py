@@ -58,7 +58,7 @@ def test_every_number_is_told():
         "    award base: 30 (amount_minor 3045; points 1; per_minor 100; rounding half_up; exactly 30 + 45/100)\n"
         "      line 1: 20 (amount_minor 2020)\n"
         "      line 2: 10 (amount_minor 1025)\n"
-        "    bonus double: 31 (of base; percent 200; stacking add; exactly the running total - 1000/10000)\n"
+        "    bonus double: 31 (of base; percent 200; stacking add; exactly the running total - 1/10)\n"
         "      line 1: 21 (amount_minor 2020)\n"
         "      line 2: 10 (amount_minor 1025)\n"
         "    cap double: -11 (cap rule.double.points.purchase; most 20; used 0)\n"

@@ -1,16 +1,12 @@
 from datetime import UTC, date, datetime
-from fractions import Fraction
-from math import ceil, floor
 from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from comity.definitions.types import EarningSpec, ProgrammeSpec, Rounding, TierLadder, TierLevel
+from comity.definitions.types import EarningSpec, ProgrammeSpec, TierLadder, TierLevel
 from comity.ledger.types import AMOUNT_MAX
 from comity.programme import rules
-from comity.programme.types import EarnOutcome, Redemption
+from comity.programme.types import Redemption
 
 LADDER = TierLadder(
     window_days=365,
@@ -23,36 +19,6 @@ LADDER = TierLadder(
 SPEC = ProgrammeSpec(
     title="Points", currency="EUR", earning=EarningSpec(points_per_unit=1, unit_minor=100), tiers=LADDER
 )
-
-
-class TestToPoints:
-    @given(st.integers(1, 10**12), st.integers(0, 1000), st.integers(1, 10_000))
-    def test_rounds_as_named(self, amount, rate, unit):
-        exact = Fraction(amount * rate, unit)
-        expected = {
-            Rounding.FLOOR: floor(exact),
-            Rounding.CEILING: ceil(exact),
-            Rounding.HALF_UP: floor(exact + Fraction(1, 2)),
-        }
-        for rounding, points in expected.items():
-            earning = EarningSpec(points_per_unit=rate, unit_minor=unit, rounding=rounding)
-            assert rules.to_points(amount, earning) == points
-
-
-class TestEvaluatePurchase:
-    @pytest.mark.parametrize(
-        ("amount", "currency", "points", "outcome"),
-        [
-            (12_399, "EUR", 123, EarnOutcome.EARNED),
-            (99, "EUR", 0, EarnOutcome.BELOW_ONE_POINT),
-            (0, "EUR", 0, EarnOutcome.NOT_POSITIVE),
-            (-500, "EUR", 0, EarnOutcome.NOT_POSITIVE),
-            (500, "USD", 0, EarnOutcome.OTHER_CURRENCY),
-            (AMOUNT_MAX * 101, "EUR", 0, EarnOutcome.TOO_LARGE),
-        ],
-    )
-    def test_says_what_and_why(self, amount, currency, points, outcome):
-        assert rules.evaluate_purchase(amount, currency, SPEC) == (points, outcome)
 
 
 class TestDays:

@@ -7,6 +7,7 @@ sum is that of a single rounding, whatever the number of rules.
 from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import groupby
+from math import gcd
 
 from comity.definitions.types import CapPeriod, Stacking
 from comity.programme.engine.arithmetic import apportion, apportion_within, round_ratio
@@ -134,6 +135,8 @@ def _multiply(
         gains = [new - old for new, old in zip(after, before, strict=True)]
         grant = Grant(rule, award, places, apportion(total - rounded, gains))
         if asked.explains:
+            left = exact - total * of
+            shared = gcd(left, of)
             inputs: dict[str, int | str | date] = {"of": award.name, "percent": rule.percent, "stacking": rule.stacking}
             grant.steps.append(
                 Step(
@@ -142,8 +145,8 @@ def _multiply(
                     rule=rule.name,
                     currency=currency,
                     inputs=inputs,
-                    remainder=exact - total * of,
-                    remainder_of=of,
+                    remainder=left // shared,
+                    remainder_of=of // shared,
                     steps=split_step(asked, grant.parts, places, currency),
                 )
             )
