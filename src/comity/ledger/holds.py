@@ -92,7 +92,7 @@ def _end_wave(tx: Tx, *, wishes: Sequence[Ending], now: datetime) -> list[HoldVe
     lots = store.list_moved_lots(tx, transfer_ids=[each.hold_id for each in open_wishes])
     plans = [rules.plan_ending(each, states[each.hold_id], lots[each.hold_id]) for each in open_wishes]
     first = [each.capture or each.release for each in plans]
-    booked = store.post(tx, postings=[each for each in first if each], now=now) if plans else []
+    booked = store.post(tx, postings=[each for each in first if each], now=now)
     rests = [
         plan.release
         for plan, verdict in zip(plans, booked, strict=True)
@@ -122,7 +122,7 @@ def _end_wave(tx: Tx, *, wishes: Sequence[Ending], now: datetime) -> list[HoldVe
 
 
 def _post_all(tx: Tx, postings: Sequence[Posting], *, now: datetime) -> list[int | None]:
-    verdicts = store.post(tx, postings=postings, now=now) if postings else []
+    verdicts = store.post(tx, postings=postings, now=now)
     for posting, verdict in zip(postings, verdicts, strict=True):
         if verdict.status is not PostingStatus.POSTED:
             raise Broken(

@@ -167,7 +167,7 @@ def _plan_take_back(
         debit_account_id=account_id,
         credit_account_id=legs.debit_account_id,
         pieces=pieces,
-        takes=Takes.NAMED if wish.policy is ReturnPolicy.ONLY_PENDING else Takes.SPENDABLE,
+        takes=Takes.NAMED if amount == found else Takes.SPENDABLE,
         may_owe=wish.policy is ReturnPolicy.ALLOW_NEGATIVE,
     )
 

@@ -48,7 +48,7 @@ def _reverse_wave(tx: Tx, *, reversals: Sequence[Reversal], now: datetime) -> li
         for each in reversals
     ]
     postings = [each.posting for each in plans if each.posting]
-    booked = iter(store.post(tx, postings=postings, now=now) if postings else [])
+    booked = iter(store.post(tx, postings=postings, now=now))
     verdicts: list[ReversalVerdict] = []
     notes: list[TakenBack] = []
     for plan in plans:
