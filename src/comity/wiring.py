@@ -14,7 +14,16 @@ from comity.connectors.hubspot.spec import SPEC as HUBSPOT
 from comity.connectors.rest.spec import SPEC as REST
 from comity.connectors.salesforce.spec import SPEC as SALESFORCE
 from comity.definitions.api import find_faults
-from comity.definitions.types import Checker, Definitions, DeliverSpec, Document, Kind, SecretSpec, SystemSpec
+from comity.definitions.types import (
+    Checker,
+    Definitions,
+    DeliverSpec,
+    Document,
+    Kind,
+    ProgrammeSpec,
+    SecretSpec,
+    SystemSpec,
+)
 from comity.identity.types import PROFILE_CREATED, PROFILES_MERGED
 from comity.kernel import migrate as kernel_migrate
 from comity.kernel.clock import Clock, SystemClock
@@ -23,6 +32,7 @@ from comity.kernel.egress import Egress
 from comity.kernel.embedded import EmbeddedServer, check_settings, ensure
 from comity.kernel.ids import Ids, RandomIds
 from comity.mapping.types import Fault
+from comity.programme import api as programme
 from comity.settings import PREFIX as SETTINGS_PREFIX
 from comity.settings import Settings
 from comity.sync.api import (
@@ -270,10 +280,26 @@ def check_system_document(document: Document, _: Definitions) -> Sequence[Fault]
     return faults
 
 
+def check_programme_document(document: Document, _: Definitions) -> Sequence[Fault]:
+    """Refuse what a programme says and the hub would ignore."""
+    spec = document.spec
+    if not isinstance(spec, ProgrammeSpec):
+        return ()
+    return [
+        Fault(
+            field=field,
+            message="This is understood, but this version does not carry it out yet: it would be ignored.",
+            remedy="Leave it out. The guide 'Design a programme' says what is carried out.",
+        )
+        for field in programme.find_ignored(spec)
+    ]
+
+
 CHECKERS: dict[Kind, Checker] = {
     Kind.SYSTEM: check_system_document,
     Kind.MAPPING: check_mapping_document,
     Kind.RULES: check_rules_document,
+    Kind.PROGRAMME: check_programme_document,
 }
 """The checks of documents that rooms downstream of definitions bring."""
 

@@ -12,7 +12,8 @@ from comity.programme.jobs import enrol_strangers, recompute_tiers
 from comity.programme.merging import merge_members
 from comity.programme.readers import handle_events
 from comity.programme.redemption import redeem, redeem_many, to_redeemed
-from comity.programme.rules import evaluate_purchase, explain_tier
+from comity.programme.rules import explain_tier
+from comity.programme.running import find_ignored
 from comity.programme.types import (
     Earned,
     InsufficientPoints,
@@ -32,9 +33,9 @@ __all__ = [
     "earn_for_purchases",
     "enrol",
     "enrol_strangers",
-    "evaluate_purchase",
     "explain_tier",
     "find_earnings",
+    "find_ignored",
     "find_members",
     "get_member",
     "handle_events",

@@ -1,6 +1,6 @@
 """Purchases earn points."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from msgspec.structs import asdict
@@ -11,10 +11,10 @@ from comity.kernel.errors import Broken
 from comity.kernel.events import publish
 from comity.ledger import api as ledger
 from comity.ledger.types import Posting, PostingVerdict
-from comity.programme import rules, store
+from comity.programme import rules, running, store
 from comity.programme.enrolment import enrol
 from comity.programme.tiers import recompute
-from comity.programme.types import POINTS_EARNED, Earned, Earning, PointsEarned, Programme
+from comity.programme.types import POINTS_EARNED, Earned, Earning, LockedMember, PointsEarned, Programme
 
 
 def earn_for_purchases(
@@ -28,7 +28,10 @@ def earn_for_purchases(
     """
     earned: list[Earned] = []
     for programme in programmes if purchases else ():
-        earned += _earn(tx, purchases=purchases, programme=programme, now=now)
+        known = store.list_earned(tx, programme=programme.name, purchase_ids=[each.purchase_id for each in purchases])
+        fresh = {each.purchase_id: each for each in purchases if each.purchase_id not in known}
+        if fresh:
+            earned += _earn(tx, purchases=list(fresh.values()), programme=programme, now=now)
     return earned
 
 
@@ -41,7 +44,7 @@ def _earn(tx: Tx, *, purchases: Sequence[PurchaseRecorded], programme: Programme
         members = store.lock_members(tx, wishes=wishes, now=now)
     if not members:
         return []
-    plan = rules.plan_earnings(purchases, members, programme.spec)
+    plan = _plan(tx, purchases=purchases, members=members, programme=programme)
     postings = rules.plan_earn_postings(plan, programme.name)
     booked = iter(_post(tx, postings=postings, now=now))
     verdicts = [next(booked) if each.points else None for each in plan]
@@ -52,8 +55,10 @@ def _earn(tx: Tx, *, purchases: Sequence[PurchaseRecorded], programme: Programme
         transfer_ids=[verdict.transfer_id if verdict else None for verdict in verdicts],
         now=now,
     )
+    fresh = [each for each in plan if each.purchase.purchase_id in new]
+    store.add_counted(tx, counted=[each for earning in fresh for each in earning.counted])
     _publish_earned(tx, plan, verdicts, new, programme=programme.name, now=now)
-    touched = sorted({each.member.member_id for each in plan if each.purchase.purchase_id in new})
+    touched = sorted({each.member.member_id for each in fresh})
     recompute(tx, member_ids=touched, programme=programme, now=now)
     return [
         Earned(
@@ -66,6 +71,21 @@ def _earn(tx: Tx, *, purchases: Sequence[PurchaseRecorded], programme: Programme
         for each in plan
         if each.purchase.purchase_id in new
     ]
+
+
+def _plan(
+    tx: Tx, *, purchases: Sequence[PurchaseRecorded], members: Mapping[int, LockedMember], programme: Programme
+) -> list[Earning]:
+    """Return what purchases earn, given what their members have behind them where the rules ask for that."""
+    member_ids = sorted({each.member_id for each in members.values()})
+    is_asked = running.needs_history(running.make_ready(programme))
+    return running.plan_earnings(
+        purchases,
+        members,
+        programme,
+        purchase_counts=store.count_purchases(tx, member_ids=member_ids) if is_asked else {},
+        counted=store.list_counted(tx, member_ids=member_ids) if is_asked else (),
+    )
 
 
 def _post(tx: Tx, *, postings: Sequence[Posting], now: datetime) -> list[PostingVerdict]:

@@ -4,14 +4,11 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from comity.activity.types import PurchaseRecorded
-from comity.definitions.types import EarningSpec, ProgrammeSpec, TierLadder
+from comity.definitions.types import TierLadder
 from comity.ledger.types import AMOUNT_MAX, TEXT_LENGTH_MAX, AccountKind, Book, Posting, Takes, TrialBalanceRow
-from comity.programme.engine.arithmetic import round_ratio
 from comity.programme.engine.days import to_business_day
 from comity.programme.types import (
     Earning,
-    EarnOutcome,
     LockedMember,
     MergePair,
     Programme,
@@ -27,30 +24,6 @@ MERGE = "merge"
 
 OWN_SYSTEM = "comity"
 """The source of what no connected system caused."""
-
-
-def to_points(amount_minor: int, earning: EarningSpec) -> int:
-    """Turn an amount above zero into whole points; the named rounding decides about the fraction.
-
-    >>> from comity.definitions.types import Rounding
-    >>> to_points(250, EarningSpec(points_per_unit=1, unit_minor=100))
-    2
-    >>> to_points(250, EarningSpec(points_per_unit=1, unit_minor=100, rounding=Rounding.HALF_UP))
-    3
-    """
-    return round_ratio(amount_minor * earning.points_per_unit, earning.unit_minor, earning.rounding)
-
-
-def evaluate_purchase(amount_minor: int, currency: str, spec: ProgrammeSpec) -> tuple[int, EarnOutcome]:
-    """Return what a purchase earns and why."""
-    if currency != spec.currency:
-        return 0, EarnOutcome.OTHER_CURRENCY
-    if amount_minor <= 0:
-        return 0, EarnOutcome.NOT_POSITIVE
-    points = to_points(amount_minor, spec.earning) if spec.earning else 0
-    if points > AMOUNT_MAX:
-        return 0, EarnOutcome.TOO_LARGE
-    return points, EarnOutcome.EARNED if points else EarnOutcome.BELOW_ONE_POINT
 
 
 def to_local_date(moment: datetime, timezone: str) -> date:
@@ -75,27 +48,6 @@ def explain_tier(ladder: TierLadder | None, points: int) -> TierExplanation:
         next_tier=ahead[0].name if ahead else None,
         points_missing=ahead[0].points_from - points if ahead else None,
     )
-
-
-def plan_earnings(
-    purchases: Sequence[PurchaseRecorded], members: dict[int, LockedMember], spec: ProgrammeSpec
-) -> list[Earning]:
-    """Let each purchase of a member earn by the base rate; `members` are by place in `purchases`."""
-    zone = ZoneInfo(spec.timezone)
-    plan: list[Earning] = []
-    for place, member in sorted(members.items()):
-        purchase = purchases[place]
-        points, outcome = evaluate_purchase(purchase.amount_minor, purchase.currency, spec)
-        plan.append(
-            Earning(
-                purchase=purchase,
-                member=member,
-                points=points,
-                outcome=outcome,
-                effective_on=to_business_day(purchase.occurred_at, zone),
-            )
-        )
-    return plan
 
 
 def plan_earn_postings(earnings: Sequence[Earning], programme: str) -> list[Posting]:

@@ -1,6 +1,14 @@
 -- What the migrations of this room add up to. Written by `make schemas`; edit the migrations instead.
 create schema programme;
 
+create table programme.counter (
+    member_id bigint not null,
+    counter text not null,
+    period text not null,
+    amount bigint not null,
+    constraint counter_pkey PRIMARY KEY (member_id, counter, period)
+);
+
 create table programme.earning (
     programme text not null,
     purchase_id bigint not null,

@@ -11,6 +11,7 @@ from comity.definitions.types import TierLadder
 from comity.kernel.database import Tx
 from comity.kernel.sql import Jsonb, SqlFolder
 from comity.programme.types import (
+    Counted,
     Earned,
     Earning,
     EarnOutcome,
@@ -22,6 +23,8 @@ from comity.programme.types import (
 )
 
 _sql = SqlFolder(__package__)
+
+COUNTED_OUTCOMES = [EarnOutcome.EARNED, EarnOutcome.BELOW_ONE_POINT, EarnOutcome.NOTHING]
 
 
 def find_programme(tx: Tx, *, programme: str) -> KnownProgramme | None:
@@ -159,6 +162,7 @@ def lock_pairs(tx: Tx, *, programme: str, moves: Sequence[msgspec.Struct]) -> li
 def merge_members(tx: Tx, *, pairs: Sequence[MergePair], now: datetime) -> None:
     """Make losers aliases of their survivors."""
     _sql.merge_members.execute(tx, pairs=Jsonb(pairs), merged_at=now)
+    _sql.move_counted.execute(tx, pairs=Jsonb(pairs))
 
 
 def insert_aliases(tx: Tx, *, programme: str, aliases: Sequence[tuple[UUID, int]], now: datetime) -> None:
@@ -184,3 +188,24 @@ def find_earnings(tx: Tx, *, purchase_id: int) -> list[Earned]:
 def count_members(tx: Tx) -> int:
     """Return how many living members all programmes have."""
     return _sql.count_members.value(tx)
+
+
+def list_earned(tx: Tx, *, programme: str, purchase_ids: Sequence[int]) -> set[int]:
+    """Return which of these purchases have earned in a programme."""
+    return {row[0] for row in _sql.list_earned.rows(tx, programme=programme, purchase_ids=list(purchase_ids))}
+
+
+def count_purchases(tx: Tx, *, member_ids: Sequence[int]) -> dict[int, int]:
+    """Count the purchases of members that are behind them; those that could earn nothing do not count."""
+    return dict(_sql.count_purchases.rows(tx, member_ids=list(member_ids), outcomes=COUNTED_OUTCOMES))
+
+
+def list_counted(tx: Tx, *, member_ids: Sequence[int]) -> list[Counted]:
+    """Return what caps have counted of members."""
+    return _sql.list_counted.fetch(tx, Counted, member_ids=list(member_ids))
+
+
+def add_counted(tx: Tx, *, counted: Sequence[Counted]) -> None:
+    """Add to what caps have counted."""
+    if counted:
+        _sql.add_counted.execute(tx, counted=Jsonb(counted))

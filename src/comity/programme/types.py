@@ -35,10 +35,11 @@ class InvalidRedemption(Invalid):
 
 
 class Programme(msgspec.Struct, frozen=True, kw_only=True):
-    """A programme by name, as defined now."""
+    """A programme by name, as defined now; `version` is that of the definitions it comes from."""
 
     name: str
     spec: ProgrammeSpec
+    version: int = 0
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +100,7 @@ class EarnOutcome(enum.StrEnum):
 
     EARNED = "earned"
     BELOW_ONE_POINT = "below_one_point"
+    NOTHING = "nothing"
     NOT_POSITIVE = "not_positive"
     OTHER_CURRENCY = "other_currency"
     TOO_LARGE = "too_large"
@@ -211,14 +213,24 @@ class MergePair(msgspec.Struct, frozen=True, kw_only=True):
     survivor_account_id: int | None
 
 
+class Counted(msgspec.Struct, frozen=True, kw_only=True):
+    """What a cap has counted of a member in a period, or is to count more."""
+
+    member_id: int
+    counter: str
+    period: str
+    amount: int
+
+
 class Earning(msgspec.Struct, frozen=True, kw_only=True):
-    """What a purchase earns a member by the rules."""
+    """What a purchase earns a member by the rules, and what caps count of it."""
 
     purchase: PurchaseRecorded
     member: LockedMember
     points: int
     outcome: EarnOutcome
     effective_on: date
+    counted: tuple[Counted, ...] = ()
 
 
 class TierMove(msgspec.Struct, frozen=True, kw_only=True):

@@ -104,7 +104,10 @@ def compile_runtime(current: Definitions) -> Runtime:
             rules=current.rules_spec,
             rules_version=rules.version if rules else 0,
         ),
-        programmes=tuple(Programme(name=name, spec=spec) for name, spec in sorted(current.programmes.items())),
+        programmes=tuple(
+            Programme(name=name, spec=spec, version=current.revision)
+            for name, spec in sorted(current.programmes.items())
+        ),
     )
 
 

@@ -42,3 +42,12 @@ create table programme.earning (
     primary key (purchase_id, programme)
 );
 create index earning_in_window on programme.earning (member_id, effective_on) include (points);
+
+-- What the caps of earning rules have counted of a member, by period of the programme's calendar.
+create table programme.counter (
+    member_id bigint not null,
+    counter text not null,
+    period text not null,
+    amount bigint not null,
+    primary key (member_id, counter, period)
+);

@@ -1,0 +1,69 @@
+"""Earning rules that remember: caps and first purchases over batches, repeats and merges."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from comity.activity.types import ProfileMove
+from comity.definitions.types import ProgrammeSpec
+from comity.programme import api
+from comity.programme.types import EarnOutcome, Programme
+from tests.db.programme.test_api import ADA, BOB, check_books, purchase
+
+RULES = [
+    {"name": "base", "rate": {"points": 1, "per_minor": 100}, "caps": [{"per": "day", "points": 150}]},
+    {"name": "welcome", "fixed": 500, "first_purchase": True},
+]
+SPEC = {"title": "Club", "currency": "EUR", "timezone": "Europe/Berlin", "earning_rules": RULES}
+CLUB = Programme(name="club", spec=msgspec.convert(SPEC, ProgrammeSpec), version=1)
+NEXT_DAY = datetime(2026, 3, 2, 10, tzinfo=UTC)
+
+
+@pytest.fixture
+def now(clock):
+    return clock.now()
+
+
+@pytest.fixture
+def earn(tx, now):
+    def run(*purchases):
+        earned = api.earn_for_purchases(tx, purchases=purchases, programmes=[CLUB], now=now)
+        check_books(tx)
+        return {each.purchase_id: each.points for each in earned}
+
+    api.enrol(tx, profile_ids=[ADA, BOB], programme=CLUB, now=now)
+    return run
+
+
+def points_of(tx, profile_id):
+    return api.get_member(tx, profile_id=profile_id, programme="club").points
+
+
+def test_a_cap_counts_over_batches_and_starts_anew_the_next_day(tx, earn):
+    assert earn(purchase(1), purchase(2)) == {1: 600, 2: 50}
+    assert earn(purchase(3)) == {3: 0}
+    assert api.find_earnings(tx, purchase_id=3)[0].outcome is EarnOutcome.NOTHING
+    assert earn(purchase(4, occurred_at=NEXT_DAY)) == {4: 100}
+    assert points_of(tx, ADA) == 750
+
+
+def test_a_repeat_neither_earns_nor_uses_a_cap_up(earn):
+    assert earn(purchase(1)) == {1: 600}
+    assert earn(purchase(1), purchase(2, amount=5_000), purchase(1)) == {2: 50}
+    assert earn(purchase(1), purchase(2, amount=5_000)) == {}
+
+
+def test_members_count_apart(earn):
+    assert earn(purchase(1), purchase(2, BOB), purchase(3, BOB)) == {1: 600, 2: 600, 3: 50}
+
+
+def test_whoever_survives_a_merge_has_both_behind_them(tx, now, earn):
+    earn(purchase(1, amount=8_000), purchase(2, BOB, amount=6_000))
+    api.merge_members(
+        tx, moves=[ProfileMove(loser_profile_id=BOB, survivor_profile_id=ADA)], programmes=[CLUB], now=now
+    )
+    assert earn(purchase(3, BOB)) == {3: 10}
+    assert points_of(tx, ADA) == 580 + 560 + 10
+    counted = tx.execute("select sum(amount) from programme.counter where counter like 'rule.base.points%'")
+    assert counted.fetchone() == (150,)
