@@ -11,8 +11,8 @@ from comity.ledger.types import AccountKind, Book, NewAccount
 ACCOUNTS_MAX = 1_000
 
 
-def expire_lots(tx: Tx, *, unit: str, today: date, now: datetime, limit_max: int = ACCOUNTS_MAX) -> int:
-    """Expire what is due of some accounts of a unit, and return how many lots that were; 0 at the end. Repeatable.
+def expire_lots(tx: Tx, *, unit: str, today: date, now: datetime, limit_max: int = ACCOUNTS_MAX) -> list[Expired]:
+    """Expire what is due of some accounts of a unit, and return what that was; nothing at the end. Repeatable.
 
     `today` is the day where the programme lives; a lot is booked on the day it expires. What is reserved waits until
     its hold ends. Each lot is expired once for all of its rest; units that come back later expire by a transfer of
