@@ -61,7 +61,10 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """An earning rule ready to run; `terms` is its place in `Rules.terms`, `currency` in `Rules.points`."""
+    """An earning rule ready to run; `terms` is its place in `Rules.terms`, `currency` in `Rules.points`.
+
+    An open rule holds for every line of every purchase.
+    """
 
     name: str
     currency: int
@@ -78,6 +81,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     line_tests: tuple[LineTest, ...]
     limits: tuple[Limit, ...]
     budget: Budget | None
+    is_open: bool
     multipliers: "tuple[Rule, ...]" = ()
 
 
@@ -207,6 +211,7 @@ class _Compiler:
         currency = _place(told.points, self.points)
         group = self.groups.get(told.group or "")
         line_tests, purchase_tests = self.line_tests(told.categories, told.items, told.when)
+        tests = (*self._purchase_tests(told), *purchase_tests)
         return Rule(
             name=told.name,
             currency=currency,
@@ -219,10 +224,11 @@ class _Compiler:
             rounding=told.rounding or Rounding.FLOOR,
             terms=self._terms(told, currency),
             amount_min_minor=told.amount_min_minor,
-            purchase_tests=(*self._purchase_tests(told), *purchase_tests),
+            purchase_tests=tests,
             line_tests=line_tests,
             limits=_limits(f"rule.{told.name}", told.caps),
             budget=self._budget(told.budget, self.points[currency]),
+            is_open=not (tests or line_tests or told.amount_min_minor),
         )
 
     def _terms(self, told: EarningRule, currency: int) -> int:

@@ -62,7 +62,9 @@ def evaluate(
     if outcome is not None:
         return _close(asked, rules, outcome, [], [])
     asides: list[Step] = []
-    places = _find_places(asked, rules, asides)
+    places: Sequence[int] = range(len(asked.lines))
+    if rules.exclusions:
+        places = _exclude(asked, rules, places, asides)
     grants = _collect(asked, rules, places, asides if explains and tells_skipped else None) if places else []
     if rules.has_point_limits:
         _limit_totals(asked, rules, grants)
@@ -80,9 +82,8 @@ def _find_refusal(purchase: Purchase, rules: Rules) -> Outcome | None:
     return None if purchase.amount_minor > 0 else Outcome.NOT_POSITIVE
 
 
-def _find_places(asked: Asked, rules: Rules, asides: list[Step]) -> Sequence[int]:
+def _exclude(asked: Asked, rules: Rules, places: Sequence[int], asides: list[Step]) -> Sequence[int]:
     """Return the lines that may earn; put down those that are excluded."""
-    places: Sequence[int] = (0,) if len(asked.lines) == 1 else tuple(range(len(asked.lines)))
     for exclusion in rules.exclusions:
         out = [place for place in places if all(test(asked, place) for test in exclusion.line_tests)]
         if out:
@@ -102,7 +103,7 @@ def _collect(asked: Asked, rules: Rules, places: Sequence[int], skipped: list[St
     grants: list[Grant] = []
     rivals: dict[tuple[str, int], list[tuple[int, Sequence[int]]]] = {}
     for index, rule in enumerate(rules.awards):
-        held = find_places(rule, asked, places)
+        held = places if rule.is_open else find_places(rule, asked, places)
         if not held:
             if skipped is not None:
                 skipped.append(Step(kind=StepKind.SKIPPED, rule=rule.name, inputs={"why": "does not hold"}))
@@ -164,20 +165,29 @@ def _limit_totals(asked: Asked, rules: Rules, grants: Sequence[Grant]) -> None:
 def _close(asked: Asked, rules: Rules, outcome: Outcome, grants: Sequence[Grant], asides: Sequence[Step]) -> Earning:
     counts, budget_counts = count_grants(asked, rules, grants) if rules.has_limits else (_NO_COUNTS, _NO_COUNTS)
     points: dict[str, int] = {}
-    lots: list[Lot] = []
     shares: list[Share] = []
-    for place, spec in enumerate(rules.points if grants else ()):
-        given = [grant for grant in grants if grant.points and grant.rule.currency == place]
-        if not given:
+    lot_points: dict[tuple[int, int], int] = {}
+    lot_places: dict[tuple[int, int], int] = {}
+    for grant in grants:
+        if not grant.points:
             continue
-        points[spec.name] = sum([grant.points for grant in given])
-        lot_of: dict[int, int] = {}
-        for index, amount in _sum_terms(given).items():
-            lot_of[index] = len(lots)
-            terms = plan_terms(*rules.terms[index], asked.business_on)
-            lots.append(Lot(currency=spec.name, points=amount, terms=terms))
-        for grant in given:
-            shares += _list_shares(asked, grant, lot_of[grant.award.terms])
+        rule = grant.rule
+        name = rules.points[rule.currency].name
+        points[name] = points.get(name, 0) + grant.points
+        lot = (rule.currency, grant.award.terms)
+        place = lot_places.setdefault(lot, len(lot_places))
+        lot_points[lot] = lot_points.get(lot, 0) + grant.points
+        for line, part in zip(grant.places, grant.parts, strict=True):
+            if part:
+                shares.append(Share(rule=rule.name, line_id=asked.lines[line].line_id, lot=place, points=part))
+    lots = [
+        Lot(
+            currency=rules.points[currency].name,
+            points=amount,
+            terms=plan_terms(*rules.terms[terms], asked.business_on),
+        )
+        for (currency, terms), amount in lot_points.items()
+    ]
     lines = asked.lines
     return Earning(
         purchase_id=asked.purchase.purchase_id,
@@ -241,22 +251,3 @@ def _list_counts(counts: Mapping[tuple[str, str], int]) -> tuple[Count, ...]:
     if not counts:
         return ()
     return tuple(Count(counter=counter, amount=amount) for counter, amount in sorted(counts.items()) if amount)
-
-
-def _sum_terms(grants: Sequence[Grant]) -> dict[int, int]:
-    by_terms: dict[int, int] = {}
-    for grant in grants:
-        if grant.points:
-            by_terms[grant.award.terms] = by_terms.get(grant.award.terms, 0) + grant.points
-    return by_terms
-
-
-def _list_shares(asked: Asked, grant: Grant, lot: int) -> list[Share]:
-    if len(grant.places) == 1:
-        line_id = asked.lines[grant.places[0]].line_id
-        return [Share(rule=grant.rule.name, line_id=line_id, lot=lot, points=grant.points)]
-    return [
-        Share(rule=grant.rule.name, line_id=asked.lines[line].line_id, lot=lot, points=part)
-        for line, part in zip(grant.places, grant.parts, strict=True)
-        if part
-    ]

@@ -22,13 +22,13 @@ class Grant:
 
     __slots__ = ("award", "parts", "places", "points", "rule", "steps")
 
-    def __init__(self, rule: Rule, award: Rule, places: Sequence[int], parts: list[int]) -> None:
+    def __init__(self, rule: Rule, award: Rule, places: Sequence[int], points: int, parts: list[int]) -> None:
         """Take what the rule gives before its limits, and the award it belongs to."""
         self.rule = rule
         self.award = award
         self.places = places
         self.parts = parts
-        self.points = sum(parts)
+        self.points = points
         self.steps: list[Step] = []
 
     def cut(self, points: int) -> list[int]:
@@ -56,7 +56,7 @@ def grant_award(rule: Rule, asked: Asked, places: Sequence[int], currency: str) 
     weights, of = _weigh(rule, asked, places)
     exact = sum(weights)
     points = round_ratio(exact, of, rule.rounding)
-    grant = Grant(rule, rule, places, apportion(points, weights))
+    grant = Grant(rule, rule, places, points, [points] if len(places) == 1 else apportion(points, weights))
     if asked.explains:
         grant.steps.append(
             Step(
@@ -133,7 +133,7 @@ def _multiply(
         exact = sum(after)
         total = round_ratio(exact, of, award.rounding)
         gains = [new - old for new, old in zip(after, before, strict=True)]
-        grant = Grant(rule, award, places, apportion(total - rounded, gains))
+        grant = Grant(rule, award, places, total - rounded, apportion(total - rounded, gains))
         if asked.explains:
             left = exact - total * of
             shared = gcd(left, of)
