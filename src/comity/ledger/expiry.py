@@ -6,7 +6,7 @@ from comity.kernel.database import Tx
 from comity.kernel.errors import Broken
 from comity.ledger import rules, store
 from comity.ledger.rows import DueLot
-from comity.ledger.types import AccountKind, Book, NewAccount
+from comity.ledger.types import AccountKind, Book, Expired, NewAccount
 
 ACCOUNTS_MAX = 1_000
 
@@ -22,7 +22,7 @@ def expire_lots(tx: Tx, *, unit: str, today: date, now: datetime, limit_max: int
     while not due:
         accounts = store.find_due_accounts(tx, unit=unit, today=today, limit_max=limit_max)
         if not accounts:
-            return 0
+            return []
         # Who waited for the lock may find that another has expired them meanwhile: then it looks for the next.
         store.lock_accounts(tx, account_ids=accounts)
         due = store.list_due_lots(tx, account_ids=accounts, today=today)
@@ -35,4 +35,4 @@ def expire_lots(tx: Tx, *, unit: str, today: date, now: datetime, limit_max: int
                 "A lot could not be expired.",
                 details={"idempotency_key": posting.idempotency_key, "status": verdict.status},
             )
-    return len(due)
+    return [Expired(account_id=each.account_id, lot_id=each.lot_id, points=each.rest) for each in due]

@@ -315,6 +315,14 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
         return self.rest > 0 and not self.is_waiting(day) and (self.expires_on is None or self.expires_on > day)
 
 
+class Expired(msgspec.Struct, frozen=True, kw_only=True):
+    """What has expired of a lot in an account."""
+
+    account_id: int
+    lot_id: int
+    points: int
+
+
 class TrialBalanceRow(msgspec.Struct, frozen=True, kw_only=True):
     """Sum of all entries of one kind of account; the rows of a (book, unit) sum to zero."""
 

@@ -189,7 +189,7 @@ class TestTerms:
         post(tx, "b", ada, bob, 5, MARCH[0])
         later = date(2026, 6, 1)
         assert self.change(tx, lot, expires_on=later) is PostingStatus.POSTED
-        assert api.expire_lots(tx, unit="points", today=MARCH[1], now=NOW) == 0
+        assert api.expire_lots(tx, unit="points", today=MARCH[1], now=NOW) == []
         back = Reversal(transfer_id=spent, idempotency_key="r", effective_on=MARCH[0], reason="", **SOURCE)
         api.reverse(tx, reversals=[back], now=NOW)
         held = api.list_holdings(tx, account_ids=[ada, bob])

@@ -87,7 +87,7 @@ class Books:
         return verdict
 
     def expire(self, today):
-        count = api.expire_lots(self.tx, unit="points", today=today, now=NOW)
+        count = len(api.expire_lots(self.tx, unit="points", today=today, now=NOW))
         self.check()
         return count
 
