@@ -54,7 +54,7 @@ class Lot:
         self.spent = self.expired = self.taken = 0
 
     def is_available(self, day):
-        opens, ends = self.terms.available_on, self.terms.expires_on
+        opens, ends = self.terms.available_from, self.terms.expires_on
         return self.rest and opens is not None and opens <= day and (ends is None or day < ends)
 
     def use(self, points, name):
@@ -164,7 +164,7 @@ class World:
     def release(self, lot, day):
         terms = release_terms(self.points.pending, self.points.expiry, lot.earned_on, day)
         lot.terms = terms or lot.terms
-        assert terms is not None and terms.available_on > lot.earned_on
+        assert terms is not None and terms.available_from > lot.earned_on
 
     def act(self, day):
         """Activity prolongs what is alive, where points live by activity."""

@@ -12,7 +12,15 @@ from comity.definitions.checks_points import (
     check_spendable,
     check_year_start,
 )
-from comity.definitions.checks_shared import Found, Path, Project, check_condition, check_unique, find_name
+from comity.definitions.checks_shared import (
+    LOYALTY_TYPES,
+    Found,
+    Path,
+    Project,
+    check_condition,
+    check_unique,
+    find_name,
+)
 from comity.definitions.shape import suggest
 from comity.definitions.types_programme import ProgrammeSpec, condition_words
 from comity.definitions.types_rewards import RewardSpec
@@ -135,7 +143,7 @@ def _check_reward(reward: RewardSpec, spec: ProgrammeSpec, project: Project, *, 
     if reward.when is not None:
         types = {name: each.type for name, each in project.attributes.items()}
         words = condition_words(spec, types, has_lines=False)
-        words = {word: kind for word, kind in words.items() if not word.startswith("purchase.")}
+        words = {word: kind for word, kind in words.items() if not word.startswith("purchase.")} | LOYALTY_TYPES
         yield from check_condition(reward.when, project, path=(*path, "when"), words=words)
 
 

@@ -99,7 +99,6 @@ _WORDS = {
     "purchase.weekday": AttributeType.INTEGER,
     "purchase.hour": AttributeType.INTEGER,
     "purchase.number": AttributeType.INTEGER,
-    "loyalty.points": AttributeType.INTEGER,
     "loyalty.tier": AttributeType.TEXT,
     "loyalty.enrolled_on": AttributeType.DATE,
 }
@@ -118,7 +117,8 @@ def condition_words(
 
     `purchase.weekday` is 1 (Monday) to 7, `purchase.hour` 0 to 23 and `purchase.occurred_on` the day, all where the
     programme lives; `purchase.number` is 1 for the first; `loyalty.tier` is that of the first ladder, `tier.NAME` that
-    of the ladder NAME. `today` is the day of the purchase.
+    of the ladder NAME. `today` is the day of the purchase. There is no word for the balance: what somebody has spent in
+    the meantime must not change what a purchase earns when it is looked at again.
     """
     tiers = {f"tier.{ladder.name}": AttributeType.TEXT for ladder in spec.ladder_specs}
     return {**attributes, **_WORDS, **tiers, **(_LINE_WORDS if has_lines else {})}

@@ -53,7 +53,8 @@ WHOLE = (
       grace_days: 60
       levels: [{name: Blue, from: 0}, {name: Silver, from: 100}, {name: Gold, from: 300, keep_from: 250}]
   rewards:
-    - {name: coffee, title: A coffee, price: 150, stock: 1000, caps: [{times: 1, per: day}], tiers: [Gold]}
+    - {name: coffee, title: A coffee, price: 150, stock: 1000, caps: [{times: 1, per: day}], tiers: [Gold],
+       when: "loyalty.points > 200 and country = 'DE'"}
     - {name: voucher, title: 10 euros, price: 2000, voucher: {minor: 1000, valid: {months: 6}}}
   returns: {policy: allow_negative, window_days: 30}
   corrections: freeze_closed_period
@@ -136,6 +137,7 @@ class TestRefuses:
                 "two caps",
             ),
             ("    - {name: b, fixed: 1, when: \"purchase.chanel = 'web'\"}", "earning_rules[1].when", "no attribute"),
+            ("    - {name: b, fixed: 1, when: loyalty.points > 5}", "earning_rules[1].when", "no attribute"),
             ("  points: [{name: p, qualifying: false, spendable: false}]", "points[0]", "neither"),
             ("  points: [{name: p, warn_days: [3]}]", "points[0].warn_days", "never expire"),
             ("  points: [{name: p, expiry: {kind: rolling, after: {}}}]", "points[0].expiry.after", "at once"),

@@ -156,23 +156,23 @@ class TestTerms:
     )
     def test_expiry(self, expiry, expires_on):
         terms = plan_terms(PendingSpec(days=14), expiry, DAY)
-        assert (terms.available_on, terms.expires_on) == (date(2026, 1, 29), expires_on)
+        assert (terms.available_from, terms.expires_on) == (date(2026, 1, 29), expires_on)
 
     def test_pending_until_an_event(self):
         pending = PendingSpec(until="stay_completed", days=2, at_most_days=100)
         expiry = RollingExpiry(after=Span(days=30), starts=StartsWith.AVAILABLE)
         terms = plan_terms(pending, expiry, DAY)
-        assert (terms.available_on, terms.expires_on) == (None, None)
+        assert (terms.available_from, terms.expires_on) == (None, None)
         assert (terms.awaits, terms.waits_until) == ("stay_completed", date(2026, 4, 25))
         released = release_terms(pending, expiry, DAY, date(2026, 3, 1))
-        assert (released.available_on, released.expires_on) == (date(2026, 3, 3), date(2026, 4, 2))
-        assert release_terms(pending, expiry, DAY, date(2025, 1, 1)).available_on == date(2026, 1, 17)
+        assert (released.available_from, released.expires_on) == (date(2026, 3, 3), date(2026, 4, 2))
+        assert release_terms(pending, expiry, DAY, date(2025, 1, 1)).available_from == date(2026, 1, 17)
         assert release_terms(pending, expiry, DAY, date(2026, 4, 25)) is None
-        assert release_terms(None, NeverExpiry(), DAY, date(2026, 3, 1)).available_on == DAY
+        assert release_terms(None, NeverExpiry(), DAY, date(2026, 3, 1)).available_from == DAY
 
     def test_an_event_that_does_not_come(self):
         pending = PendingSpec(until="stay_completed", at_most_days=100, otherwise=Otherwise.RELEASE)
-        assert lapse_terms(pending, NeverExpiry(), DAY).available_on == date(2026, 4, 25)
+        assert lapse_terms(pending, NeverExpiry(), DAY).available_from == date(2026, 4, 25)
 
     def test_warnings(self):
         assert list_warnings(date(2028, 3, 1), (1, 30)) == (date(2028, 1, 31), date(2028, 2, 29))
@@ -184,7 +184,7 @@ class TestTerms:
         before = date.min
         for day in FIVE_YEARS:
             terms = plan_terms(PendingSpec(days=14), expiry, day)
-            assert day < terms.available_on < terms.expires_on
+            assert day < terms.available_from < terms.expires_on
             assert terms.expires_on >= before
             before = terms.expires_on
 

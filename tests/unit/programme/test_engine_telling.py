@@ -64,7 +64,7 @@ def test_every_number_is_told():
         "    cap double: -11 (cap rule.double.points.purchase; most 20; used 0)\n"
         "      line 1: -7 (amount_minor 2020)\n"
         "      line 2: -4 (amount_minor 1025)\n"
-        "  lot coins: 50 (available_on 2026-03-15; expires_on 2028-03-01)\n"
+        "  lot coins: 50 (available_from 2026-03-15; expires_on 2028-03-01)\n"
         "  exclusion gifts (line 3; amount_minor 500)"
     )
 

@@ -76,7 +76,6 @@ class Asked:
                 "purchase.weekday": local.isoweekday(),
                 "purchase.hour": local.hour,
                 "purchase.number": member.purchase_count + 1,
-                "loyalty.points": member.points,
                 "loyalty.tier": member.tiers.get(self.first_ladder),
                 "loyalty.enrolled_on": member.enrolled_on,
                 **{f"tier.{ladder}": level for ladder, level in member.tiers.items()},

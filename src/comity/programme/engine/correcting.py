@@ -144,7 +144,7 @@ def _by_terms(booked: Booked | None) -> dict[str, dict[Terms, int]]:
 
 def _sort_terms(terms: Terms) -> tuple[date, date, str, date]:
     return (
-        terms.available_on or date.max,
+        terms.available_from or date.max,
         terms.expires_on or date.max,
         terms.awaits or "",
         terms.waits_until or date.max,

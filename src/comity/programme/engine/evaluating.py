@@ -238,8 +238,8 @@ def _explain(
 def _tell_lot(lot: Lot) -> Step:
     terms = lot.terms
     inputs: dict[str, int | str | date] = {}
-    if terms.available_on is not None:
-        inputs["available_on"] = terms.available_on
+    if terms.available_from is not None:
+        inputs["available_from"] = terms.available_from
     if terms.awaits is not None:
         inputs["awaits"] = terms.awaits
     if terms.expires_on is not None:

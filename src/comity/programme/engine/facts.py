@@ -70,7 +70,6 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
     enrolled_on: date | None = None
     tiers: Mapping[str, str | None] = {}
-    points: int = 0
     purchase_count: int = 0
     counts: Counts = {}
     attributes: Mapping[str, Any] = {}
@@ -126,11 +125,11 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Terms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """When points can be spent and when they expire; days are those of the programme's time zone.
 
-    They can be spent from `available_on` to the day before `expires_on`. While `awaits` names an event, they are
+    They can be spent from `available_from` to the day before `expires_on`. While `awaits` names an event, they are
     pending until it comes, at the longest to the day before `waits_until`.
     """
 
-    available_on: date | None
+    available_from: date | None
     expires_on: date | None = None
     awaits: str | None = None
     waits_until: date | None = None

@@ -24,12 +24,12 @@ from comity.programme.engine.facts import Terms
 def plan_terms(pending: PendingSpec | None, expiry: Expiry, earned_on: date) -> Terms:
     """Return the terms of points earned on a day."""
     if pending is None:
-        return Terms(available_on=earned_on, expires_on=_expire(expiry, earned_on, earned_on))
+        return Terms(available_from=earned_on, expires_on=_expire(expiry, earned_on, earned_on))
     if pending.until is None:
-        available_on = add_days(earned_on, pending.days)
-        return Terms(available_on=available_on, expires_on=_expire(expiry, earned_on, available_on))
+        available_from = add_days(earned_on, pending.days)
+        return Terms(available_from=available_from, expires_on=_expire(expiry, earned_on, available_from))
     return Terms(
-        available_on=None,
+        available_from=None,
         expires_on=_expire(expiry, earned_on, None),
         awaits=pending.until,
         waits_until=add_days(earned_on, pending.at_most_days),
@@ -45,16 +45,16 @@ def release_terms(pending: PendingSpec | None, expiry: Expiry, earned_on: date, 
         return plan_terms(pending, expiry, earned_on)
     if event_on >= add_days(earned_on, pending.at_most_days):
         return lapse_terms(pending, expiry, earned_on)
-    available_on = add_days(max(event_on, earned_on), pending.days)
-    return Terms(available_on=available_on, expires_on=_expire(expiry, earned_on, available_on))
+    available_from = add_days(max(event_on, earned_on), pending.days)
+    return Terms(available_from=available_from, expires_on=_expire(expiry, earned_on, available_from))
 
 
 def lapse_terms(pending: PendingSpec, expiry: Expiry, earned_on: date) -> Terms | None:
     """Return the terms of points whose event did not come in time, None when they are cancelled."""
     if pending.otherwise is Otherwise.CANCEL:
         return None
-    available_on = add_days(earned_on, pending.at_most_days)
-    return Terms(available_on=available_on, expires_on=_expire(expiry, earned_on, available_on))
+    available_from = add_days(earned_on, pending.at_most_days)
+    return Terms(available_from=available_from, expires_on=_expire(expiry, earned_on, available_from))
 
 
 def slide_expiry(expiry: Expiry, earned_on: date, activities: Iterable[date]) -> date | None:
@@ -80,7 +80,7 @@ def list_warnings(expires_on: date | None, warn_days: Sequence[int]) -> tuple[da
     return tuple(add_days(expires_on, -days) for days in sorted(warn_days, reverse=True))
 
 
-def _expire(expiry: Expiry, earned_on: date, available_on: date | None) -> date | None:
+def _expire(expiry: Expiry, earned_on: date, available_from: date | None) -> date | None:
     if isinstance(expiry, NeverExpiry):
         return None
     if isinstance(expiry, FixedExpiry):
@@ -89,7 +89,7 @@ def _expire(expiry: Expiry, earned_on: date, available_on: date | None) -> date 
         year_start = find_year_start(earned_on, expiry.year_starts)
         return add_span(add_years(year_start, expiry.years + 1), expiry.grace)
     if isinstance(expiry, RollingExpiry):
-        start = earned_on if expiry.starts is StartsWith.EARNED else available_on
+        start = earned_on if expiry.starts is StartsWith.EARNED else available_from
         if start is None:
             return None  # Its life begins with the event it waits for.
         end = add_span(start, expiry.after)

@@ -98,7 +98,7 @@ def evaluate_batch(
 
 
 def add_earning(member: Member, earning: Earning) -> Member:
-    """Return the state of a member after an earning; points and tiers are the caller's to follow."""
+    """Return the state of a member after an earning; tiers are the caller's to follow."""
     counts = member.counts
     if earning.counts:
         counts = dict(counts)
@@ -107,7 +107,6 @@ def add_earning(member: Member, earning: Earning) -> Member:
     return Member(
         enrolled_on=member.enrolled_on,
         tiers=member.tiers,
-        points=member.points,
         purchase_count=member.purchase_count + (earning.outcome in _COUNTED),
         counts=counts,
         attributes=member.attributes,

@@ -37,7 +37,8 @@ class Lift(msgspec.Struct, frozen=True, kw_only=True):
 class Keep(msgspec.Struct, frozen=True, kw_only=True):
     """What keeps the level: so many points more, earned from `earn_from` through `earn_through`, or it drops.
 
-    Without them the level falls to `falls_to` on `falls_on`.
+    Without them the level falls to `falls_to` on `falls_on`. Fewer points may do where a day on which more was taken
+    back than earned counts no longer by then.
     """
 
     falls_on: date
@@ -129,7 +130,10 @@ def _plan_keep(ladder: LadderSpec, going: Walk) -> Keep | None:
     """Carry the walk on without points until the level drops; then see what would have kept it."""
     level = ladder.levels[going.level]
     ahead, counted = going.copy(), going.copy()
-    falls_on = ahead.find_change(add_span(going.on, Span(years=HORIZON_YEARS)))
+    until = add_span(going.on, Span(years=HORIZON_YEARS))
+    falls_on = ahead.find_change(until)
+    while falls_on is not None and ahead.level >= going.level:
+        falls_on = ahead.find_change(until)  # Points taken back that count no longer may lift it first.
     if falls_on is None:
         return None
     need, judged_on, counts_on = keep_from(level), falls_on, falls_on
