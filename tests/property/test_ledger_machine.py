@@ -329,6 +329,6 @@ def test_finds_planted_bugs(tx, monkeypatch, bug):
     bug(tx, monkeypatch)
     with pytest.raises((AssertionError, psycopg.Error, ComityError)):
         run(
-            tx, max_examples=100, derandomize=True, phases=(Phase.generate,), print_blob=False,
+            tx, max_examples=1_000, derandomize=True, phases=(Phase.generate,), print_blob=False,
             report_multiple_bugs=False,
         )  # fmt: skip
