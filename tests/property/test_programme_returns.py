@@ -51,8 +51,10 @@ class TestCountReturned:
         assert sum(taken.by_share) == sum(taken.by_lot) == taken.points
         for lot, points in zip(earning.lots, taken.by_lot, strict=True):
             assert 0 <= points <= lot.points
+        whole = (sum(earning.line_minor.values()), sum(steps[-1].values()))
         for line, bought in earning.line_minor.items():
-            returned = Fraction(steps[-1][line], bought) if bought else Fraction(0)
+            paid, back = (bought, steps[-1][line]) if bought else whole
+            returned = Fraction(back, paid) if paid else Fraction(0)
             for currency in earning.points:
                 places = [
                     place

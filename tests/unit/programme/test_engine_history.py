@@ -206,6 +206,14 @@ class TestRefundsElsewhere:
         assert self.taken({}, {"1": 3_333}) == (33,)
         assert self.taken({"1": 3_333}, {"1": 3_333, "2": 3_333, "3": 3_334}, (33,)) == (67,)
 
+    def test_what_cost_nothing_comes_back_with_the_whole(self):
+        told = ProgrammeSpec(title="C", currency="EUR", earning_rules=(EarningRule(name="r", per_item=10),))
+        lines = (Line(line_id="gift", amount_minor=0), Line(line_id="paid", amount_minor=100))
+        earning = evaluate(bought("b", "2026-01-02", 100, lines=lines), Member(), compile_programme("club", 1, told))
+        assert earning.points == {"points": 20}
+        assert count_returned(earning, {"paid": 50}).points == 10
+        assert count_returned(earning, {"paid": 100}).points == 20
+
     def test_odoo_177312_lines_below_zero_earn_nothing(self):
         lines = (Line(line_id="1", amount_minor=1_000), Line(line_id="2", amount_minor=-1_000))
         assert evaluate(bought("b", "2026-01-02", 0, lines=lines), Member(), RULES).points == {}

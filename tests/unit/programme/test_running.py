@@ -51,6 +51,11 @@ class TestFindIgnored:
             ({"earning_rules": [RULE, {**RULE, "name": "web", "channels": ["web"]}]}, ["earning_rules[1].channels"]),
             ({"earning_rules": [{**RULE, "when": "country = 'DE'"}]}, ["earning_rules[0].when"]),
             ({"earning_rules": [{**RULE, "when": "purchase.store = 'Ulm'"}]}, ["earning_rules[0].when"]),
+            ({"points": [{"name": "miles", "expiry": {"kind": "rolling", "after": {"months": 24}}}]}, []),
+            (
+                {"points": [{"name": "miles", "expiry": {"kind": "sliding", "after": {"months": 6}}}]},
+                ["points[0].expiry.kind"],
+            ),
             ({"points": [{"name": "miles", "pending": {"days": 14}}]}, ["points[0].pending"]),
             ({"points": [{"name": "miles"}, {"name": "status"}]}, ["points[1]"]),
             ({"transfers": {}}, ["transfers"]),

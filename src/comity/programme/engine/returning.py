@@ -50,13 +50,14 @@ def count_returned(
     """Return what is to be taken back in all, when so much of each line has been returned in all.
 
     Of each line and each kind of points: points of the line times returned through bought, rounded by name; a line that
-    came back whole gives back everything. The sum is split over the rules and lots of the line by largest remainder.
-    Raises InvalidReturn.
+    came back whole gives back everything. A line that cost nothing comes back with the purchase as a whole. The sum is
+    split over the rules and lots of the line by largest remainder. Raises InvalidReturn.
     """
     _check(earning, returned_minor)
     by_share = [0] * len(earning.shares)
-    for line_id, bought in earning.line_minor.items():
-        returned = min(returned_minor.get(line_id, 0), bought)
+    whole = (sum(earning.line_minor.values()), sum(returned_minor.values()))
+    for line_id, paid in earning.line_minor.items():
+        bought, returned = (paid, returned_minor.get(line_id, 0)) if paid else whole
         if not returned:
             continue
         for places in _group_shares(earning, line_id):
