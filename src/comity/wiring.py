@@ -75,6 +75,7 @@ REACTIONS: tuple[Reaction, ...] = (
             "programme.member_enrolled",
             "programme.points_earned",
             "programme.points_redeemed",
+            "programme.points_expired",
             "programme.tier_changed",
             "programme.members_merged",
         ),

@@ -1,13 +1,18 @@
 """Work of programmes that is due at times."""
 
+from collections import Counter
 from datetime import datetime
 from uuid import UUID
 
+from msgspec.structs import asdict
+
 from comity.kernel.database import Tx
-from comity.programme import store
+from comity.kernel.events import publish
+from comity.ledger import api as ledger
+from comity.programme import rules, store
 from comity.programme.enrolment import Chooser, enrol
 from comity.programme.tiers import recompute
-from comity.programme.types import Programme
+from comity.programme.types import POINTS_EXPIRED, PointsExpired, Programme
 
 BATCH_COUNT = 5_000
 FIRST_PROFILE = UUID(int=0)
@@ -47,3 +52,27 @@ def recompute_tiers(
     )
     recompute(tx, member_ids=member_ids, programme=programme, now=now)
     return member_ids[-1] if len(member_ids) == batch_count else None
+
+
+def expire_points(tx: Tx, *, programme: Programme, now: datetime) -> int:
+    """Expire what is due of the next members and return how many lots that were; 0 at the end. Repeatable.
+
+    Each batch may be a transaction of its own. Publishes `programme.points_expired`, once a member.
+    """
+    today = rules.to_local_date(now, programme.spec.timezone)
+    expired = ledger.expire_lots(tx, unit=programme.name, today=today, now=now)
+    profiles = store.find_holders(tx, account_ids=sorted({each.account_id for each in expired}))
+    points: Counter[UUID] = Counter()
+    for each in expired:
+        if each.account_id in profiles:
+            points[profiles[each.account_id]] += each.points
+    publish(
+        tx,
+        kind=POINTS_EXPIRED,
+        payloads=[
+            asdict(PointsExpired(profile_id=profile_id, programme=programme.name, points=count))
+            for profile_id, count in points.items()
+        ],
+        now=now,
+    )
+    return len(expired)

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from comity.definitions.types import TierLadder
-from comity.ledger.types import AMOUNT_MAX, TEXT_LENGTH_MAX, AccountKind, Book, Posting, Takes, TrialBalanceRow
+from comity.ledger.types import AMOUNT_MAX, TEXT_LENGTH_MAX, AccountKind, Book, Posting, Takes, Terms, TrialBalanceRow
 from comity.programme.engine.days import to_business_day
 from comity.programme.types import (
     Earning,
@@ -63,6 +63,7 @@ def plan_earn_postings(earnings: Sequence[Earning], programme: str) -> list[Post
             effective_on=each.effective_on,
             system=each.purchase.system,
             external_id=each.purchase.external_id[:TEXT_LENGTH_MAX],
+            terms=Terms(expires_on=each.expires_on),
         )
         for each in earnings
         if each.points

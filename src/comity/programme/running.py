@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from comity.activity.types import PurchaseRecorded
-from comity.definitions.types import TIERS_LADDER, ConditionInvalid, ProgrammeSpec
+from comity.definitions.types import TIERS_LADDER, ConditionInvalid, ProgrammeSpec, SlidingExpiry
 from comity.programme.engine import facts
 from comity.programme.engine.compiling import Rules, compile_programme
 from comity.programme.engine.replaying import evaluate_batch
@@ -26,7 +26,7 @@ RUNNING_OF_RULES = frozenset(
         *("first_day", "last_day", "first_purchase", "amount_min_minor", "caps"),
     }
 )
-RUNNING_OF_POINTS = frozenset({"name", "label", "caps"})
+RUNNING_OF_POINTS = frozenset({"name", "label", "caps", "expiry"})
 KNOWN_WORDS = frozenset(
     {
         *("purchase.amount_minor", "purchase.currency", "purchase.occurred_on", "purchase.weekday", "purchase.hour"),
@@ -51,6 +51,8 @@ def find_ignored(spec: ProgrammeSpec) -> list[str]:
         found.append("points[1]")
     for place, points in enumerate(spec.points[:1]):
         found += [f"points[{place}].{name}" for name in _list_set(points, RUNNING_OF_POINTS)]
+        if isinstance(points.expiry, SlidingExpiry):
+            found.append(f"points[{place}].expiry.kind")
     for place, rule in enumerate(spec.earning_rules):
         found += [f"earning_rules[{place}].{name}" for name in _list_set(rule, RUNNING_OF_RULES)]
         if rule.when is not None and _words_of(spec, place) - KNOWN_WORDS:
@@ -159,6 +161,7 @@ def _to_earning(purchase: PurchaseRecorded, member: LockedMember, result: facts.
         points=sum(result.points.values()),
         outcome=outcome,
         effective_on=result.business_on,
+        expires_on=next((lot.terms.expires_on for lot in result.lots), None),
         counted=tuple(
             Counted(member_id=member.member_id, counter=count.counter[0], period=count.counter[1], amount=count.amount)
             for count in result.counts

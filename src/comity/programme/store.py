@@ -209,3 +209,8 @@ def add_counted(tx: Tx, *, counted: Sequence[Counted]) -> None:
     """Add to what caps have counted."""
     if counted:
         _sql.add_counted.execute(tx, counted=Jsonb(counted))
+
+
+def find_holders(tx: Tx, *, account_ids: Sequence[int]) -> dict[int, UUID]:
+    """Return the profiles behind accounts."""
+    return dict(_sql.find_holders.rows(tx, account_ids=list(account_ids)))

@@ -13,6 +13,7 @@ from comity.kernel.errors import Conflict, Invalid, NotFound, Refused
 MEMBER_ENROLLED = "programme.member_enrolled"
 POINTS_EARNED = "programme.points_earned"
 POINTS_REDEEMED = "programme.points_redeemed"
+POINTS_EXPIRED = "programme.points_expired"
 TIER_CHANGED = "programme.tier_changed"
 MEMBERS_MERGED = "programme.members_merged"
 """Kinds of events; each payload is the struct of that name below and has `profile_id` and `programme`."""
@@ -163,6 +164,14 @@ class PointsRedeemed(msgspec.Struct, frozen=True, kw_only=True):
     transfer_id: int | None
 
 
+class PointsExpired(msgspec.Struct, frozen=True, kw_only=True):
+    """Payload of `programme.points_expired`."""
+
+    profile_id: UUID
+    programme: str
+    points: int
+
+
 class TierChanged(msgspec.Struct, frozen=True, kw_only=True):
     """Payload of `programme.tier_changed`."""
 
@@ -230,6 +239,7 @@ class Earning(msgspec.Struct, frozen=True, kw_only=True):
     points: int
     outcome: EarnOutcome
     effective_on: date
+    expires_on: date | None = None
     counted: tuple[Counted, ...] = ()
 
 

@@ -1,6 +1,6 @@
 """Earning rules that remember: caps and first purchases over batches, repeats and merges."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -8,8 +8,8 @@ import pytest
 from comity.activity.types import ProfileMove
 from comity.definitions.types import ProgrammeSpec
 from comity.programme import api
-from comity.programme.types import EarnOutcome, Programme
-from tests.db.programme.test_api import ADA, BOB, check_books, purchase
+from comity.programme.types import POINTS_EXPIRED, EarnOutcome, InsufficientPoints, Programme
+from tests.db.programme.test_api import ADA, BOB, check_books, published, purchase
 
 RULES = [
     {"name": "base", "rate": {"points": 1, "per_minor": 100}, "caps": [{"per": "day", "points": 150}]},
@@ -67,3 +67,51 @@ def test_whoever_survives_a_merge_has_both_behind_them(tx, now, earn):
     assert points_of(tx, ADA) == 580 + 560 + 10
     counted = tx.execute("select sum(amount) from programme.counter where counter like 'rule.base.points%'")
     assert counted.fetchone() == (150,)
+
+
+class TestExpiry:
+    """Points of a purchase are a lot that ends on its day, in the calendar of the programme."""
+
+    MILES = Programme(
+        name="miles",
+        spec=msgspec.convert(
+            {
+                "title": "Miles",
+                "currency": "EUR",
+                "timezone": "Europe/Berlin",
+                "earning": {"points_per_unit": 1, "unit_minor": 100},
+                "points": [{"name": "miles", "expiry": {"kind": "rolling", "after": {"months": 1}}}],
+            },
+            ProgrammeSpec,
+        ),
+    )
+
+    def points(self, tx, profile_id=ADA):
+        return api.get_member(tx, profile_id=profile_id, programme="miles").points
+
+    def redeem(self, tx, points, now):
+        return api.redeem(tx, profile_id=ADA, programme="miles", points=points, idempotency_key=f"r{points}", now=now)
+
+    def test_what_is_left_of_a_purchase_expires_on_its_day(self, tx):
+        bought = datetime(2026, 1, 31, 10, tzinfo=UTC)
+        api.enrol(tx, profile_ids=[ADA, BOB], programme=self.MILES, now=bought)
+        api.earn_for_purchases(
+            tx,
+            purchases=[purchase(1, occurred_at=bought), purchase(2, BOB, occurred_at=bought),
+                       purchase(3, occurred_at=bought + timedelta(days=20))],
+            programmes=[self.MILES],
+            now=bought,
+        )  # fmt: skip
+        self.redeem(tx, 30, now=bought)
+        last_minute = datetime(2026, 2, 27, 22, 59, tzinfo=UTC)
+        assert api.expire_points(tx, programme=self.MILES, now=last_minute) == 0
+        assert self.points(tx) == 170
+        midnight = datetime(2026, 2, 27, 23, 0, tzinfo=UTC)
+        with pytest.raises(InsufficientPoints):
+            self.redeem(tx, 101, now=midnight)
+        assert api.expire_points(tx, programme=self.MILES, now=midnight) == 2
+        assert api.expire_points(tx, programme=self.MILES, now=midnight) == 0
+        assert (self.points(tx), self.points(tx, BOB)) == (100, 0)
+        told = {each["profile_id"]: each["points"] for each in published(tx, POINTS_EXPIRED)}
+        assert told == {str(ADA): 70, str(BOB): 100}
+        check_books(tx)
