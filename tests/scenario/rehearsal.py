@@ -18,6 +18,7 @@ from comity.definitions import api as definitions
 from comity.kernel.clock import SystemClock
 from comity.kernel.database import Database
 from comity.kernel.ids import RandomIds
+from comity.outbox import api as outbox
 from comity.sandbox.api import Sandbox
 from comity.settings import Settings
 from comity.sync import api as sync
@@ -221,12 +222,12 @@ class Rehearsal:
                     (select count(*) from inbox.change c
                      where (c.xid, c.change_id) > (select coalesce(max(r.xid), '0'), coalesce(max(r.id), 0)
                                                    from kernel.reader r where r.name = 'unify')),
-                    (select count(*) from outbox.stale where parked_code is null),
                     (select count(*) from sync.hint)
                 """
             ).fetchone()
             behind = [each for each in wiring.REACTIONS if sync.is_behind(tx, reaction=each)]
-        return row == (0, 0, 0) and not behind
+            marks = outbox.count_stale(tx, systems=self.hub.runtimes.get(tx).written_systems)
+        return row == (0, 0) and not behind and not any(each.waiting_count or each.unread_count for each in marks)
 
     def settle(self, *, seconds: float = 60.0) -> None:
         """Wait until nothing waits, twice in a row with time for a poll between."""

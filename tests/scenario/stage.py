@@ -236,9 +236,8 @@ class Stage:
 
     def waiting(self) -> list[Any]:
         with self.database.transaction() as tx:
-            return tx.execute(
-                "select system, profile_id, due_at, attempts from outbox.stale where parked_code is null"
-            ).fetchall()
+            marks = outbox.count_stale(tx, systems=self.hub.runtimes.get(tx).written_systems)
+        return [each for each in marks if each.waiting_count or each.unread_count]
 
     def parked(self, name: str) -> list[tuple[str, str]]:
         """Code and message of what is parked on the way to a system."""

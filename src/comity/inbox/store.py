@@ -105,15 +105,14 @@ def has_parked(tx: Tx) -> bool:
     return bool(_sql.has_parked.value(tx))
 
 
-def close_superseded(tx: Tx, *, used: Sequence[Change], now: datetime) -> int:
+def close_superseded(tx: Tx, *, changes: Sequence[Change], now: datetime) -> int:
     """Close parked items of records that these changes tell something newer of."""
     return _sql.close_superseded.execute(
         tx,
-        systems=[change.system for change in used],
-        streams=[change.stream for change in used],
-        external_ids=[change.external_id for change in used],
-        change_ids=[change.change_id for change in used],
-        source_ats=[change.source_at for change in used],
+        systems=[change.system for change in changes],
+        streams=[change.stream for change in changes],
+        external_ids=[change.external_id for change in changes],
+        change_ids=[change.change_id for change in changes],
         closed_at=now,
     )
 

@@ -77,7 +77,7 @@ class ParkedChange(msgspec.Struct, frozen=True, kw_only=True):
 class ParkedItem(msgspec.Struct, frozen=True, kw_only=True):
     """A parked change as shown to people.
 
-    `closed_by` says what closed it: `replay`, `change N` (a newer one of the record that could be used), or somebody.
+    `closed_by` says what closed it: `replay`, `change N` (a newer one of the record), or somebody.
     """
 
     change_id: int

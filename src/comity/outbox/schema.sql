@@ -17,6 +17,17 @@ create table outbox.base (
 ) with (fillfactor=80);
 CREATE INDEX base_by_system ON outbox.base USING btree (system, written_at);
 
+create table outbox.change (
+    change_id bigint not null generated always as identity,
+    xid xid8 not null default pg_current_xact_id(),
+    profile_id uuid,
+    system text,
+    record_id bigint,
+    shown bigint,
+    lane smallint not null,
+    constraint change_pkey PRIMARY KEY (xid, change_id)
+);
+
 create table outbox.flight (
     record_id bigint not null,
     written jsonb not null,

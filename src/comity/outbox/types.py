@@ -18,6 +18,27 @@ class Lane(IntEnum):
     BACKFILL = 6
 
 
+class RecordNews(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A record of a system that is written to said or shows something: it may have to be put right there.
+
+    `shown` is the fingerprint of what its written fields show; None when it said something new in any case.
+    """
+
+    system: str
+    profile_id: UUID
+    record_id: int
+    shown: int | None
+
+
+class TakenChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What was taken from the log: how much, up to where, and the lane in which everybody is to be marked, if so."""
+
+    taken_count: int
+    last_xid: int
+    last_id: int
+    everybody_lane: int | None
+
+
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """A person to be brought up to date in one system; `mark` tells whether more happened meanwhile."""
 
@@ -73,10 +94,15 @@ class ParkedDelivery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StaleCount(msgspec.Struct, frozen=True, kw_only=True):
-    """How many people are stale in a system, and how they stand."""
+    """How many people are stale in a system, and how they stand.
+
+    `unread_count` is what stands in the log of changes and was not taken into the marks yet; people of whom that says
+    for sure that they are stale are among those who wait.
+    """
 
     system: str
     waiting_count: int
     retrying_count: int
     parked_count: int
     oldest_due_at: datetime | None
+    unread_count: int = 0

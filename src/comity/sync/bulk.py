@@ -159,7 +159,7 @@ def _store(tx: Tx, frame: pl.DataFrame, *, runtime: Runtime, ids: Ids, now: date
     profile.load_bulk(tx, frame=observations, model=runtime.model, now=now)
     _attach_purchases(tx, frame, loaded, now)
     tell("outbox", frame.height)
-    outbox.mark_everybody(tx, systems=runtime.written_systems, lane=Lane.BACKFILL, now=now)
+    outbox.mark_everybody(tx, systems=runtime.written_systems, lane=Lane.BACKFILL)
     return loaded
 
 

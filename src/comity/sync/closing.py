@@ -37,8 +37,6 @@ def close_marks(
     done = [profile_id for profile_id, ending in worst.items() if ending.rank == 0]
     again = [(profile_id, ending) for profile_id, ending in worst.items() if ending.rank == 1]
     parked = [(profile_id, ending) for profile_id, ending in worst.items() if ending.rank == 2]
-    if (again or parked) and len(worst) > 1:
-        outbox.lock_stale(tx, system=system, profile_ids=list(worst))
     if done:
         outbox.finish_stale(tx, system=system, profile_ids=done, marks=[marks[each] for each in done])
     if again:

@@ -62,7 +62,7 @@ class Deliverer:
         batch = _Batch(self, runtime, connector, lease)
         count_max = min(batch_max, self._batch_max or batch_max)
         with batch.transaction() as tx:
-            settle_first_reads(tx, system=self.system, runtime=runtime, now=self._clock.now())
+            settle_first_reads(tx, system=self.system, runtime=runtime)
             claims = outbox.claim_stale(tx, system=self.system, now=self._clock.now(), count_max=count_max)
         if not claims:
             return RunBooks()

@@ -3,8 +3,6 @@
 Until then nobody gets one from us; then everybody is compared once more, and who has none gets one.
 """
 
-from datetime import datetime
-
 from comity.inbox import api as inbox
 from comity.kernel import readers
 from comity.kernel.database import Tx
@@ -31,7 +29,7 @@ def list_unsettled(tx: Tx, *, system: str, runtime: Runtime) -> set[str]:
     }
 
 
-def settle_first_reads(tx: Tx, *, system: str, runtime: Runtime, now: datetime) -> None:
+def settle_first_reads(tx: Tx, *, system: str, runtime: Runtime) -> None:
     """Let people be created in streams whose first read has been unified; call it under the lease of deliveries."""
     waiting = list_unsettled(tx, system=system, runtime=runtime)
     if not waiting:
@@ -48,4 +46,4 @@ def settle_first_reads(tx: Tx, *, system: str, runtime: Runtime, now: datetime) 
     for stream in settled:
         systems.settle_cursor(tx, system=system, stream=stream)
     if settled:
-        outbox.mark_everybody(tx, systems=[system], now=now)
+        outbox.mark_everybody(tx, systems=[system])

@@ -97,7 +97,8 @@ def _choose_by(runtime: Runtime, now: datetime) -> Chooser:
     )
 
 
-def mark_loyalty_stale(tx: Tx, events: Sequence[Event], runtime: Runtime, now: datetime) -> None:
+def mark_loyalty_stale(tx: Tx, events: Sequence[Event], runtime: Runtime, _now: datetime) -> None:
     """Whoever's points or tier changed is stale wherever Comity writes; a thousand events make one mark."""
     profile_ids = list({UUID(event.payload["profile_id"]) for event in events})
-    outbox.mark_stale(tx, profile_ids=profile_ids, systems=runtime.written_systems, lane=Lane.POINTS, now=now)
+    if runtime.written_systems:
+        outbox.note_changes(tx, profile_ids=profile_ids, lane=Lane.POINTS)

@@ -95,7 +95,7 @@ def apply_documents(
         decided_anew = profile.rebuild_all(tx, model=runtime.model, now=now).changed_count
     stale = _list_stale_systems(touched, runtime, everywhere=decided_anew > 0)
     if stale:
-        outbox.mark_everybody(tx, systems=stale, lane=Lane.BACKFILL, now=now)
+        outbox.mark_everybody(tx, systems=stale, lane=Lane.BACKFILL)
     return ApplyEffects(
         result=result, new_attributes=new_attributes, decided_anew_count=decided_anew, stale_systems=stale
     )

@@ -19,7 +19,7 @@ from comity.kernel.ids import Ids
 from comity.kernel.leases import Lease
 from comity.mapping.types import ABSENT
 from comity.outbox import api as outbox
-from comity.outbox.types import Lane
+from comity.outbox.types import RecordNews
 from comity.profile import api as profile
 from comity.profile.types import AdoptedRecord, Move, ObservationBatch
 from comity.sync import store
@@ -45,15 +45,14 @@ def apply(tx: Tx, *, prepared: Prepared, runtime: Runtime, lease: Lease, ids: Id
     _adopt_own(tx, prepared, runtime=runtime, now=now)
     resolution = identity.resolve_records(tx, records=prepared.facts, match=runtime.match, now=now, ids=ids)
     _follow_identity(tx, resolution, runtime=runtime, now=now, changed=changed)
-    losers: list[tuple[UUID, str]] = []
-    applied = _apply_people(tx, prepared, resolution, runtime=runtime, now=now, changed=changed, losers=losers)
+    news: list[RecordNews] = []
+    applied = _apply_people(tx, prepared, resolution, runtime=runtime, now=now, changed=changed, news=news)
     _apply_ends(tx, prepared, resolution, runtime=runtime, now=now, ids=ids, changed=changed)
     new_purchases = _apply_purchases(tx, prepared, resolution, now=now)
-    besides = [pair for pair in losers if pair[0] not in changed]
-    outbox.mark_stale(tx, profile_ids=list(changed), systems=runtime.written_systems, besides=besides, now=now)
+    if runtime.written_systems:
+        outbox.note_changes(tx, profile_ids=changed, records=news)
     inbox.park_changes(tx, parked=list(prepared.parked.values()), now=now)
-    used = [change for change in prepared.batch.changes if change.change_id not in prepared.parked]
-    inbox.close_superseded(tx, used=used, now=now)
+    inbox.close_superseded(tx, changes=prepared.batch.changes, now=now)
     readers.advance(tx, name=READER, position=prepared.batch.end)
     books = _books(prepared, applied=applied + new_purchases)
     if books.read_count:
@@ -70,7 +69,8 @@ def match_again(tx: Tx, *, runtime: Runtime, after_record_id: int, ids: Ids, now
         return None
     changed: set[UUID] = set()
     _follow_identity(tx, resolution, runtime=runtime, now=now, changed=changed)
-    outbox.mark_stale(tx, profile_ids=list(changed), systems=runtime.written_systems, lane=Lane.PROFILE, now=now)
+    if runtime.written_systems:
+        outbox.note_changes(tx, profile_ids=changed)
     return max(resolution.record_ids)
 
 
@@ -122,12 +122,12 @@ def _follow_identity(tx: Tx, resolution: Resolution, *, runtime: Runtime, now: d
     if resolution.merged:
         moves = [ProfileMove(loser_profile_id=m.loser, survivor_profile_id=m.survivor) for m in resolution.merged]
         activity.reassign_profiles(tx, moves=moves)
-        outbox.drop_marks(tx, profile_ids=[merge.loser for merge in resolution.merged])
     if resolution.moved:
         moved = [Move(record_id=move.record_id, profile_id=move.target) for move in resolution.moved]
         touched = profile.move_records(tx, moves=moved)
         profile.refresh_profiles(tx, profile_ids=touched, model=runtime.model, now=now)
     changed.update(resolution.affected_profile_ids)
+    changed.update(merge.loser for merge in resolution.merged)
 
 
 def _apply_people(
@@ -138,7 +138,7 @@ def _apply_people(
     runtime: Runtime,
     now: datetime,
     changed: set[UUID],
-    losers: list[tuple[UUID, str]],
+    news: list[RecordNews],
 ) -> int:
     if not prepared.facts:
         return 0
@@ -158,7 +158,7 @@ def _apply_people(
         now=now,
     )
     changed.update(result.changed_profile_ids)
-    losers += _doubt_losers(tx, prepared, resolution, touched=set(result.touched_profile_ids), runtime=runtime)
+    news += _list_news(prepared, resolution, touched=set(result.touched_profile_ids), runtime=runtime)
     return result.applied_count
 
 
@@ -176,29 +176,24 @@ def _leave_out_own_forms(tx: Tx, prepared: Prepared, resolution: Resolution) -> 
                 column[row] = ABSENT
 
 
-def _doubt_losers(
-    tx: Tx, prepared: Prepared, resolution: Resolution, *, touched: set[UUID], runtime: Runtime
-) -> list[tuple[UUID, str]]:
-    """Have records compared as a whole that said something new, or show something else in a field that is written.
+def _list_news(prepared: Prepared, resolution: Resolution, *, touched: set[UUID], runtime: Runtime) -> list[RecordNews]:
+    """List the records that are written to, to be compared where they say something new or show something else.
 
     What they said may have lost, and what they show may be no opinion (a field emptied, or never read): it is put
-    right there. Returns the people and the systems where that is.
+    right there.
     """
     written = set(runtime.written_systems)
-    rows = [
-        (fact.key.system, record_id, profile_id, None if profile_id in touched else shown)
+    return [
+        RecordNews(
+            system=fact.key.system,
+            profile_id=profile_id,
+            record_id=record_id,
+            shown=None if profile_id in touched else shown,
+        )
         for fact, record_id, profile_id, shown in zip(
             prepared.facts, resolution.record_ids, resolution.profile_ids, prepared.shown, strict=True
         )
         if fact.key.system in written
-    ]
-    doubted = outbox.doubt_bases(
-        tx, record_ids=[record_id for _, record_id, _, _ in rows], shown=[shown for *_, shown in rows]
-    )
-    return [
-        (profile_id, system)
-        for system, record_id, profile_id, _ in rows
-        if profile_id in touched or record_id in doubted
     ]
 
 

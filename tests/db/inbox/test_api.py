@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import msgspec
+import pytest
 
 from comity.inbox import api as inbox
 from comity.inbox.types import NewChange, ParkedChange
@@ -94,7 +95,7 @@ class TestPark:
             assert inbox.list_parked(tx) == []
         assert len(_read(database).changes) == 2
 
-    def test_a_newer_change_that_can_be_used_closes_it_and_is_named(self, database):
+    def test_a_newer_change_closes_it_and_is_named(self, database):
         bad, good = (_change(version=version) for version in ("bad", "good"))
         with database.transaction() as tx:
             inbox.accept_changes(tx, changes=[bad, _change(external_id="2")], now=NOW)
@@ -104,12 +105,29 @@ class TestPark:
             inbox.accept_changes(tx, changes=[good], now=NOW)
         [change] = [each for each in _read(database).changes if each.version == "good"]
         with database.transaction() as tx:
-            assert inbox.close_superseded(tx, used=[change], now=NOW) == 1
-            assert inbox.close_superseded(tx, used=[change], now=NOW) == 0
+            assert inbox.close_superseded(tx, changes=[change], now=NOW) == 1
+            assert inbox.close_superseded(tx, changes=[change], now=NOW) == 0
             assert [item.external_id for item in inbox.list_parked(tx)] == ["2"]
             [item] = inbox.list_parked(tx, is_closed=True)
             assert (item.version, item.closed_by) == ("bad", f"change {change.change_id}")
             assert inbox.replay_parked(tx, system="other", now=NOW) == []
+
+    @pytest.mark.parametrize(
+        ("old", "new", "is_closed"),
+        [
+            (b'{"mail": 5}', b'{"mail": "a@x.example"}', True),
+            (b'{"mail": 5}', b'{"name": "Ada"}', False),
+            (b'{"name": "Ada"}', b'{"name": "Eve"}', True),
+        ],
+    )
+    def test_one_without_the_field_that_was_wrong_leaves_it_open(self, database, old, new, is_closed):
+        with database.transaction() as tx:
+            inbox.accept_changes(tx, changes=[_change(payload=old), _change(version="v2", payload=new)], now=NOW)
+        first, second = _read(database).changes
+        parked = ParkedChange(change_id=first.change_id, code="x", field="contact.mail", message="m")
+        with database.transaction() as tx:
+            inbox.park_changes(tx, parked=[parked], now=NOW)
+            assert inbox.close_superseded(tx, changes=[second], now=NOW) == is_closed
 
     def test_a_version_that_is_only_late_closes_nothing(self, database):
         bad, late = (
@@ -121,7 +139,7 @@ class TestPark:
         first, second = _read(database).changes
         with database.transaction() as tx:
             inbox.park_changes(tx, parked=[ParkedChange(change_id=first.change_id, code="x", message="m")], now=NOW)
-            assert inbox.close_superseded(tx, used=[second], now=NOW) == 0
+            assert inbox.close_superseded(tx, changes=[second], now=NOW) == 0
 
     def test_a_discarded_change_stays_in_the_log_and_leaves_the_list(self, database):
         with database.transaction() as tx:

@@ -149,6 +149,11 @@ class TestSystems:
         for _ in range(3):
             stage.cycle()
         assert stage.systems[name].state()["calls"]["total"] == calls
+        # What it will have to be told is in its marks: the log is not kept for it.
+        for each in stage.systems:
+            stage.deliver(each)
+        stage.keep()
+        assert stage.query("select count(*) from outbox.change") == [(0,)]
         with stage.database.transaction() as tx:
             systems.set_paused(tx, system=name, is_paused=False)
         stage.settle()

@@ -1,11 +1,22 @@
--- Close parked items whose record has said something newer that could be used.
--- Takes arrays of equal length of what could be used (systems, streams, external_ids, change_ids, source_ats), closed_at.
--- Uses parked_open. A late version, older by the system's own clock than what is parked, closes nothing.
-update inbox.parked p set closed_at = %(closed_at)s::timestamptz, closed_by = 'change ' || w.change_id
-from unnest(
-        %(systems)s::text[], %(streams)s::text[], %(external_ids)s::text[], %(change_ids)s::bigint[],
-        %(source_ats)s::timestamptz[]
-    ) as w(system, stream, external_id, change_id, source_at),
-    inbox.change c
-where p.system = w.system and p.stream = w.stream and p.external_id = w.external_id and p.closed_at is null
-  and c.change_id = p.change_id and c.change_id < w.change_id and coalesce(c.source_at <= w.source_at, true)
+-- Close parked items whose record has said something newer that speaks of what was wrong.
+-- Takes arrays of equal length of what came in (systems, streams, external_ids, change_ids), closed_at.
+-- Uses parked_open. A late version, older by the system's own clock than what is parked, closes nothing; nor does one
+-- without the field that could not be read, since that is still to be put right.
+with superseded as materialized (
+    select p.change_id, n.change_id as newer_id, n.kind, c.payload as payload, n.payload as newer_payload,
+        convert_to('"' || regexp_replace(coalesce(p.field, ''), '^.*[.]', '') || '"', 'UTF8') as quoted
+    from unnest(%(systems)s::text[], %(streams)s::text[], %(external_ids)s::text[], %(change_ids)s::bigint[])
+        as w(system, stream, external_id, change_id)
+    join inbox.parked p
+        on p.system = w.system and p.stream = w.stream and p.external_id = w.external_id and p.closed_at is null
+    join inbox.change c on c.change_id = p.change_id
+    join inbox.change n on n.change_id = w.change_id
+    where c.change_id < n.change_id and coalesce(c.source_at <= n.source_at, true)
+)
+update inbox.parked p set closed_at = %(closed_at)s::timestamptz, closed_by = 'change ' || s.newer_id
+from superseded s
+where p.change_id = s.change_id
+    and (
+        s.quoted = '""' or s.kind <> 'upsert'
+        or position(s.quoted in s.newer_payload) > 0 or position(s.quoted in s.payload) = 0
+    )

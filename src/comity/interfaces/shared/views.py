@@ -157,7 +157,8 @@ def _view_reactions(tx: Tx) -> list[ReaderView]:
 
 def _view_systems(tx: Tx, *, runtime: sync.Runtime | None, waiting: dict[str, int]) -> list[SystemView]:
     parked = inbox.count_parked(tx)
-    stale = {each.system: each for each in outbox.count_stale(tx)}
+    written = runtime.written_systems if runtime else []
+    stale = {each.system: each for each in outbox.count_stale(tx, systems=written)}
     read_counts: dict[str, int] = {}
     for cursor in systems.list_cursors(tx):
         read_counts[cursor.system] = read_counts.get(cursor.system, 0) + cursor.read_count

@@ -6,8 +6,8 @@ from comity import wiring
 from comity.connect.types import CallFailed, Connector, ErrorClass, SettingsInvalid
 from comity.definitions.types import SystemSpec
 from comity.interfaces.worker.flow import Holder, LeaseKeeper
-from comity.interfaces.worker.loop import AT_ONCE
-from comity.kernel import schedules
+from comity.interfaces.worker.loop import AT_ONCE, Patience
+from comity.kernel import leases, schedules
 from comity.kernel.leases import Lease
 from comity.kernel.telemetry import get_logger
 from comity.outbox import api as outbox
@@ -27,6 +27,7 @@ class SystemEdge:
         self.system = system
         self._reading = LeaseKeeper(hub=hub, name=f"read:{system}", holder=holder)
         self._delivering = LeaseKeeper(hub=hub, name=f"deliver:{system}", holder=holder)
+        self._patience = Patience()
         self._deliverer = sync.Deliverer(database=hub.database, clock=hub.clock, system=system)
 
     def find_state(self) -> tuple[SystemState, sync.Runtime, SystemSpec, Connector] | None:
@@ -76,10 +77,25 @@ class SystemEdge:
         return AT_ONCE if followed else self._seconds_until(self._next_pull())
 
     def deliver_step(self) -> float | None:
-        """Deliver one batch."""
+        """Take what happened into the marks, and deliver one batch."""
         return self._delivering.run(self._deliver)
 
     def _deliver(self, lease: Lease) -> float | None:
+        if self._take_changes(lease):
+            waits = self._patience.pause()
+        else:
+            self._patience.forget()
+            waits = None
+        pause = self._deliver_batch(lease)
+        return pause if waits is None or (pause is not None and pause < waits) else waits
+
+    def _take_changes(self, lease: Lease) -> bool:
+        """Return whether more stands in the log; also of a system that is left alone, so that the log can be short."""
+        with leases.held(self._hub.database, lease=lease) as tx:
+            is_written = bool(self._hub.runtimes.get(tx).written_streams(self.system))
+            return is_written and outbox.take_changes(tx, system=self.system, now=self._hub.clock.now())
+
+    def _deliver_batch(self, lease: Lease) -> float | None:
         found = self.find_state()
         if found is None:
             return None

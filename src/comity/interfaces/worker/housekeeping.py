@@ -1,4 +1,4 @@
-"""Work that is due at times: who was there before a programme joins it, tiers follow their window."""
+"""Work that is due at times: who was there before a programme joins it, tiers follow their window, points expire."""
 
 from uuid import UUID
 
@@ -7,12 +7,16 @@ from comity.interfaces.worker.flow import LeaseKeeper
 from comity.kernel import leases, schedules
 from comity.kernel.leases import Lease
 from comity.kernel.schedules import Schedule
+from comity.outbox import api as outbox
 from comity.sync import api as sync
 
 PREFIX = "keep:"
 ENROL_EVERY = "5m"
 TIERS_EVERY = "15 0 * * *"
 """Daily; a tier window ends with the day."""
+
+EXPIRE_EVERY = "5 * * * *"
+"""Hourly; points expire with the day of their programme, wherever that is."""
 
 FIRST_PROFILE = UUID(int=0)
 
@@ -38,11 +42,13 @@ class Housekeeping:
             for programme in runtime.programmes:
                 cadences[f"{PREFIX}enrol:{programme.name}"] = ENROL_EVERY
                 cadences[f"{PREFIX}tiers:{programme.name}"] = TIERS_EVERY
+                cadences[f"{PREFIX}expire:{programme.name}"] = EXPIRE_EVERY
             with self._hub.database.transaction() as tx:
                 schedules.put_schedules(tx, prefix=PREFIX, cadences=cadences, now=now)
             self._match_again(runtime=runtime, lease=lease)
             self._revision = runtime.revision
         with self._hub.database.transaction() as tx:
+            outbox.trim_changes(tx, systems=runtime.written_systems)
             due = [each for each in schedules.list_schedules(tx, prefix=PREFIX) if each.next_at <= now]
         for schedule in due:
             self._do(schedule, runtime=runtime, lease=lease)
@@ -58,10 +64,12 @@ class Housekeeping:
                 )
 
     def _do(self, schedule: Schedule, *, runtime: sync.Runtime, lease: Lease) -> None:
+        """Do what is due of one schedule, batch by batch, until nothing is left."""
         _, task, name = schedule.name.split(":", 2)
         profile_id: UUID | None = FIRST_PROFILE
         member_id: int | None = 0
-        while profile_id is not None and member_id is not None:
+        expired_count = 1
+        while profile_id is not None and member_id is not None and expired_count:
             with self._hub.database.transaction() as tx:
                 leases.check(tx, lease=lease)
                 now = self._hub.clock.now()
@@ -69,6 +77,8 @@ class Housekeeping:
                     profile_id = sync.enrol_strangers(
                         tx, runtime=runtime, programme_name=name, after_profile_id=profile_id, now=now
                     )
+                elif task == "expire":
+                    expired_count = sync.expire_points(tx, runtime=runtime, programme_name=name, now=now)
                 else:
                     member_id = sync.recompute_tiers(
                         tx, runtime=runtime, programme_name=name, after_member_id=member_id, now=now

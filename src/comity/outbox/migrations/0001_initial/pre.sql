@@ -2,6 +2,22 @@ create schema outbox;
 
 create sequence outbox.mark_sequence;
 
+-- What may make somebody stale. Append-only; a reader for each system takes it into the marks, in (xid, change_id)
+-- order below the snapshot horizon; what all have passed is deleted.
+-- profile_id may be stale in system, null: in every system that is written to; with no profile_id: everybody there.
+-- record_id: a record that said or shows something, in its own system; shown: fingerprint of what it shows, null where
+-- that is sure to differ from what was agreed. Where system is named, and shown is as agreed, nobody is stale.
+create table outbox.change (
+    change_id bigint generated always as identity,
+    xid xid8 not null default pg_current_xact_id(),
+    profile_id uuid,
+    system text,
+    record_id bigint,
+    shown bigint,
+    lane smallint not null,
+    primary key (xid, change_id)
+);
+
 -- lane: 1 consent, 2 erasure, 3 points and tier, 4 profile, 6 backfill (design decision 13).
 create table outbox.stale (
     system text not null,
