@@ -100,6 +100,14 @@ class TestTakeBack:
         assert taken == [lot.points for lot in earning.lots]
 
     @FEW
+    @given(returns(), ROUNDINGS)
+    def test_a_first_return_takes_from_each_lot_what_it_gave(self, case, rounding):
+        earning, steps = case
+        nothing = [0] * len(earning.lots)
+        found = take_back(earning, returned_before={}, returned_now=steps[0], taken_by_lot=nothing, rounding=rounding)
+        assert found == count_returned(earning, steps[0], rounding=rounding).by_lot
+
+    @FEW
     @given(returns())
     def test_returns_only_grow(self, case):
         earning, steps = case

@@ -184,6 +184,11 @@ class TestStacking:
         used = Member(counts={("rule.f7.points.day", "2026-06-05"): 6})
         assert points(told, bought(100), used) == 5
 
+    def test_of_equal_awards_the_first_by_name_gives(self):
+        rules = [EarningRule(name=name, fixed=7, group="g") for name in ("b", "a", "c")]
+        told = spec(*rules, groups=(GroupSpec(name="g", stacking=Stacking.BEST_OF),))
+        assert [share.rule for share in earn(told, bought(100)).shares] == ["a"]
+
     def test_a_multiplier_leaves_fixed_awards_alone_unless_it_names_them(self):
         fixed, double = EarningRule(name="gift", fixed=50), EarningRule(name="double", multiplier_percent=200)
         assert points(spec(BASE, fixed, double), bought(1000)) == 70
@@ -215,6 +220,14 @@ class TestLimits:
         earning = earn(spec(BASE, rule), bought(1000))
         assert earning.points == {"points": 13}
         assert earning.counts == ()
+
+    @pytest.mark.parametrize("per", [CapPeriod.PURCHASE, CapPeriod.DAY])
+    def test_a_cap_of_a_multiplier_is_for_all_it_multiplies(self, per):
+        double = EarningRule(name="double", multiplier_percent=200, caps=(Cap(per=per, points=15),))
+        more = EarningRule(name="more", rate=RateSpec(points=1, per_minor=100))
+        earning = earn(spec(BASE, more, double), bought(1000))
+        assert earning.points == {"points": 35}
+        assert [each.amount for each in earning.counts] == ([15] if per is CapPeriod.DAY else [])
 
     def test_a_cap_of_points_is_pro_rata(self):
         told = spec(

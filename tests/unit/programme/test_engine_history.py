@@ -214,6 +214,26 @@ class TestRefundsElsewhere:
         assert count_returned(earning, {"paid": 50}).points == 10
         assert count_returned(earning, {"paid": 100}).points == 20
 
+    def test_points_come_from_the_lots_of_the_lines_that_come_back(self):
+        rate = RateSpec(points=1, per_minor=10)
+        told = ProgrammeSpec(
+            title="C",
+            currency="EUR",
+            earning_rules=(
+                EarningRule(name="room", rate=rate, categories=("room",)),
+                EarningRule(name="spa", rate=rate, categories=("spa",), expiry=RollingExpiry(after=Span(days=30))),
+            ),
+        )
+        lines = (
+            Line(line_id="1", amount_minor=100, category="room"),
+            Line(line_id="2", amount_minor=100, category="spa"),
+        )
+        earning = evaluate(bought("b", "2026-01-02", 200, lines=lines), Member(), compile_programme("club", 1, told))
+        first = take_back(earning, returned_before={}, returned_now={"2": 60}, taken_by_lot=(0, 0))
+        assert first == (0, 6)
+        now = {"1": 100, "2": 100}
+        assert take_back(earning, returned_before={"2": 60}, returned_now=now, taken_by_lot=first) == (10, 4)
+
     def test_odoo_177312_lines_below_zero_earn_nothing(self):
         lines = (Line(line_id="1", amount_minor=1_000), Line(line_id="2", amount_minor=-1_000))
         assert evaluate(bought("b", "2026-01-02", 0, lines=lines), Member(), RULES).points == {}
