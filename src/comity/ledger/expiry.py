@@ -14,9 +14,9 @@ ACCOUNTS_MAX = 1_000
 def expire_lots(tx: Tx, *, unit: str, today: date, now: datetime, limit_max: int = ACCOUNTS_MAX) -> list[Expired]:
     """Expire what is due of some accounts of a unit, and return what that was; nothing at the end. Repeatable.
 
-    `today` is the day where the programme lives; a lot is booked on the day it expires. What is reserved waits until
-    its hold ends. Each lot is expired once for all of its rest; units that come back later expire by a transfer of
-    their own. Each batch may be a transaction of its own.
+    `today` is the day where the programme lives. A lot is booked on the day it expires, units that came back later on
+    the day they did. What is reserved waits until its hold ends. Each lot is expired once for all of its rest; units
+    that come back later expire by a transfer of their own. Each batch may be a transaction of its own.
     """
     due: list[DueLot] = []
     while not due:

@@ -23,7 +23,7 @@ class DueLot(msgspec.Struct, frozen=True, kw_only=True):
     account_id: int
     lot_id: int
     rest: int
-    expires_on: date
+    effective_on: date
     expired_count: int
 
 

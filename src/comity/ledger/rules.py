@@ -70,7 +70,7 @@ def plan_expiry(due: DueLot, *, expired_account_id: int) -> Posting:
         credit_account_id=expired_account_id,
         amount=due.rest,
         kind=EXPIRE_KIND,
-        effective_on=due.expires_on,
+        effective_on=due.effective_on,
         system=OWN_SYSTEM,
         external_id=f"lot:{due.lot_id}",
         pieces=(Piece(lot_id=due.lot_id, amount=due.rest),),

@@ -366,6 +366,7 @@ class TestReturns:
         books.reverse(spent, effective_on=may)
         assert books.redeem(books.ada, 1, effective_on=may).status is PostingStatus.INSUFFICIENT
         assert books.expire(may) == 1
+        assert api.list_entries(books.tx, account_id=books.ada)[0].effective_on == may
         assert books.balance(books.ada) == 0
 
     def test_give_back_of_an_expired_lot_with_grace(self, books):

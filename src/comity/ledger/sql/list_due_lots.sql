@@ -1,7 +1,14 @@
 -- What expires of accounts, lot by lot, and how often the lot has expired there already (units may come back).
--- Takes account ids and today. Returns DueLot.
+-- Takes account ids and today. Returns DueLot. It counts on the day the lot expires, or on the day its units came back
+-- when that was later.
 select
-    h.account_id, h.lot_id, h.rest, h.expires_on,
+    h.account_id, h.lot_id, h.rest,
+    greatest(h.expires_on, (
+        select max(t.effective_on)
+        from ledger.lot_entry e
+        join ledger.transfer t using (transfer_id)
+        where e.lot_id = h.lot_id and e.account_id = h.account_id
+    )) as effective_on,
     (
         select count(*)
         from ledger.lot_entry e

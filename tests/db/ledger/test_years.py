@@ -1,0 +1,124 @@
+"""Simulated years (L6, P21): lots expire on their day where the programme lives, and none is lost or kept too long."""
+
+import random
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from comity.ledger import api, store
+from comity.ledger.types import AccountKind, Book, NewAccount, Posting, ReturnPolicy, Reversal, Terms
+
+ZONES = {"dawn": ZoneInfo("Pacific/Kiritimati"), "dusk": ZoneInfo("America/Los_Angeles")}
+"""Two programmes a day apart; one of them moves its clocks twice a year."""
+
+START = datetime(2027, 11, 5, 9, 30, tzinfo=UTC)  # A clock goes back within days, and a leap day comes.
+
+
+class World:
+    """Members of two programmes who earn, spend and return by chance."""
+
+    def __init__(self, tx, seed, members):
+        self.tx = tx
+        self.random = random.Random(seed)
+        self.now = START
+        self.count = 0
+        self.earned = []
+        self.accounts = {}
+        for unit in ZONES:
+            owners = [(AccountKind.PROGRAMME, unit), *((AccountKind.MEMBER, f"{n}") for n in range(members))]
+            accounts = [NewAccount(book=Book.POINTS, unit=unit, kind=kind, owner=owner) for kind, owner in owners]
+            self.accounts[unit] = api.open_accounts(tx, accounts=accounts, now=START)
+
+    def today(self, unit):
+        return self.now.astimezone(ZONES[unit]).date()
+
+    def key(self):
+        self.count += 1
+        return f"k{self.count}"
+
+    def lifetime(self, today):
+        """Days, calendar ends, the 29th of February, or for ever."""
+        choices = (today + timedelta(days=self.random.choice((1, 30, 365))), date(today.year + 1, 1, 1), None)
+        leap = date(2028, 2, 29)
+        return leap if today < leap and self.random.random() < 0.2 else self.random.choice(choices)
+
+    def day(self, postings):
+        self.now += timedelta(hours=self.random.randrange(18, 31))
+        for unit, (programme, *members) in self.accounts.items():
+            today = self.today(unit)
+            wishes = []
+            for _ in range(self.random.randrange(postings)):
+                member = self.random.choice(members)
+                is_earning = self.random.random() < 0.6
+                wishes.append(
+                    Posting(
+                        idempotency_key=self.key(),
+                        debit_account_id=programme if is_earning else member,
+                        credit_account_id=member if is_earning else programme,
+                        amount=self.random.randrange(1, 60),
+                        kind="any",
+                        effective_on=today,
+                        system="shop",
+                        external_id="1",
+                        terms=Terms(expires_on=self.lifetime(today)) if is_earning else Terms(),
+                    )
+                )
+            verdicts = api.post(self.tx, postings=wishes, now=self.now)
+            self.earned += [verdict.transfer_id for verdict in verdicts if verdict.transfer_id is not None]
+            self.undo(today)
+            api.expire_lots(self.tx, unit=unit, today=today, now=self.now)
+
+    def undo(self, today):
+        """Return an accrual or cancel a redemption of some time ago."""
+        if self.earned and self.random.random() < 0.5:
+            wish = Reversal(
+                transfer_id=self.random.choice(self.earned), idempotency_key=self.key(), effective_on=today,
+                reason="", system="shop", external_id="1", policy=ReturnPolicy.ALLOW_NEGATIVE,
+            )  # fmt: skip
+            api.reverse(self.tx, reversals=[wish], now=self.now)
+
+    def check(self):
+        assert store.find_imbalance(self.tx) == []
+        assert store.find_unlotted(self.tx) == []
+        assert store.find_stray_entries(self.tx) == []
+        # What is left is in date, day by day where the programme lives.
+        for unit in ZONES:
+            stale = self.tx.execute(
+                "select count(*) from ledger.holding h join ledger.account a using (account_id) "
+                "where a.unit = %s and h.expires_on <= %s",
+                (unit, self.today(unit)),
+            ).fetchone()
+            assert stale == (0,)
+        # No lot expired before its day, and on a later one only what came back after it.
+        late = self.tx.execute(
+            "select count(*) from ledger.transfer t join ledger.lot_entry e using (transfer_id) "
+            "join ledger.transfer l on l.transfer_id = e.lot_id where t.kind = 'expire' and ("
+            "t.effective_on < l.expires_on or (t.effective_on > l.expires_on and not exists ("
+            "select from ledger.lot_entry b join ledger.transfer r using (transfer_id) "
+            "where b.lot_id = e.lot_id and b.amount > 0 and r.effective_on = t.effective_on)))"
+        ).fetchone()
+        assert late == (0,)
+        # Every lot ended spent, expired or open, to the unit.
+        ends = self.tx.execute(
+            "select l.lot_id, l.amount, sum(e.amount) as open from ledger.v_lot l "
+            "join ledger.v_lot_entry e using (lot_id) group by 1, 2 having sum(e.amount) not between 0 and l.amount"
+        ).fetchall()
+        assert ends == []
+        by_lot = self.tx.execute("select coalesce(sum(rest), 0)::bigint from ledger.holding").fetchone()[0]
+        held = {row.kind: 0 for row in api.trial_balance(self.tx)}
+        for row in api.trial_balance(self.tx):
+            held[row.kind] += row.balance
+        assert by_lot == held["member"] == -held["programme"] - held.get("expired", 0)
+
+
+@pytest.mark.parametrize(
+    ("days", "members", "postings"), [(130, 12, 8), pytest.param(5 * 365, 1000, 60, marks=pytest.mark.soak)]
+)
+def test_years_pass_and_every_lot_ends_spent_expired_or_open(tx, days, members, postings):
+    world = World(tx, 20260303, members)
+    for number in range(days):
+        world.day(postings)
+        if number % 100 == 0:
+            world.check()
+    world.check()
