@@ -7,6 +7,7 @@ from comity.kernel.database import Tx
 from comity.ledger import rules, store
 from comity.ledger.expiry import expire_lots
 from comity.ledger.holds import capture, release, reserve, time_out_holds
+from comity.ledger.moving import move_all
 from comity.ledger.periods import get_balances_on, lock_period, reopen_period, roll_forward
 from comity.ledger.proof import check_export
 from comity.ledger.reports import Block, Proof, RollForward, Trace, TraceLine, Transfer
@@ -50,6 +51,7 @@ __all__ = [
     "list_entries",
     "list_holdings",
     "lock_period",
+    "move_all",
     "open_accounts",
     "post",
     "release",

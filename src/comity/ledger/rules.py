@@ -10,8 +10,10 @@ from comity.ledger.types import (
     AccountKind,
     Book,
     Capture,
+    Holding,
     HoldOutcome,
     HoldVerdict,
+    Move,
     NewAccount,
     NewHold,
     Piece,
@@ -27,6 +29,9 @@ HOLD_KIND = "hold"
 RELEASE_KIND = "release"
 OWN_SYSTEM = "comity"
 """The source of what no connected system caused."""
+
+DEBT = ":debt"
+"""What the key of a move is followed by for what is owed."""
 
 REST = ":rest"
 """What the key of a capture is followed by for the release of the rest."""
@@ -76,6 +81,35 @@ def plan_expiry(due: DueLot, *, expired_account_id: int) -> Posting:
         pieces=(Piece(lot_id=due.lot_id, amount=due.rest),),
         takes=Takes.NAMED,
     )
+
+
+def plan_move(move: Move, held: Sequence[Holding]) -> list[Posting]:
+    """Move the lots one way and pay the debts the other way; the keys stand for the move, whatever there is to move."""
+    lots = tuple(Piece(lot_id=each.lot_id, amount=each.rest) for each in held if each.rest > 0)
+    parts = [
+        (move.idempotency_key, move.source_account_id, move.target_account_id, lots),
+        (f"{move.idempotency_key}{DEBT}", move.target_account_id, move.source_account_id, ()),
+    ]
+    sums = (sum(each.amount for each in lots), -sum(each.rest for each in held if each.rest < 0))
+    return [
+        Posting(
+            idempotency_key=key,
+            request=f"move\n{source}\n{target}",
+            debit_account_id=source,
+            credit_account_id=target,
+            amount=amount,
+            kind=move.kind,
+            reason=move.reason,
+            effective_on=move.effective_on,
+            system=move.system,
+            external_id=move.external_id,
+            pieces=pieces,
+            takes=Takes.NAMED if pieces else Takes.SPENDABLE,
+            may_owe=not pieces,
+        )
+        for (key, source, target, pieces), amount in zip(parts, sums, strict=True)
+        if amount
+    ]
 
 
 def can_reserve(account: AccountFacts) -> bool:

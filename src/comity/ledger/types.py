@@ -177,6 +177,19 @@ class PostingVerdict(msgspec.Struct, frozen=True, kw_only=True):
         return self.credit_balance_after if self.debit_balance_after is None else self.debit_balance_after
 
 
+class Move(msgspec.Struct, frozen=True, kw_only=True):
+    """A wish to move all that an account holds to another."""
+
+    source_account_id: int
+    target_account_id: int
+    idempotency_key: str
+    kind: str
+    effective_on: date
+    system: str
+    external_id: str
+    reason: str = ""
+
+
 class ReturnPolicy(enum.StrEnum):
     """What happens when points to be taken back have been spent."""
 
