@@ -87,6 +87,12 @@ def recompute_tiers(
     return programme.recompute_tiers(tx, programme=each, now=now, after_member_id=after_member_id)
 
 
+def expire_points(tx: Tx, *, runtime: Runtime, programme_name: str, now: datetime) -> int:
+    """Expire what is due of the next members' points; returns how many lots that were, 0 at the end."""
+    each = _find_programme(runtime, programme_name)
+    return programme.expire_points(tx, programme=each, now=now) if each else 0
+
+
 def _find_programme(runtime: Runtime, name: str) -> Programme | None:
     return next((each for each in runtime.programmes if each.name == name), None)
 
