@@ -7,10 +7,12 @@ are no floats. Each result carries a tree of steps that says where every number 
 | module | decides |
 |---|---|
 | `compiling` | rules made ready to run, once for each version of a programme |
-| `evaluating` | what one purchase earns, and `evaluate_batch` for many |
+| `evaluating` | what one purchase earns |
+| `replaying` | what a batch of purchases earns, and a member's whole history in the order of time |
 | `lifetimes` | when points become available and when they expire |
 | `tiers` | which tier somebody has, had, and will have |
 | `returning` | what a return takes back |
 | `correcting` | what a late or corrected purchase changes, as deltas |
 | `referring`, `limits` | referrals, budgets, rewards, transfers, pools, adjustments |
+| `telling` | an explanation in words |
 """
