@@ -20,6 +20,7 @@ from comity.ledger.types import (
     PeriodOrder,
     Posting,
     PostingVerdict,
+    Standing,
     StatementLine,
     TooManyPostings,
     TrialBalanceRow,
@@ -47,6 +48,7 @@ __all__ = [
     "find_imbalance",
     "get_balances",
     "get_balances_on",
+    "get_standings",
     "get_transfer",
     "list_entries",
     "list_holdings",
@@ -109,6 +111,18 @@ def find_head(tx: Tx) -> Block | None:
 def list_holdings(tx: Tx, *, account_ids: Sequence[int]) -> dict[int, list[Holding]]:
     """Return the open lots of accounts, in the order of spending; debts (negative rests) come last."""
     return store.list_holdings(tx, account_ids=account_ids)
+
+
+def get_standings(tx: Tx, *, account_ids: Sequence[int], day: date) -> list[Standing]:
+    """Return what holders can do with their points on a day, in the order asked.
+
+    Raises UnknownAccount, also for accounts that hold no points.
+    """
+    found = store.list_standings(tx, account_ids=account_ids, day=day)
+    missing = sorted(set(account_ids) - found.keys())
+    if missing:
+        raise UnknownAccount(details={"account_ids": missing})
+    return [found[account_id] for account_id in account_ids]
 
 
 def trial_balance(tx: Tx, *, day: date | None = None, known_at: datetime | None = None) -> list[TrialBalanceRow]:

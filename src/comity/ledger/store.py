@@ -15,6 +15,7 @@ from comity.ledger.types import (
     Posting,
     PostingStatus,
     PostingVerdict,
+    Standing,
     StatementLine,
     Takes,
     TermChange,
@@ -123,6 +124,12 @@ def list_holdings(tx: Tx, *, account_ids: Sequence[int]) -> dict[int, list[Holdi
     for each in _sql.list_holdings.fetch(tx, Holding, account_ids=list(account_ids)):
         found.setdefault(each.account_id, []).append(each)
     return found
+
+
+def list_standings(tx: Tx, *, account_ids: Sequence[int], day: date) -> dict[int, Standing]:
+    """Return what those accounts that are holders of points can do."""
+    found = _sql.list_standings.fetch(tx, Standing, account_ids=list(account_ids), day=day)
+    return {each.account_id: each for each in found}
 
 
 def list_moved_lots(tx: Tx, *, transfer_ids: Sequence[int]) -> dict[int, list[MovedLot]]:

@@ -328,6 +328,20 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
         return self.rest > 0 and not self.is_waiting(day) and (self.expires_on is None or self.expires_on > day)
 
 
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What a holder can do with its points on a day.
+
+    `balance` is all but what is reserved; `spendable` is free of debts, neither pending nor expired.
+    """
+
+    account_id: int
+    balance: int
+    spendable: int
+    pending: int
+    reserved: int
+    owed: int
+
+
 class Expired(msgspec.Struct, frozen=True, kw_only=True):
     """What has expired of a lot in an account."""
 

@@ -5,7 +5,18 @@ from datetime import UTC, date, datetime
 import pytest
 
 from comity.ledger import api, store
-from comity.ledger.types import AccountKind, Book, Move, NewAccount, Posting, ReturnPolicy, Reversal, Terms
+from comity.ledger.types import (
+    AccountKind,
+    Book,
+    Move,
+    NewAccount,
+    NewHold,
+    Posting,
+    ReturnPolicy,
+    Reversal,
+    Terms,
+    UnknownAccount,
+)
 
 DAY = date(2026, 3, 3)
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -87,3 +98,19 @@ def test_pending_lots_beside_a_debt_move_both(books):
     assert books.move() == ["posted", "posted"]
     assert (books.held(books.ada), books.balances()) == ({}, [0, 20])
     assert books.held(books.bob)[pending] == 50
+
+
+def test_standing_says_what_can_be_spent(books):
+    books.owe(books.ada, 5)
+    books.post("a", books.programme, books.ada, 50)
+    books.post("b", books.programme, books.ada, 10, terms=Terms(is_pending=True))
+    books.post("c", books.programme, books.ada, 7, terms=Terms(expires_on=DAY))
+    hold = NewHold(idempotency_key="h", account_id=books.ada, amount=20, deadline_at=NOW, **SOURCE)
+    api.reserve(books.tx, holds=[hold], now=NOW)
+    [standing] = api.get_standings(books.tx, account_ids=[books.ada], day=DAY)
+    assert (standing.balance, standing.spendable, standing.pending, standing.reserved) == (42, 25, 10, 20)
+    books.owe(books.bob, 5)
+    [standing] = api.get_standings(books.tx, account_ids=[books.bob], day=DAY)
+    assert (standing.balance, standing.spendable, standing.owed) == (-5, 0, 5)
+    with pytest.raises(UnknownAccount):
+        api.get_standings(books.tx, account_ids=[books.programme], day=DAY)
