@@ -1,8 +1,9 @@
 """The pool and the transaction. One transaction at the edge; no room commits by itself."""
 
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import psycopg
@@ -10,7 +11,7 @@ from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from comity.kernel.clock import Clock
-from comity.kernel.errors import ComityError, Conflict, Invalid, NotFound, Refused, Unavailable
+from comity.kernel.errors import ComityError, Invalid, NotFound, Refused, Unavailable
 
 Tx = psycopg.Connection[tuple[Any, ...]]
 
@@ -23,8 +24,16 @@ SESSION_OPTIONS = "-c timezone=UTC -c lock_timeout=20s -c idle_in_transaction_se
 CONNECT_SECONDS_MAX = 20.0
 
 
-class TransactionsCollided(Conflict):
+class TransactionsCollided(Unavailable):
     """Two transactions were in each other's way and this one gave way; doing it again is all it takes."""
+
+
+ATTEMPTS = 5
+"""How often work that gave way to another transaction is done in all."""
+
+PAUSE_SECONDS = 0.1
+
+T = TypeVar("T")
 
 
 class DatabaseUnavailable(Unavailable):
@@ -108,6 +117,20 @@ class Database:
             ):
                 raise
             raise DatabaseUnavailable(details={"cause": str(error).strip()[:500]}) from error
+
+    def run(self, work: Callable[[Tx], T]) -> T:
+        """Do work in a transaction, and again when it had to give way to another one; it must bear that.
+
+        Raises what `transaction` raises; TransactionsCollided when it gave way every time.
+        """
+        for attempt in range(1, ATTEMPTS):
+            try:
+                with self.transaction() as tx:
+                    return work(tx)
+            except TransactionsCollided:
+                time.sleep(PAUSE_SECONDS * attempt)
+        with self.transaction() as tx:
+            return work(tx)
 
     def connect(self) -> Tx:
         """Open a connection of the caller's own, outside the pool, in autocommit mode (for LISTEN and for bulk)."""

@@ -1,5 +1,7 @@
 """What went wrong in the database is told apart by what the caller can do about it."""
 
+from threading import Barrier, Thread
+
 import pytest
 
 from comity.kernel.database import DatabaseUnavailable, TransactionsCollided
@@ -12,3 +14,43 @@ from comity.kernel.database import DatabaseUnavailable, TransactionsCollided
 def test_a_collision_is_no_outage(database, state, expected):
     with pytest.raises(expected), database.transaction() as tx:
         tx.execute(f"do $$ begin raise sqlstate '{state}'; end $$")
+
+
+def test_work_that_gave_way_is_done_again(database):
+    """Two transactions want each other's lock; whoever is told to give way starts over."""
+    with database.transaction() as tx:
+        tx.execute("create table place (name text primary key, count int not null)")
+        tx.execute("insert into place values ('a', 0), ('b', 0)")
+    meeting = Barrier(2, timeout=20)
+    attempts = []
+
+    def visit(first, second):
+        def work(tx):
+            attempts.append(first)
+            tx.execute("update place set count = count + 1 where name = %s", (first,))
+            if len(attempts) <= 2:
+                meeting.wait()
+            tx.execute("update place set count = count + 1 where name = %s", (second,))
+
+        return Thread(target=database.run, args=(work,))
+
+    visitors = [visit("a", "b"), visit("b", "a")]
+    for each in visitors:
+        each.start()
+    for each in visitors:
+        each.join(30)
+    with database.transaction() as tx:
+        assert tx.execute("select name, count from place order by 1").fetchall() == [("a", 2), ("b", 2)]
+    assert len(attempts) == 3
+
+
+def test_work_that_gives_way_every_time_ends(database):
+    attempts = []
+
+    def work(tx):
+        attempts.append(1)
+        tx.execute("do $$ begin raise sqlstate '40P01'; end $$")
+
+    with pytest.raises(TransactionsCollided):
+        database.run(work)
+    assert len(attempts) == 5

@@ -87,8 +87,8 @@ def apply(
             show_plan(found)
         if not (yes or json) and not found.is_empty:
             _ask()
-        with hub.database.transaction() as tx:
-            effects = sync.apply_documents(
+        effects = hub.database.run(
+            lambda tx: sync.apply_documents(
                 tx,
                 plan=found,
                 author=author or _login_name(),
@@ -96,6 +96,7 @@ def apply(
                 checkers=wiring.CHECKERS,
                 is_removal_allowed=allow_removal,
             )
+        )
     if json:
         print_json(effects)
     else:

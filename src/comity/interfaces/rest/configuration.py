@@ -8,7 +8,7 @@ from litestar.params import JSONBody
 
 from comity import wiring
 from comity.definitions import api as definitions
-from comity.definitions.types import Plan, PlanItem
+from comity.definitions.types import PlanItem
 from comity.interfaces.rest.guards import caller_of, hub_of, require_key
 from comity.interfaces.shared.projects import load_files
 from comity.sync import api as sync
@@ -70,16 +70,16 @@ def apply_definitions(request: Request[Any, Any, Any], data: JSONBody[Files]) ->
     """Put these files in force, all or nothing; running processes follow at once."""
     documents = load_files(data.files)
     hub = hub_of(request)
-    with hub.database.transaction() as tx:
-        plan: Plan = sync.plan_documents(tx, documents=documents)
-        effects = sync.apply_documents(
+    effects = hub.database.run(
+        lambda tx: sync.apply_documents(
             tx,
-            plan=plan,
+            plan=sync.plan_documents(tx, documents=documents),
             author=caller_of(request),
             now=hub.clock.now(),
             checkers=wiring.CHECKERS,
             is_removal_allowed=data.allow_removal,
         )
+    )
     result = effects.result
     return ApplyView(
         revision=result.revision,

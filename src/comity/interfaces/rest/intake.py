@@ -104,8 +104,7 @@ class Intake:
         return changes, rejected, has_unknown
 
     def _accept(self, changes: Sequence[NewChange]) -> list[bool]:
-        with self._database.transaction() as tx:
-            new = inbox.accept_changes(tx, changes=changes, now=self._clock.now())
+        new = self._database.run(lambda tx: inbox.accept_changes(tx, changes=changes, now=self._clock.now()))
         answers: list[bool] = []
         for change in changes:
             key = (change.system, change.stream, change.external_id, change.version)

@@ -90,8 +90,9 @@ class Redeem:
         await send_json(send, status, msgspec.json.encode(verdict))
 
     def _redeem(self, wanted: Sequence[Redemption]) -> Sequence[RedemptionVerdict]:
-        with self._hub.database.transaction() as tx:
-            return programme.redeem_many(tx, redemptions=wanted, now=self._hub.clock.now())
+        return self._hub.database.run(
+            lambda tx: programme.redeem_many(tx, redemptions=wanted, now=self._hub.clock.now())
+        )
 
 
 def _to_redemption(body: bytes, *, key: str | None) -> Redemption:

@@ -17,6 +17,7 @@ from comity.kernel.errors import (
     Refused,
     Unavailable,
 )
+from comity.sync.types import NotReady
 
 PROBLEM_TYPE = b"application/problem+json"
 NEW_KEY = "Have one made: `comity keys create NAME --scope SCOPE`."
@@ -48,6 +49,7 @@ TREATMENTS: tuple[tuple[type[ComityError], Treatment], ...] = (
     (Refused, Treatment(409, 6, "The rule stands; ask for something else.")),
     (Forbidden, Treatment(403, 5, "Ask somebody who may do this.")),
     (RateLimited, Treatment(429, 7, "Wait as long as Retry-After says, then send the same again.")),
+    (NotReady, Treatment(503, 7, "Run `comity apply` in the project's directory, then send the same again.")),
     (Unavailable, Treatment(503, 7, "Wait a moment, then send the same again; repeating is harmless.")),
     (Broken, Treatment(500, 70, "Report it with the time and the code; the log of the hub has the rest.")),
     (ComityError, Treatment(500, 70, "Report it with the time and the code; the log of the hub has the rest.")),
