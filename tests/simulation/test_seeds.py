@@ -39,7 +39,7 @@ def _world(seed, database, tmp_path):
         try:
             yield world
         except BaseException:
-            print("\n".join([*world.trace, f"replay: COMITY_TEST_SEED={seed} .venv/bin/pytest tests/simulation -m ''"]))
+            print("\n".join([*world.trace, f"replay: COMITY_TEST_SEED={seed} .venv/bin/pytest tests/simulation"]))
             raise
 
 
