@@ -1,9 +1,11 @@
 """Ways to walk through a list in pages, as data. None of them follows the same token twice."""
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from comity.connect.paths import text_at
@@ -30,7 +32,7 @@ class NextToken(Struct, frozen=True, kw_only=True, tag="token", tag_field="kind"
 
 
 class Offset(Struct, frozen=True, kw_only=True, tag="offset", tag_field="kind", forbid_unknown_fields=True):
-    """Pages by the number of records to skip; a page shorter than `size` is the last."""
+    """Pages by the number of records to skip; an empty page is the end: a system may give less than was asked for."""
 
     param: str = "offset"
     size: int = 100
@@ -38,7 +40,7 @@ class Offset(Struct, frozen=True, kw_only=True, tag="offset", tag_field="kind", 
 
 
 class PageNumber(Struct, frozen=True, kw_only=True, tag="page", tag_field="kind", forbid_unknown_fields=True):
-    """Pages by number; a page shorter than `size` is the last."""
+    """Pages by number; an empty page is the end, since a system may give less than was asked for."""
 
     param: str = "page"
     first: int = 1
@@ -59,10 +61,11 @@ Paging = NoPaging | NextLink | NextToken | Offset | PageNumber | Keyset
 
 
 class Place(Struct, frozen=True, kw_only=True):
-    """Where a walk is: what to add to the query, or the URL to follow instead."""
+    """Where a walk is: what to add to the query, or the URL to follow instead; `seen` tells the page before it."""
 
     params: Mapping[str, str] = {}
     url: str | None = None
+    seen: str = ""
 
 
 def first_place(paging: Paging) -> Place:
@@ -92,24 +95,35 @@ def next_place(
         case NextToken():
             token = text_at(document, paging.path)
             following = Place(params={paging.param: token}) if token else None
-        case Offset() | PageNumber():
-            if len(records) < paging.size:
-                return None
-            step = paging.size if isinstance(paging, Offset) else 1
-            following = Place(params={**place.params, paging.param: str(int(place.params[paging.param]) + step)})
+        case _ if not records:
+            return None
+        case Offset():
+            following = _count_on(paging.param, place, records, step=len(records))
+        case PageNumber():
+            following = _count_on(paging.param, place, records, step=1)
         case Keyset():
-            last = text_at(records[-1], paging.path) if records else None
-            if len(records) >= paging.size and last is None:
+            last = text_at(records[-1], paging.path)
+            if last is None:
                 message = (
                     f"The last record of a page has nothing at {paging.path}, so the next page cannot be asked for."
                 )
                 raise CallFailed(error_class=ErrorClass.UNKNOWN, message=message)
-            following = (
-                Place(params={**place.params, paging.param: last}) if last and len(records) >= paging.size else None
-            )
+            following = Place(params={**place.params, paging.param: last})
     if following is not None and following == place:
         raise CallFailed(error_class=ErrorClass.UNKNOWN, message="The system points from a page to the same page.")
     return following
+
+
+def _count_on(param: str, place: Place, records: Sequence[Any], *, step: int) -> Place:
+    seen = _digest(records)
+    if seen == place.seen:
+        message = f"The system gives the same page again whatever {param!r} says; correct the paging."
+        raise CallFailed(error_class=ErrorClass.UNKNOWN, message=message)
+    return Place(params={**place.params, param: str(int(place.params[param]) + step)}, seen=seen)
+
+
+def _digest(records: Sequence[Any]) -> str:
+    return hashlib.blake2b(msgspec.json.encode(records, enc_hook=str), digest_size=8).hexdigest()
 
 
 def _size(name: str | None, size: int) -> dict[str, str]:

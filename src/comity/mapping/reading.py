@@ -19,6 +19,9 @@ from comity.mapping.types import ABSENT, MappedBatch, Problem, RecordKey
 EPOCH_MILLISECONDS_FROM: Final = 10**11
 """A bare number from here on is milliseconds since 1970, below it seconds."""
 
+ID_CHARS_MAX: Final = 300
+"""A longer id is stored cut short, so it does not equal itself any more."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _encoder: Final = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 
@@ -42,7 +45,12 @@ def read_records(
     problems = [_unreadable(position, message, payloads[position]) for position, message in faults.items()]
     at = mapping.external_id_column
     if external_ids is not None:
-        columns[at] = [external_ids[position] for position in positions]
+        told = [external_ids[position] for position in positions]
+        twofold = [row for row, name in enumerate(told) if _contradicts(columns[at][row], name)]
+        problems.extend(_twofold(mapping, positions[row], columns[at][row], told[row]) for row in twofold)
+        columns[at] = told
+        if twofold:
+            columns, positions, _ = _without(twofold, columns, positions, told)
     names, bad_rows = _external_ids(columns[at])
     if bad_rows:
         problems.extend(_nameless(mapping, positions[row], columns[at][row]) for row in bad_rows)
@@ -126,6 +134,14 @@ def read_field(
     return values
 
 
+def _contradicts(found: Any, told: str) -> bool:
+    """True when a payload names itself otherwise than its envelope does. What could not be stored as it is does not."""
+    if found == told:
+        return False
+    own = (plain_text(found) or "").strip()
+    return bool(own) and own != told and len(own) <= ID_CHARS_MAX and own.isprintable()
+
+
 def _external_ids(found: list[Any]) -> tuple[list[str], list[int]]:
     names: list[str] = []
     bad_rows: list[int] = []
@@ -190,6 +206,15 @@ def _unreadable(position: int, message: str, payload: Any) -> Problem:
         "unreadable_payload", f"a JSON object with the mapped fields ({message})", "Correct the sender, then replay."
     )
     return problem_of(rejection, position=position, field="", found=payload, is_fatal=True)
+
+
+def _twofold(mapping: CompiledMapping, position: int, found: Any, told: str) -> Problem:
+    rejection = Rejection(
+        "id_differs",
+        f"{told!r}, the id it was sent with",
+        "Send the record under its own id, or correct `external_id`.",
+    )
+    return problem_of(rejection, position=position, field=mapping.spec.external_id, found=found, is_fatal=True)
 
 
 def _nameless(mapping: CompiledMapping, position: int, found: Any) -> Problem:

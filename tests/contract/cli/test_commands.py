@@ -60,7 +60,8 @@ class TestProject:
         assert applied["result"]["revision"] == 1 and "email" in applied["new_attributes"]
         again = told(hub("plan", "--json"))
         assert (again["added"], again["changed"], again["removed"], again["unchanged_count"]) == ([], [], [], 16)
-        assert told(hub("export", "out", "--json"))["files"] == files
+        assert "/var/" in (tmp_path / ".gitignore").read_text()
+        assert [".gitignore", *told(hub("export", "out", "--json"))["files"]] == files
         assert (tmp_path / "out/match.yaml").read_text() == (tmp_path / "match.yaml").read_text()
         exported = told(hub("plan", "--project", "out", "--json"))
         assert (exported["added"], exported["changed"], exported["removed"]) == ([], [], [])

@@ -116,6 +116,24 @@ class TestValues:
         assert _goes_on(till)
 
 
+class TestTwoIds:
+    """The envelope says one id, the payload another: whichever was believed, something would be counted wrongly."""
+
+    def test_is_set_aside_with_both_and_counts_once_put_right(self, till):
+        data = {"number": "r7", "at": "2026-01-01T00:00:00Z", "total": 5, "currency": "EUR", "guest": "1"}
+        till.push("till", "receipt", "r6", "v1", data)
+        [item] = _parked(till)
+        assert (item.code, item.field) == ("id_differs", "number")
+        assert "r6" in item.message and "r7" in item.message
+        assert till.query("select count(*) from activity.purchase") == [(0,)]
+        till.push("till", "receipt", "r7", "v1", data)
+        assert till.query("select business_key from activity.purchase") == [("r7",)]
+
+    def test_one_that_stands_only_in_the_envelope_will_do(self, till):
+        till.push("till", "guest", "7", "v1", {"mail": "a@x.example", "name": "Ada"})
+        assert till.query("select given_name from profile.golden") == [("Ada",)]
+
+
 class TestNul:
     """PostgreSQL takes no NUL in text."""
 

@@ -101,12 +101,15 @@ class TestPaging:
     @pytest.mark.parametrize(
         ("paging", "expected"),
         [
-            (Offset(size=2), ["0", "2", "4"]),
-            (PageNumber(size=2), ["1", "2", "3"]),
-            (Keyset(size=2, param="after", path="id"), [None, "1", "3"]),
+            (Offset(size=2), ["0", "2", "4", "5"]),
+            (PageNumber(size=2), ["1", "2", "3", "4"]),
+            (Keyset(size=2, param="after", path="id"), [None, "1", "3", "4"]),
+            (Offset(size=100), ["0", "2", "4", "5"]),
+            (PageNumber(size=100), ["1", "2", "3", "4"]),
+            (Keyset(size=100, param="after", path="id"), [None, "1", "3", "4"]),
         ],
     )
-    def test_walks_to_the_short_page(self, paging, expected):
+    def test_walks_to_the_end_also_where_pages_are_shorter_than_asked_for(self, paging, expected):
         rows = [{"id": n} for n in range(5)]
         place, asked, at = first_place(paging), [], 0
         while place is not None:
@@ -114,6 +117,13 @@ class TestPaging:
             page = rows[at : at + 2]
             place, at = next_place(paging, place, {}, records=page), at + 2
         assert asked == expected
+
+    @pytest.mark.parametrize("paging", [Offset(), PageNumber(), Keyset(param="after", path="id")])
+    def test_a_system_that_always_gives_the_same_page_is_told_of(self, paging):
+        page = [{"id": 1}, {"id": 2}]
+        place = next_place(paging, first_place(paging), {}, records=page)
+        with pytest.raises(CallFailed, match="same page"):
+            next_place(paging, place, {}, records=page)
 
     def test_follows_the_link_header(self):
         link = '<https://x/1>; rel="prev", <https://x/3>; rel="next"'

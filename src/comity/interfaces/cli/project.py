@@ -24,6 +24,16 @@ class FilesExist(Conflict):
     """There are files already that init would write; choose an empty directory."""
 
 
+IGNORED = """# The database that Comity starts here, with its password.
+/var/
+# Secrets that systems take from files.
+/secrets/
+*.token
+*.secret
+"""
+"""What never belongs into version control."""
+
+
 @translates_errors
 def init(
     directory: Annotated[Path, typer.Argument(help="Where the project goes.")] = Path(), *, json: Json = False
@@ -33,6 +43,9 @@ def init(
     taken = [name for name in files if (directory / name).exists()]
     if taken:
         raise FilesExist(details={"files": taken})
+    ignored = directory / ".gitignore"
+    if not ignored.exists():
+        files = files | {ignored.name: IGNORED}
     for name, text in files.items():
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)

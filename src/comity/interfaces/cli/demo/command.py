@@ -76,12 +76,11 @@ def demo(
     except ComityError as error:
         failure = error.message
         screen.fail(f"{failure}\n{_list_details(error.details)}")
-    finally:
-        if is_temporary and not keep:
-            remove_stage(folder)
-    if check and failure is None and keep:
-        screen.say(f"Left for a look: {folder}")
     is_ok = failure is None and all(claim.is_ok for claim in screen.claims)
+    if is_temporary and is_ok and not keep:
+        remove_stage(folder)
+    elif check:
+        screen.say(f"Left for a look: {folder}")
     if json:
         print_json(
             Result(
