@@ -196,7 +196,6 @@ def test_whole(reader, tmp_path):
     assert "lens: {money: {currency_field: currency}}" in text
     mapping.write_text(text.replace("lens: {money: {currency_field: currency}}", correction))
     reader.type("comity apply")
-    assert "1 replayed" in reader.type("comity parked replay")
     reader.look(show, "1,699")
     assert "Gold" in reader.said
 
