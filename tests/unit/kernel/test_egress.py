@@ -60,9 +60,9 @@ def answer(connection, seen):
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
 
 
-def silence(connection, seen):
-    take(connection, seen)
-    connection.recv(1)
+def silence(connection, _):
+    while connection.recv(65536):
+        pass
 
 
 def reset_at_once(connection, seen):
