@@ -45,6 +45,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Path | None, Meta(description="Certificate chain (PEM); with it the hub speaks TLS 1.3 only.")
     ] = None
     tls_key: Annotated[Path | None, Meta(description="Private key of the certificate (PEM, PKCS#8).")] = None
+    web_workers: Annotated[
+        int, Meta(description="Processes that answer requests; under load one for each processor.", ge=1, le=64)
+    ] = 1
     unify_batch_max: Annotated[
         int, Meta(description="How many changes are worked through in one transaction.", ge=1, le=10_000)
     ] = 1000

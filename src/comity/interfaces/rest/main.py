@@ -56,7 +56,7 @@ def main() -> int:
         port=settings.port,
         interface=Interfaces.ASGI,
         loop=Loops.auto,
-        workers=1,
+        workers=settings.web_workers,
         backlog=BACKLOG,
         websockets=False,
         log_dictconfig=_OWN_LOGGING,
