@@ -1,8 +1,7 @@
 """Intake: events over HTTP into the inbox, against pgbench inserting one row of the same size on the same server.
 
-The real web service on a fresh embedded database, a process for each processor. A single event: key checked, stream
-checked, deduplicated, committed before the answer 202; 64 connections. Bulk: requests of 1,000 lines of NDJSON, 4
-connections.
+The real web process on a fresh embedded database. A single event: key checked, stream checked, deduplicated,
+committed before the answer 202; 64 connections. Bulk: requests of 1,000 lines of NDJSON, 4 connections.
 """
 
 import os
@@ -95,7 +94,6 @@ def serve(server: Server, hub: Hub) -> Generator[Web]:
         "COMITY_HOST": HOST,
         "COMITY_PORT": str(port),
         "COMITY_LOG_LEVEL": "warning",
-        "COMITY_WEB_WORKERS": str(os.cpu_count() or 1),
     }
     command = [sys.executable, "-m", "comity.interfaces.rest"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603 - our own module.
