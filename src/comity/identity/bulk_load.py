@@ -7,7 +7,6 @@ given out cluster by cluster: the records of a person lie together.
 import hashlib
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import starmap
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from comity.identity import bulk_store, store
 from comity.identity.bulk import KEY_COLUMNS, BulkResolution, resolve_bulk
 from comity.identity.bulk_text import folded_column
-from comity.identity.match import KEY_CHARS_MAX, LOOKUP_MARK, CompiledMatch, Identifier
+from comity.identity.match import KEY_CHARS_MAX, LOOKUP_MARK, CompiledMatch
 from comity.identity.resolve import FOUNDED
 from comity.identity.types import ABSENT_MARK, PROFILE_CREATED, BulkLoad, KeyInvalid, RecordsKnown
 from comity.kernel.database import Tx
@@ -132,8 +131,7 @@ def _store_identifiers(
         for (rule,), each in keys.items()
     ]
     if identifiers:
-        rows = _rows(pl.concat(identifiers).sort("key_hash", "record_id"))
-        store.insert_identifiers(tx, identifiers=starmap(Identifier, rows))
+        store.insert_identifiers(tx, identifiers=_rows(pl.concat(identifiers).sort("key_hash", "record_id")))
 
 
 def _hashed(values: pl.Series, salt: bytes) -> NDArray[np.int64]:

@@ -167,8 +167,8 @@ def find_restless(tx: Tx, *, keys: Sequence[tuple[int, UUID, Key]], match: Compi
     return {row[0] for row in rows}
 
 
-def insert_identifiers(tx: Tx, *, identifiers: Iterable[Identifier]) -> None:
-    """Store keys that are not there."""
+def insert_identifiers(tx: Tx, *, identifiers: Iterable[tuple[int, int, int]]) -> None:
+    """Store keys that are not there: digest, record, tag, as in `Identifier`."""
     copy_in(
         tx,
         table="identity.identifier",

@@ -75,7 +75,7 @@ def _default_of(field: msgspec.structs.FieldInfo) -> Any:
 
 def _words_of(spec: ProgrammeSpec, place: int) -> frozenset[str]:
     """Return the words of one rule's condition; without attributes at hand, one of them is a word nobody knows."""
-    alone = msgspec.structs.replace(spec, earning_rules=(spec.earning_rules[place],), exclusions=(), groups=spec.groups)
+    alone = msgspec.structs.replace(spec, earning_rules=(spec.earning_rules[place],), exclusions=())
     try:
         return compile_programme("-", 0, alone).words
     except ConditionInvalid:

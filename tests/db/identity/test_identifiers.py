@@ -1,20 +1,8 @@
 """Keys as they are stored: digests, made by the rules in force and by no other."""
 
-import pytest
-
 from comity.identity import api
 from comity.identity.types import RecordKey
 from tests.db.identity.test_resolve import RULES, facts, make_match
-
-
-@pytest.fixture
-def resolve(tx, clock, ids):
-    match = make_match()
-
-    def run(*records, match=match):
-        return api.resolve_records(tx, records=records, match=match, now=clock.now(), ids=ids)
-
-    return run
 
 
 def read_identifiers(tx):

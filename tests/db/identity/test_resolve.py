@@ -40,16 +40,6 @@ def facts(system, external_id, **features):
     return RecordFacts(key=RecordKey(system, "contact", external_id), features=features)
 
 
-@pytest.fixture
-def resolve(tx, clock, ids):
-    match = make_match()
-
-    def run(*records, match=match):
-        return api.resolve_records(tx, records=records, match=match, now=clock.now(), ids=ids)
-
-    return run
-
-
 class TestResolve:
     def test_links_records_that_share_a_key(self, resolve):
         result = resolve(

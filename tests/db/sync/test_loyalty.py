@@ -25,7 +25,6 @@ def shop(stage):
     return sell
 
 
-@pytest.mark.usefixtures("stage")
 def test_expired_points_leave_every_system(stage, shop, ada):
     shop(ada, "r1", 600)
     stage.settle()

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable
 
-from comity.kernel.database import TransactionsCollided
 from comity.kernel.errors import Unavailable
 from comity.kernel.leases import LeaseLost
 from comity.kernel.telemetry import get_logger, span
@@ -80,7 +79,7 @@ class Loop:
             except Exception as error:  # A loop never dies of one step; it says why and waits.
                 failures += 1
                 wait = min(FAILURE_SECONDS_MAX, FAILURE_SECONDS_MIN * 2.0 ** min(failures, 10))
-                if isinstance(error, Unavailable | TransactionsCollided):
+                if isinstance(error, Unavailable):
                     log.warning("loop_waits", loop=self.name, cause=str(error), seconds=wait)
                 else:
                     log.exception("loop_failed", loop=self.name, seconds=wait)
