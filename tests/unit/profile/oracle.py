@@ -43,39 +43,48 @@ class World:
         self.records = {}
 
     def say(self, record_id, profile, key, changed_at, values):
-        """Take in one version of a record."""
+        """Take in one version of a record: judge every value by what was known before, then take over what is news."""
         record = self.records.setdefault(record_id, Record(profile, key))
         record.profile = profile
-        for name, value in values.items():
-            if value is not ABSENT:
-                self._hear(record, name, value, changed_at)
+        verdicts = {
+            name: self._judge(record, name, value, changed_at) for name, value in values.items() if value is not ABSENT
+        }
+        for name, verdict in verdicts.items():
+            opinion = record.opinions.setdefault(name, Opinion())
+            if verdict == "new" or (verdict == "echo" and self._is_beside_news(name, verdicts)):
+                opinion.value, opinion.since, opinion.looked_at = values[name], changed_at, changed_at
+                if record.written_at is not None and changed_at >= record.written_at:
+                    record.written.pop(name, None)
+            elif verdict == "filled":
+                opinion.since = opinion.looked_at
+            elif verdict == "seen":
+                opinion.looked_at = changed_at
+
+    def _is_beside_news(self, name, verdicts):
+        """Somebody changed another attribute of its group and kept what was written: the group is theirs."""
+        beside = {member for members in self.groups.values() if name in members for member in members} - {name}
+        return any(verdicts.get(member) == "new" for member in beside)
 
     @staticmethod
-    def _hear(record, name, value, at):
-        opinion = record.opinions.setdefault(name, Opinion())
+    def _judge(record, name, value, at):
+        opinion = record.opinions.get(name, Opinion())
         if name in record.written and record.written[name] == value:
-            return
-        is_late = opinion.looked_at is not None and at < opinion.looked_at
-        if is_late:
-            if value is not None and opinion.since is None:
-                opinion.since = opinion.looked_at
-            return
-        if value == opinion.value:
-            is_news = opinion.looked_at is None or at > opinion.looked_at
-            if name in record.written and at >= record.written_at and is_news:
-                opinion.since = at
-                del record.written[name]
-        else:
-            opinion.value, opinion.since = value, at
-            record.written.pop(name, None)
-        opinion.looked_at = at
+            return "echo"
+        if opinion.looked_at is not None and at < opinion.looked_at:
+            return "filled" if value is not None and opinion.since is None else "late"
+        if value != opinion.value:
+            return "new"
+        is_news = opinion.looked_at is None or at > opinion.looked_at
+        if name in record.written and at >= record.written_at and is_news:
+            return "new"
+        return "seen"
 
     def write(self, record_id, values, now):
         """Note what was written into a record."""
         if record_id in self.records:
             record = self.records[record_id]
             record.written |= values
-            record.written_at = max(record.written_at or now, now)
+            record.written_at = now
 
     def profiles(self):
         """Return all profiles that have records."""
