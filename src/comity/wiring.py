@@ -76,6 +76,7 @@ REACTIONS: tuple[Reaction, ...] = (
             "programme.points_earned",
             "programme.points_redeemed",
             "programme.points_expired",
+            "programme.hold_timed_out",
             "programme.tier_changed",
             "programme.members_merged",
         ),

@@ -171,7 +171,8 @@ class Machine(RuleBasedStateMachine):
             for hold_id, deadline in self.tx.execute("select hold_id, deadline_at from ledger.hold").fetchall()
             if not self.model.holds[hold_id].end and deadline <= self.now
         ]
-        assert api.time_out_holds(self.tx, today=self.today, now=self.now) == len(overdue)
+        ended = api.time_out_holds(self.tx, unit="u", today=self.today, now=self.now)
+        assert sorted(each.hold_id for each in ended) == sorted(overdue)
         for hold_id in overdue:
             self.model.end(hold_id, "timed_out", 0, f"timeout:{hold_id}", self.today, None)
 

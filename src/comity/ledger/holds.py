@@ -15,6 +15,7 @@ from comity.ledger.types import (
     PostingStatus,
     PostingVerdict,
     Release,
+    TimedOut,
 )
 
 HOLDS_MAX = 1_000
@@ -65,11 +66,28 @@ def release(tx: Tx, *, releases: Sequence[Release], now: datetime) -> list[HoldV
     return _end(tx, wishes=[rules.plan_release(each) for each in releases], now=now)
 
 
-def time_out_holds(tx: Tx, *, today: date, now: datetime, limit_max: int = HOLDS_MAX) -> int:
-    """End holds whose deadline has passed, and return how many; 0 at the end. Repeatable."""
-    overdue = store.list_overdue_holds(tx, now=now, limit_max=limit_max)
-    verdicts = _end(tx, wishes=[rules.plan_time_out(each, today) for each in overdue], now=now)
-    return sum(each.status is PostingStatus.POSTED for each in verdicts)
+def time_out_holds(tx: Tx, *, unit: str, today: date, now: datetime, limit_max: int = HOLDS_MAX) -> list[TimedOut]:
+    """End holds of a unit whose deadline has passed, and return them; none at the end. Repeatable.
+
+    `today` is the day where the programme lives. Each batch may be a transaction of its own.
+    """
+    ended: list[TimedOut] = []
+    while not ended:
+        overdue = store.list_overdue_holds(tx, unit=unit, now=now, limit_max=limit_max)
+        if not overdue:
+            return []
+        # Who waited for the lock may find that another has ended them meanwhile: then it looks for the next.
+        verdicts = _end(tx, wishes=[rules.plan_time_out(each, today) for each in overdue], now=now)
+        for hold_id, verdict in zip(overdue, verdicts, strict=True):
+            if verdict.status not in {PostingStatus.POSTED, PostingStatus.DUPLICATE, PostingStatus.ALREADY_RESOLVED}:
+                raise Broken("A hold could not be ended.", details={"hold_id": hold_id, "status": verdict.status})
+        states = store.list_holds(tx, hold_ids=overdue)
+        ended = [
+            TimedOut(hold_id=hold_id, account_id=states[hold_id].account_id, points=verdict.released)
+            for hold_id, verdict in zip(overdue, verdicts, strict=True)
+            if verdict.status is PostingStatus.POSTED
+        ]
+    return ended
 
 
 def _end(tx: Tx, *, wishes: Sequence[Ending], now: datetime) -> list[HoldVerdict]:

@@ -150,9 +150,9 @@ def list_holds(tx: Tx, *, hold_ids: Sequence[int]) -> dict[int, HoldState]:
     return {each.hold_id: each for each in _sql.list_holds.fetch(tx, HoldState, hold_ids=list(hold_ids))}
 
 
-def list_overdue_holds(tx: Tx, *, now: datetime, limit_max: int) -> list[int]:
-    """Return holds whose deadline has passed."""
-    return [row[0] for row in _sql.list_overdue_holds.rows(tx, now=now, limit_max=limit_max)]
+def list_overdue_holds(tx: Tx, *, unit: str, now: datetime, limit_max: int) -> list[int]:
+    """Return holds of a unit whose deadline has passed."""
+    return [row[0] for row in _sql.list_overdue_holds.rows(tx, unit=unit, now=now, limit_max=limit_max)]
 
 
 def end_holds(tx: Tx, *, ends: Sequence[HoldEnd], now: datetime) -> None:

@@ -342,6 +342,14 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     owed: int
 
 
+class TimedOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A hold that its deadline ended, and what came back to which account."""
+
+    hold_id: int
+    account_id: int
+    points: int
+
+
 class Expired(msgspec.Struct, frozen=True, kw_only=True):
     """What has expired of a lot in an account."""
 

@@ -12,7 +12,7 @@ from comity.ledger import api as ledger
 from comity.programme import rules, store
 from comity.programme.enrolment import Chooser, enrol
 from comity.programme.tiers import recompute
-from comity.programme.types import POINTS_EXPIRED, PointsExpired, Programme
+from comity.programme.types import HOLD_TIMED_OUT, POINTS_EXPIRED, HoldTimedOut, PointsExpired, Programme
 
 BATCH_COUNT = 5_000
 FIRST_PROFILE = UUID(int=0)
@@ -76,3 +76,31 @@ def expire_points(tx: Tx, *, programme: Programme, now: datetime) -> int:
         now=now,
     )
     return len(expired)
+
+
+def time_out_holds(tx: Tx, *, programme: Programme, now: datetime) -> int:
+    """End the next holds whose deadline has passed and return how many; 0 at the end. Repeatable.
+
+    Each batch may be a transaction of its own. Publishes `programme.hold_timed_out`.
+    """
+    today = rules.to_local_date(now, programme.spec.timezone)
+    ended = ledger.time_out_holds(tx, unit=programme.name, today=today, now=now)
+    profiles = store.find_holders(tx, account_ids=sorted({each.account_id for each in ended}))
+    publish(
+        tx,
+        kind=HOLD_TIMED_OUT,
+        payloads=[
+            asdict(
+                HoldTimedOut(
+                    profile_id=profiles[each.account_id],
+                    programme=programme.name,
+                    hold_id=each.hold_id,
+                    points=each.points,
+                )
+            )
+            for each in ended
+            if each.account_id in profiles
+        ],
+        now=now,
+    )
+    return len(ended)

@@ -14,6 +14,7 @@ MEMBER_ENROLLED = "programme.member_enrolled"
 POINTS_EARNED = "programme.points_earned"
 POINTS_REDEEMED = "programme.points_redeemed"
 POINTS_EXPIRED = "programme.points_expired"
+HOLD_TIMED_OUT = "programme.hold_timed_out"
 TIER_CHANGED = "programme.tier_changed"
 MEMBERS_MERGED = "programme.members_merged"
 """Kinds of events; each payload is the struct of that name below and has `profile_id` and `programme`."""
@@ -169,6 +170,15 @@ class PointsExpired(msgspec.Struct, frozen=True, kw_only=True):
 
     profile_id: UUID
     programme: str
+    points: int
+
+
+class HoldTimedOut(msgspec.Struct, frozen=True, kw_only=True):
+    """Payload of `programme.hold_timed_out`: what the hold reserved can be spent again, where it has not expired."""
+
+    profile_id: UUID
+    programme: str
+    hold_id: int
     points: int
 
 

@@ -19,6 +19,7 @@ from comity.sync.reactions import (
     mark_loyalty_stale,
     recompute_tiers,
     run_reaction,
+    time_out_holds,
 )
 from comity.sync.runtime import Runtime, RuntimeSource, StreamMapping, compile_runtime
 from comity.sync.setup import (
@@ -65,6 +66,7 @@ __all__ = [
     "recompute_tiers",
     "run_reaction",
     "sum_runs",
+    "time_out_holds",
 ]
 
 

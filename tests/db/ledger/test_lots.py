@@ -270,9 +270,10 @@ class TestHolds:
         hold_id = books.reserve(books.ada, 7).transfer_id
         late = NOW + timedelta(minutes=15)
         assert books.capture(hold_id, now=late).status is PostingStatus.OVERDUE
-        assert api.time_out_holds(books.tx, today=DAY, now=NOW) == 0
-        assert api.time_out_holds(books.tx, today=DAY, now=late) == 1
-        assert api.time_out_holds(books.tx, today=DAY, now=late) == 0
+        assert api.time_out_holds(books.tx, unit="points", today=DAY, now=NOW) == []
+        [ended] = api.time_out_holds(books.tx, unit="points", today=DAY, now=late)
+        assert (ended.account_id, ended.points) == (books.ada, 7)
+        assert api.time_out_holds(books.tx, unit="points", today=DAY, now=late) == []
         books.check()
         assert books.capture(hold_id).outcome is HoldOutcome.TIMED_OUT
         assert books.balance(books.ada) == 10

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from comity.ledger import api as ledger
+from comity.ledger.types import NewHold
 from tests.scenario.project import SHOP
 
 EXPIRY = "  points: [{name: points, expiry: {kind: rolling, after: {months: 12}}}]\n  earning:"
@@ -37,3 +39,34 @@ def test_expired_points_leave_every_system(stage, shop, ada):
     stage.settle()
     assert {str(ada.shown(name, "points")).removesuffix(".0") for name in ada.ids} == {"50"}
     assert ada.everywhere("tier") == {"Blue"}
+
+
+def test_a_hold_ends_with_its_deadline_and_the_books_are_sealed(stage, shop, ada):
+    """The housekeeping does both; every system is told of the points that can be spent again."""
+    shop(ada, "r1", 600)
+    stage.settle()
+    now = stage.clock.now()
+    with stage.database.transaction() as tx:
+        [(account_id, programme)] = tx.execute("select account_id, programme from programme.v_member").fetchall()
+        wish = NewHold(
+            idempotency_key="h", account_id=account_id, amount=250, deadline_at=now + timedelta(minutes=5),
+            effective_on=now.date(), system="till", external_id="1",
+        )  # fmt: skip
+        assert ledger.reserve(tx, holds=[wish], now=now)[0].is_booked
+        assert ledger.get_balances(tx, account_ids=[account_id]) == [350]
+    stage.clock.advance(seconds=240)
+    stage.keep()
+    with stage.database.transaction() as tx:
+        assert ledger.get_balances(tx, account_ids=[account_id]) == [350]
+    stage.clock.advance(seconds=61)
+    stage.keep()
+    stage.clock.advance(seconds=61)
+    stage.keep()
+    with stage.database.transaction() as tx:
+        assert ledger.get_balances(tx, account_ids=[account_id]) == [600]
+        proof = ledger.verify(tx)
+        assert (proof.problems, proof.unsealed_count, proof.transfer_count) == ([], 0, 3)
+        [told] = tx.execute(
+            "select payload - 'profile_id' from kernel.event where kind = 'programme.hold_timed_out'"
+        ).fetchall()
+        assert told == ({"programme": programme, "hold_id": 2, "points": 250},)

@@ -1,4 +1,8 @@
-"""Work that is due at times: who was there before a programme joins it, tiers follow their window, points expire."""
+"""Work that is due at times.
+
+Who was there before a programme joins it, tiers follow their window, points expire, holds time out, the books are
+sealed.
+"""
 
 from uuid import UUID
 
@@ -7,6 +11,7 @@ from comity.interfaces.worker.flow import LeaseKeeper
 from comity.kernel import leases, schedules
 from comity.kernel.leases import Lease
 from comity.kernel.schedules import Schedule
+from comity.ledger import api as ledger
 from comity.outbox import api as outbox
 from comity.sync import api as sync
 
@@ -17,6 +22,14 @@ TIERS_EVERY = "15 0 * * *"
 
 EXPIRE_EVERY = "5 * * * *"
 """Hourly; points expire with the day of their programme, wherever that is."""
+
+HOLDS_EVERY = "1m"
+"""What a hold reserved is free soon after its deadline; nobody can capture it from the deadline on."""
+
+SEAL_EVERY = "1m"
+"""What was posted is sealed by the second turn after it."""
+
+SEAL = f"{PREFIX}seal:ledger"
 
 FIRST_PROFILE = UUID(int=0)
 
@@ -38,11 +51,12 @@ class Housekeeping:
         runtime = self._hub.get_runtime()
         now = self._hub.clock.now()
         if runtime.revision != self._revision:
-            cadences: dict[str, str] = {}
+            cadences = {SEAL: SEAL_EVERY}
             for programme in runtime.programmes:
                 cadences[f"{PREFIX}enrol:{programme.name}"] = ENROL_EVERY
                 cadences[f"{PREFIX}tiers:{programme.name}"] = TIERS_EVERY
                 cadences[f"{PREFIX}expire:{programme.name}"] = EXPIRE_EVERY
+                cadences[f"{PREFIX}holds:{programme.name}"] = HOLDS_EVERY
             with self._hub.database.transaction() as tx:
                 schedules.put_schedules(tx, prefix=PREFIX, cadences=cadences, now=now)
             self._match_again(runtime=runtime, lease=lease)
@@ -51,8 +65,20 @@ class Housekeeping:
             outbox.trim_changes(tx, systems=runtime.written_systems)
             due = [each for each in schedules.list_schedules(tx, prefix=PREFIX) if each.next_at <= now]
         for schedule in due:
-            self._do(schedule, runtime=runtime, lease=lease)
+            if schedule.name == SEAL:
+                self._seal()
+            else:
+                self._do(schedule, runtime=runtime, lease=lease)
+            with self._hub.database.transaction() as tx:
+                schedules.finish(tx, schedule=schedule, now=self._hub.clock.now())
         return None
+
+    def _seal(self) -> None:
+        """Seal the books, a block at a time; sealing wants transactions of its own and keeps others out by itself."""
+        count = 1
+        while count:
+            with self._hub.database.transaction() as tx:
+                count = ledger.seal(tx, now=self._hub.clock.now(), blocks_max=1)
 
     def _match_again(self, *, runtime: sync.Runtime, lease: Lease) -> None:
         """Resolve records whose keys were made by other match rules, batch by batch, until none is left."""
@@ -68,8 +94,8 @@ class Housekeeping:
         _, task, name = schedule.name.split(":", 2)
         profile_id: UUID | None = FIRST_PROFILE
         member_id: int | None = 0
-        expired_count = 1
-        while profile_id is not None and member_id is not None and expired_count:
+        ended_count = 1
+        while profile_id is not None and member_id is not None and ended_count:
             with self._hub.database.transaction() as tx:
                 leases.check(tx, lease=lease)
                 now = self._hub.clock.now()
@@ -78,10 +104,10 @@ class Housekeeping:
                         tx, runtime=runtime, programme_name=name, after_profile_id=profile_id, now=now
                     )
                 elif task == "expire":
-                    expired_count = sync.expire_points(tx, runtime=runtime, programme_name=name, now=now)
+                    ended_count = sync.expire_points(tx, runtime=runtime, programme_name=name, now=now)
+                elif task == "holds":
+                    ended_count = sync.time_out_holds(tx, runtime=runtime, programme_name=name, now=now)
                 else:
                     member_id = sync.recompute_tiers(
                         tx, runtime=runtime, programme_name=name, after_member_id=member_id, now=now
                     )
-        with self._hub.database.transaction() as tx:
-            schedules.finish(tx, schedule=schedule, now=self._hub.clock.now())
