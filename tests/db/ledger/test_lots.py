@@ -267,8 +267,7 @@ class TestHolds:
 
     def test_time_out(self, books):
         books.earn(books.ada, 10)
-        hold_id = books.reserve(books.ada, 7).transfer_id
-        late = NOW + timedelta(minutes=15)
+        hold_id, late = books.reserve(books.ada, 7).transfer_id, NOW + timedelta(minutes=15)
         assert books.capture(hold_id, now=late).status is PostingStatus.OVERDUE
         assert api.time_out_holds(books.tx, unit="points", today=DAY, now=NOW) == []
         [ended] = api.time_out_holds(books.tx, unit="points", today=DAY, now=late)
