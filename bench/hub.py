@@ -35,11 +35,11 @@ def open_hub(server: Server, *, match: str, database_url: str | None = None) -> 
 
 
 def create_key(hub: wiring.Hub) -> str:
-    """Make an API key that may send events."""
+    """Make an API key that may send events and redeem."""
     now = hub.clock.now()
     with hub.database.transaction() as tx:
         return access.create_api_key(
-            tx, name="bench", scopes=["intake"], expires_at=now + timedelta(days=1), now=now, ids=hub.ids
+            tx, name="bench", scopes=["intake", "redeem"], expires_at=now + timedelta(days=1), now=now, ids=hub.ids
         )
 
 

@@ -4,6 +4,7 @@ A process of its own (`python -m bench.load`, an order as JSON on stdin, the out
 and epoll: some 15 microseconds of processor time a request, since it shares the machine with what it measures.
 """
 
+import random
 import select
 import socket
 import sys
@@ -17,13 +18,19 @@ from bench.people import STREAMS, SYSTEMS, Population
 
 RECORDS = 5_000
 RECEIVE_BYTES = 65_536
+MEMBERS_APART = 1_000
+"""Members of each programme, where they are spread over several."""
 DRAIN_SECONDS_MAX = 30.0
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = b"content-length: "
 
 
 class Order(msgspec.Struct, kw_only=True):
-    """What to send. `lines` is 0 for single events, else the events of one bulk request."""
+    """What to send. `lines` is 0 for single events, else the events of one bulk request.
+
+    With `spend`, redemptions in that programme instead, of the first `members` members, by chance; where the name
+    ends with `-`, in one of as many programmes of that name and a number as there are thousands of members.
+    """
 
     host: str
     port: int
@@ -32,6 +39,8 @@ class Order(msgspec.Struct, kw_only=True):
     connections: int
     seconds: float
     lines: int = 0
+    spend: str = ""
+    members: int = 0
 
 
 class Outcome(msgspec.Struct, kw_only=True):
@@ -90,6 +99,37 @@ class Events:
         return b"%s%d\r\n\r\n%s" % (self._head, len(body), body)
 
 
+class Redemptions:
+    """A source of redemptions that are new each time, one point each."""
+
+    def __init__(self, order: Order) -> None:
+        """Prepare the parts of the requests that do not change."""
+        self._head = (
+            f"POST /v1/redemptions HTTP/1.1\r\nhost: {order.host}\r\nauthorization: Bearer {order.key}\r\n"
+            f"content-type: application/json\r\ncontent-length: "
+        ).encode()
+        self._order = order
+        self._random = random.Random(order.run)
+        self._count = 0
+
+    def next_request(self) -> bytes:
+        """Return a request that was never sent before."""
+        self._count += 1
+        order = self._order
+        member = self._random.randrange(order.members)
+        programme = f"{order.spend}{member // MEMBERS_APART}" if order.spend.endswith("-") else order.spend
+        body = (
+            f'{{"global_id":"{global_id_of(member)}","programme":"{programme}","points":1,'
+            f'"idempotency_key":"{order.run}-{self._count}"}}'
+        ).encode()
+        return b"%s%d\r\n\r\n%s" % (self._head, len(body), body)
+
+
+def global_id_of(member: int) -> str:
+    """Return the Global ID of a member by number."""
+    return f"01900000-0000-7000-8000-{member:012x}"
+
+
 class Connection:
     """One connection and the request it waits for."""
 
@@ -120,7 +160,7 @@ class Connection:
 
 def run(order: Order) -> Outcome:
     """Send until the time is up, wait for what is under way, and count."""
-    events = Events(order)
+    source = Redemptions(order) if order.spend else Events(order)
     connections = {}
     poll = select.epoll()
     for number in range(order.connections):
@@ -132,7 +172,7 @@ def run(order: Order) -> Outcome:
     started = time.perf_counter()
     until = started + order.seconds
     for connection in connections.values():
-        _send(connection, events)
+        _send(connection, source)
     waiting = len(connections)
     while waiting:
         for place, _ in poll.poll(DRAIN_SECONDS_MAX):
@@ -142,11 +182,11 @@ def run(order: Order) -> Outcome:
                 continue
             now = time.perf_counter()
             latencies.append(now - connection.sent_at)
-            count = _count_accepted(*answer, is_bulk=order.lines > 0)
+            count = int(answer[0] == 201) if order.spend else _count_accepted(*answer, is_bulk=order.lines > 0)
             accepted += count
             refused += max(1, order.lines) - count
             if now < until:
-                _send(connection, events)
+                _send(connection, source)
             else:
                 waiting -= 1
     seconds = time.perf_counter() - started
@@ -164,8 +204,8 @@ def run(order: Order) -> Outcome:
     )
 
 
-def _send(connection: Connection, events: Events) -> None:
-    request = events.next_request()
+def _send(connection: Connection, source: Events | Redemptions) -> None:
+    request = source.next_request()
     connection.sent_at = time.perf_counter()
     connection.socket.sendall(request)
 
