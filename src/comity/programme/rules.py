@@ -22,6 +22,9 @@ REDEEM = "redeem"
 MERGE = "merge"
 """Kinds of transfers."""
 
+CALLER_TEXT_LENGTH_MAX = TEXT_LENGTH_MAX - 50
+"""Longest key or reason of a caller; the ledger's own keys have a prefix."""
+
 OWN_SYSTEM = "comity"
 """The source of what no connected system caused."""
 
@@ -72,12 +75,17 @@ def plan_earn_postings(earnings: Sequence[Earning], programme: str) -> list[Post
 
 def is_valid_redemption(redemption: Redemption) -> bool:
     """True when points, key and reason can be posted."""
-    texts = (redemption.idempotency_key, redemption.reason)
     return (
         0 < redemption.points <= AMOUNT_MAX
         and bool(redemption.idempotency_key)
-        and all(len(text) <= TEXT_LENGTH_MAX - len(REDEEM) - 1 and text.isprintable() for text in texts)
+        and can_post_text(redemption.idempotency_key)
+        and can_post_text(redemption.reason)
     )
+
+
+def can_post_text(text: str) -> bool:
+    """True when a key (its prefix comes on top) or a reason can be posted."""
+    return len(text) <= CALLER_TEXT_LENGTH_MAX and text.isprintable()
 
 
 def plan_redemption(redemption: Redemption, member: LockedMember) -> Posting:

@@ -33,7 +33,7 @@ class KeyReused(Conflict):
 
 
 class InvalidRedemption(Invalid):
-    """A redemption needs points above zero and a key and a reason of at most 500 printable characters."""
+    """A redemption needs points above zero and a key and a reason of at most 450 printable characters."""
 
 
 class Programme(msgspec.Struct, frozen=True, kw_only=True):

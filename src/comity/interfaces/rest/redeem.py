@@ -65,7 +65,9 @@ class Redeem:
         """Collaborators of one process."""
         self._hub = hub
         self._callers = callers
-        self._batcher: Batcher[Redemption, RedemptionVerdict] = Batcher(name="redeem", work=self._redeem)
+        # One flush at a time: a batch of the ledger costs much as a batch, so that larger ones pay; and two of one
+        # process would wait for each other where they meet the same member.
+        self._batcher: Batcher[Redemption, RedemptionVerdict] = Batcher(name="redeem", work=self._redeem, flushes_max=1)
 
     async def close(self) -> None:
         """Finish what is under way."""
