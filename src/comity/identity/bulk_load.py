@@ -5,10 +5,7 @@ given out cluster by cluster: the records of a person lie together.
 """
 
 import hashlib
-from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
-from uuid import UUID
 
 import numpy as np
 import polars as pl
@@ -20,14 +17,14 @@ from comity.identity.bulk_text import folded_column
 from comity.identity.match import KEY_CHARS_MAX, LOOKUP_MARK, CompiledMatch
 from comity.identity.resolve import FOUNDED
 from comity.identity.types import ABSENT_MARK, PROFILE_CREATED, BulkLoad, KeyInvalid, RecordsKnown
+from comity.kernel.columns import wire_time
 from comity.kernel.database import Tx
-from comity.kernel.events import publish
+from comity.kernel.events import publish_column
 from comity.kernel.ids import Ids
 
-CHUNK_ROWS = 50_000
-EVENTS_MAX = 50_000
-JSONB_VERSION = "\x01"
-"""What a jsonb value starts with on the wire."""
+PLAIN_JSON = r"^[^\x00-\x1f\x22\x5c\x7f]*$"
+"""Text that JSON writes as it is."""
+UUID_PARTS = ((0, 8), (8, 4), (12, 4), (16, 4), (20, 12))
 
 
 def load(tx: Tx, *, frame: pl.DataFrame, match: CompiledMatch, now: datetime, ids: Ids) -> BulkLoad:
@@ -41,9 +38,8 @@ def load(tx: Tx, *, frame: pl.DataFrame, match: CompiledMatch, now: datetime, id
     clusters = resolution.clusters.to_numpy().astype(np.int64)
     record_ids = _number(clusters, first=bulk_store.draw_record_id_range(tx, count=frame.height))
     founders = np.unique(clusters)
-    profiles = sorted((ids.uuid7(now) for _ in range(len(founders))), key=lambda each: each.int)
-    profile_of = pl.Series([each.bytes for each in profiles], dtype=pl.Binary)
-    profile_ids = profile_of.gather(np.searchsorted(founders, clusters))
+    profiles = pl.Series("profile_id", sorted(ids.uuid7_bytes(now, len(founders))), dtype=pl.Binary)
+    profile_ids = profiles.gather(np.searchsorted(founders, clusters))
     with bulk_store.bulk_load(tx):
         _store_records(tx, frame, resolution, record_ids, profile_ids, match=match, now=now)
         _store_identifiers(tx, frame, resolution, record_ids, match)
@@ -75,28 +71,37 @@ def _store_records(
     match: CompiledMatch,
     now: datetime,
 ) -> None:
-    rows = frame.select(*KEY_COLUMNS, _features(frame, match).alias("features")).with_columns(
+    rows = frame.select(*KEY_COLUMNS, write_features(frame, match).alias("features")).with_columns(
         pl.Series("record_id", record_ids),
         profile_ids.alias("profile_id"),
         _brought_by(resolution.edges, frame.height).alias("rule"),
+        pl.lit(match.match_hash).alias("match_hash"),
+        wire_time(now).alias("linked_at"),
     )
-    ordered = rows.sort("record_id").select("record_id", *KEY_COLUMNS, "profile_id", "features", "rule")
-    bulk_store.copy_records(tx, rows=_rows(ordered), match_hash=match.match_hash, now=now)
+    columns = ("record_id", *KEY_COLUMNS, "profile_id", "features", "rule", "match_hash", "linked_at")
+    bulk_store.copy_records(tx, records=rows.sort("record_id").select(columns))
 
 
-def _features(frame: pl.DataFrame, match: CompiledMatch) -> pl.Expr:
+def write_features(frame: pl.DataFrame, match: CompiledMatch) -> pl.Expr:
     """Write the features of each record as JSON, without those it said nothing of."""
     members: list[pl.Expr] = []
     for name in match.attributes:
         if name not in frame.columns:
             continue
-        value = pl.col(name).cast(pl.String).replace("", None)
-        member = pl.struct(value.alias(name)).struct.json_encode()
-        said = member.str.slice(1, member.str.len_chars() - 2)
+        said = pl.lit(f'"{name}":') + _written(frame[name])
         is_absent = pl.col(name + ABSENT_MARK) if name + ABSENT_MARK in frame.columns else pl.lit(value=False)
         members.append(pl.when(~is_absent).then(said))
     listed = pl.concat_str(members, separator=",", ignore_nulls=True) if members else pl.lit("")
     return pl.concat_str(pl.lit("{"), listed, pl.lit("}"))
+
+
+def _written(values: pl.Series) -> pl.Expr:
+    """Write a column of texts as JSON; empty is null."""
+    value = pl.col(values.name).cast(pl.String).replace("", None)
+    if values.cast(pl.String).str.contains(PLAIN_JSON).all():
+        return pl.concat_str(pl.lit('"'), value, pl.lit('"')).fill_null("null")
+    member = pl.struct(value.alias("")).struct.json_encode()
+    return member.str.slice(4, member.str.len_chars() - 5)
 
 
 def _brought_by(edges: pl.DataFrame, height: int) -> pl.Series:
@@ -111,27 +116,24 @@ def _brought_by(edges: pl.DataFrame, height: int) -> pl.Series:
 def _store_identifiers(
     tx: Tx, frame: pl.DataFrame, resolution: BulkResolution, record_ids: NDArray[np.int64], match: CompiledMatch
 ) -> None:
-    numbered = pl.DataFrame({"record": np.arange(frame.height, dtype=np.uint32), "record_id": record_ids})
-    lookups = [
-        pl.DataFrame({"value": folded_column(frame[name]), "record": numbered["record"]})
-        .filter(pl.col("value").str.len_chars() <= KEY_CHARS_MAX)
-        .select(pl.lit(LOOKUP_MARK + name).alias("rule"), "value", "record")
-        for name in match.lookups
-        if name in frame.columns
-    ]
-    keys = pl.concat([resolution.keys, *lookups]).join(numbered, on="record").partition_by("rule", as_dict=True)
+    keys = {str(rule): each for (rule,), each in resolution.keys.partition_by("rule", as_dict=True).items()}
+    records = pl.arange(0, frame.height, dtype=pl.UInt32, eager=True)
+    for name in match.lookups:
+        if name in frame.columns:
+            looked_up = pl.DataFrame({"value": folded_column(frame[name]), "record": records})
+            keys[LOOKUP_MARK + name] = looked_up.filter(pl.col("value").str.len_chars() <= KEY_CHARS_MAX)
     identifiers = [
         pl.DataFrame(
             {
-                "key_hash": _hashed(each["value"], match.salt_of(str(rule))),
-                "record_id": each["record_id"],
-                "rule_tag": pl.Series([match.tag_of(str(rule))], dtype=pl.Int32).new_from_index(0, each.height),
+                "key_hash": _hashed(each["value"], match.salt_of(rule)),
+                "record_id": record_ids[each["record"].to_numpy()],
+                "rule_tag": pl.Series([match.tag_of(rule)], dtype=pl.Int32).new_from_index(0, each.height),
             }
         )
-        for (rule,), each in keys.items()
+        for rule, each in keys.items()
     ]
     if identifiers:
-        store.insert_identifiers(tx, identifiers=_rows(pl.concat(identifiers).sort("key_hash", "record_id")))
+        bulk_store.copy_identifiers(tx, identifiers=pl.concat(identifiers).sort("key_hash", "record_id"))
 
 
 def _hashed(values: pl.Series, salt: bytes) -> NDArray[np.int64]:
@@ -143,8 +145,12 @@ def _hashed(values: pl.Series, salt: bytes) -> NDArray[np.int64]:
 def _store_links(
     tx: Tx, resolution: BulkResolution, record_ids: NDArray[np.int64], *, match: CompiledMatch, now: datetime
 ) -> None:
-    edges = _with_record_ids(resolution.edges, record_ids).select("record_a", "record_b", "rule", "value")
-    bulk_store.copy_edges(tx, rows=_rows(edges.sort("record_a", "record_b")), match_hash=match.match_hash, now=now)
+    edges = _with_record_ids(resolution.edges, record_ids).select(
+        *("record_a", "record_b", "rule", "value"),
+        pl.lit(match.match_hash).alias("match_hash"),
+        wire_time(now).alias("linked_at"),
+    )
+    bulk_store.copy_edges(tx, edges=edges.sort("record_a", "record_b"))
     if not resolution.reviews.height:
         return
     limits = {rule.name: rule.records_max + 1 for rule in match.rules}
@@ -160,10 +166,11 @@ def _store_links(
         )
         .select(
             *("kind", "rule", "value", "record_a", "record_b"),
-            pl.concat_str(pl.lit(JSONB_VERSION + '{"shared_by":'), "shared_by", pl.lit("}")).alias("detail"),
+            pl.concat_str(pl.lit('{"shared_by":'), "shared_by", pl.lit("}")).alias("detail"),
+            wire_time(now).alias("opened_at"),
         )
     )
-    bulk_store.copy_reviews(tx, rows=_rows(reviews), now=now)
+    bulk_store.copy_reviews(tx, reviews=reviews)
 
 
 def _with_record_ids(links: pl.DataFrame, record_ids: NDArray[np.int64]) -> pl.DataFrame:
@@ -175,13 +182,12 @@ def _with_record_ids(links: pl.DataFrame, record_ids: NDArray[np.int64]) -> pl.D
     return links.with_columns(pl.Series("record_a", np.minimum(a, b)), pl.Series("record_b", np.maximum(a, b)))
 
 
-def _store_profiles(tx: Tx, profiles: list[UUID], founders: NDArray[np.int64], now: datetime) -> None:
-    store.insert_profiles(tx, profiles=list(zip(profiles, founders.tolist(), strict=True)), now=now)
-    for start in range(0, len(profiles), EVENTS_MAX):
-        payloads = [{"profile_id": str(each)} for each in profiles[start : start + EVENTS_MAX]]
-        publish(tx, kind=PROFILE_CREATED, payloads=payloads, now=now)
-
-
-def _rows(frame: pl.DataFrame) -> Iterator[tuple[Any, ...]]:
-    for chunk in frame.iter_slices(CHUNK_ROWS):
-        yield from zip(*(column.to_list() for column in chunk.get_columns()), strict=True)
+def _store_profiles(tx: Tx, profiles: pl.Series, founders: NDArray[np.int64], now: datetime) -> None:
+    rows = profiles.to_frame().with_columns(
+        pl.Series("founder_record_id", founders), wire_time(now).alias("created_at")
+    )
+    bulk_store.copy_profiles(tx, profiles=rows)
+    text = profiles.bin.encode("hex")
+    parts = [text.str.slice(start, length) for start, length in UUID_PARTS]
+    named = pl.select(pl.lit('{"profile_id": "') + pl.concat_str(parts, separator="-") + '"}').to_series()
+    publish_column(tx, kind=PROFILE_CREATED, payloads=named, now=now)

@@ -1,12 +1,13 @@
 """Statements for taking a whole population in."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from contextlib import contextmanager
-from datetime import datetime
-from typing import Any
 
+from polars import DataFrame
+
+from comity.kernel.columns import copy_columns
 from comity.kernel.database import Tx
-from comity.kernel.sql import SqlFolder, copy_in, execute_text
+from comity.kernel.sql import SqlFolder, execute_text
 
 _sql = SqlFolder(__package__)
 
@@ -14,7 +15,8 @@ DROP_INDEXES = (
     "alter table identity.record drop constraint record_pkey, drop constraint record_once",
     "alter table identity.identifier drop constraint identifier_pkey",
     "alter table identity.edge drop constraint edge_pkey",
-    "drop index identity.record_by_profile",
+    "alter table identity.profile drop constraint profile_merged_into_fkey, drop constraint profile_pkey",
+    "drop index identity.record_by_profile, identity.profile_by_founder, identity.profile_by_survivor",
     "drop index identity.edge_by_second, identity.edge_by_evidence",
 )
 CREATE_INDEXES = (
@@ -25,6 +27,13 @@ CREATE_INDEXES = (
     "alter table identity.edge add constraint edge_pkey primary key (record_a, record_b)",
     "create index edge_by_second on identity.edge (record_b)",
     "create index edge_by_evidence on identity.edge (rule, value)",
+    "alter table identity.profile add constraint profile_pkey primary key (profile_id)",
+    "create index profile_by_founder on identity.profile (founder_record_id)",
+    "create index profile_by_survivor on identity.profile (merged_into) where merged_into is not null",
+    """\
+alter table identity.profile add constraint profile_merged_into_fkey
+    foreign key (merged_into) references identity.profile (profile_id) deferrable initially deferred
+""",
     "analyze identity.record, identity.identifier, identity.edge, identity.profile",
 )
 SORT_MEMORY = "256MB"
@@ -47,37 +56,28 @@ def bulk_load(tx: Tx) -> Generator[None]:
         execute_text(tx, text)
 
 
-def copy_records(tx: Tx, *, rows: Iterable[tuple[Any, ...]], match_hash: int, now: datetime) -> None:
-    """Store records: id, key, profile (16 bytes), features (JSON in the form of the wire), rule."""
-    copy_in(
-        tx,
-        table="identity.record",
-        columns=(
-            *("record_id", "system", "stream", "external_id", "profile_id", "features", "rule"),
-            *("match_hash", "linked_at"),
-        ),
-        types=("int8", "text", "text", "text", "bytea", "text", "text", "int8", "timestamptz"),
-        rows=((*row, match_hash, now) for row in rows),
-    )
+def copy_records(tx: Tx, *, records: DataFrame) -> None:
+    """Store records: id, key, profile (16 bytes), features (JSON), rule, match_hash, linked_at (wire)."""
+    types = ("int8", "text", "text", "text", "uuid", "json", "text", "int8", "timestamptz")
+    copy_columns(tx, table="identity.record", frame=records, types=types)
 
 
-def copy_edges(tx: Tx, *, rows: Iterable[tuple[Any, ...]], match_hash: int, now: datetime) -> None:
-    """Store links: both records, rule, value."""
-    copy_in(
-        tx,
-        table="identity.edge",
-        columns=("record_a", "record_b", "rule", "value", "match_hash", "linked_at"),
-        types=("int8", "int8", "text", "text", "int8", "timestamptz"),
-        rows=((*row, match_hash, now) for row in rows),
-    )
+def copy_identifiers(tx: Tx, *, identifiers: DataFrame) -> None:
+    """Store keys of records: digest, record, tag."""
+    copy_columns(tx, table="identity.identifier", frame=identifiers, types=("int8", "int8", "int4"))
 
 
-def copy_reviews(tx: Tx, *, rows: Iterable[tuple[Any, ...]], now: datetime) -> None:
-    """Queue doubtful links: kind, rule, value, both records, detail (JSON in the form of the wire)."""
-    copy_in(
-        tx,
-        table="identity.review",
-        columns=("kind", "rule", "value", "record_a", "record_b", "detail", "opened_at"),
-        types=("text", "text", "text", "int8", "int8", "text", "timestamptz"),
-        rows=((*row, now) for row in rows),
-    )
+def copy_edges(tx: Tx, *, edges: DataFrame) -> None:
+    """Store links: both records, rule, value, match_hash, linked_at (wire)."""
+    copy_columns(tx, table="identity.edge", frame=edges, types=("int8", "int8", "text", "text", "int8", "timestamptz"))
+
+
+def copy_reviews(tx: Tx, *, reviews: DataFrame) -> None:
+    """Queue doubtful links: kind, rule, value, both records, detail (JSON), opened_at (wire)."""
+    types = ("text", "text", "text", "int8", "int8", "jsonb", "timestamptz")
+    copy_columns(tx, table="identity.review", frame=reviews, types=types)
+
+
+def copy_profiles(tx: Tx, *, profiles: DataFrame) -> None:
+    """Store new Global IDs: 16 bytes, founding record, created_at (wire)."""
+    copy_columns(tx, table="identity.profile", frame=profiles, types=("uuid", "int8", "timestamptz"))

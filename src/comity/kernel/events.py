@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -10,6 +10,9 @@ from comity.kernel.database import Tx
 from comity.kernel.readers import Position, get_horizon
 from comity.kernel.sql import Jsonb, SqlFolder
 from comity.kernel.wakeups import notify
+
+if TYPE_CHECKING:
+    from polars import Series
 
 _sql = SqlFolder(__package__)
 
@@ -38,6 +41,21 @@ def publish(tx: Tx, *, kind: str, payloads: Sequence[Mapping[str, Any]], now: da
     if not payloads:
         return
     _sql.publish_events.execute(tx, kind=kind, payloads=Jsonb(payloads), occurred_at=now)
+    notify(tx, channel=EVENTS_CHANNEL)
+
+
+def publish_column(tx: Tx, *, kind: str, payloads: "Series", now: datetime) -> None:
+    """Append events of one kind by COPY, given as a column of JSON texts; for a first load's many."""
+    from polars import lit
+
+    from comity.kernel.columns import copy_columns, wire_time
+
+    if not len(payloads):
+        return
+    events = (
+        payloads.alias("payload").to_frame().with_columns(lit(kind).alias("kind"), wire_time(now).alias("occurred_at"))
+    )
+    copy_columns(tx, table="kernel.event", frame=events, types=("jsonb", "text", "timestamptz"))
     notify(tx, channel=EVENTS_CHANNEL)
 
 

@@ -6,12 +6,19 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+RANDOM_BYTES = 10
+"""What a UUID version 7 has of chance, some bits of it covered by version and variant."""
+
 
 class Ids(Protocol):
     """Draws identifiers."""
 
     def uuid7(self, now: datetime) -> UUID:
         """Return a UUID version 7 (RFC 9562): milliseconds of `now`, then random bits."""
+        ...
+
+    def uuid7_bytes(self, now: datetime, count: int) -> list[bytes]:
+        """Return so many UUIDs version 7 as their 16 bytes, in no order."""
         ...
 
     def token(self, bytes_count: int) -> str:
@@ -25,6 +32,10 @@ class RandomIds:
     def uuid7(self, now: datetime) -> UUID:
         """Return a UUID version 7 of this millisecond."""
         return _uuid7(now, secrets.randbits(74))
+
+    def uuid7_bytes(self, now: datetime, count: int) -> list[bytes]:
+        """Return UUIDs version 7 of this millisecond."""
+        return _uuid7_bytes(now, secrets.token_bytes(count * RANDOM_BYTES))
 
     def token(self, bytes_count: int) -> str:
         """Return an unguessable token, URL-safe."""
@@ -42,12 +53,28 @@ class SeededIds:
         """Return the next UUID of the sequence, stamped with `now`."""
         return _uuid7(now, self._random.getrandbits(74))
 
+    def uuid7_bytes(self, now: datetime, count: int) -> list[bytes]:
+        """Return the next UUIDs of the sequence, stamped with `now`."""
+        return _uuid7_bytes(now, self._random.randbytes(count * RANDOM_BYTES))
+
     def token(self, bytes_count: int) -> str:
         """Return the next token of the sequence."""
         return self._random.randbytes(bytes_count).hex()
 
 
+def _milliseconds(now: datetime) -> int:
+    return int(now.timestamp() * 1000) & ((1 << 48) - 1)
+
+
+def _uuid7_bytes(now: datetime, random_bytes: bytes) -> list[bytes]:
+    start = _milliseconds(now).to_bytes(6, "big")
+    return [
+        start + bytes((0x70 | drawn[0] & 0x0F, drawn[1], 0x80 | drawn[2] & 0x3F)) + drawn[3:]
+        for drawn in (random_bytes[at : at + RANDOM_BYTES] for at in range(0, len(random_bytes), RANDOM_BYTES))
+    ]
+
+
 def _uuid7(now: datetime, random_bits: int) -> UUID:
-    milliseconds = int(now.timestamp() * 1000) & ((1 << 48) - 1)
+    milliseconds = _milliseconds(now)
     high, low = random_bits >> 62, random_bits & ((1 << 62) - 1)
     return UUID(int=(milliseconds << 80) | (0x7 << 76) | (high << 64) | (0b10 << 62) | low)

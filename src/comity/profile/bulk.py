@@ -4,9 +4,8 @@ The same compiled decision as for batches runs over the fresh observations, so t
 Values travel as the numbers PostgreSQL keeps inside (days and microseconds since 2000), which spares an object a cell.
 """
 
-from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from comity.definitions.types import AttributeType
@@ -24,7 +23,6 @@ ABSENT_MARK = "__absent"
 EPOCH_DAYS = 10_957
 """Days from 1970 to 2000, where PostgreSQL starts to count."""
 EPOCH_MICROSECONDS = EPOCH_DAYS * 86_400 * 1_000_000
-CHUNK_ROWS = 50_000
 REFRESH_MAX = 10_000
 
 _WIRE_TYPES = {
@@ -42,12 +40,8 @@ def load(tx: Tx, *, frame: "DataFrame", model: ProfileModel, now: datetime) -> B
     attributes = _attributes_of(frame, model)
     prepared = _prepared(frame, attributes)
     with store.bulk_load(tx, attributes=model.attributes) as is_first:
-        record_count = store.copy_observations(
-            tx,
-            columns=prepared.columns,
-            types=[*("int8", "bytea", "text", "text", "text"), *_types(prepared, attributes)],
-            rows=_rows(prepared),
-        )
+        types = ["int8", "uuid", "text", "text", "text", *_types(prepared, attributes)]
+        record_count = store.copy_observations(tx, observations=prepared, types=types)
         if is_first:
             profile_count = store.insert_golden(tx, model=model, now=now)
         else:
@@ -117,8 +111,3 @@ def _microseconds(value: "Expr") -> "Expr":
 def _types(prepared: "DataFrame", attributes: list[Attribute]) -> list[str]:
     values = {attribute.name: _WIRE_TYPES.get(attribute.type, "text") for attribute in attributes}
     return [values.get(column, "int8") for column in prepared.columns[len(KEYS) :]]
-
-
-def _rows(frame: "DataFrame") -> Iterator[tuple[Any, ...]]:
-    for chunk in frame.iter_slices(CHUNK_ROWS):
-        yield from zip(*(column.to_list() for column in chunk.get_columns()), strict=True)

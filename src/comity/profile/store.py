@@ -1,9 +1,9 @@
 """Statements of the profile room."""
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
@@ -14,6 +14,9 @@ from comity.kernel.database import Tx
 from comity.kernel.sql import SqlFolder, copy_in, execute_text, fetch_text
 from comity.profile import names, observe_sql, rules
 from comity.profile.types import AdoptedRecord, Attribute, Contended, ObservationBatch, ProfileModel
+
+if TYPE_CHECKING:
+    from polars import DataFrame
 
 _sql = SqlFolder(__package__)
 
@@ -258,9 +261,11 @@ def bulk_load(tx: Tx, *, attributes: Sequence[Attribute]) -> Generator[bool]:
         _create_look_up_indexes(tx, attributes)
 
 
-def copy_observations(tx: Tx, *, columns: Sequence[str], types: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+def copy_observations(tx: Tx, *, observations: "DataFrame", types: Sequence[str]) -> int:
     """Append observations of records nobody has seen; types are those on the wire."""
-    return copy_in(tx, table="profile.observation", columns=columns, types=types, rows=rows)
+    from comity.kernel.columns import copy_columns
+
+    return copy_columns(tx, table="profile.observation", frame=observations, types=types)
 
 
 def insert_golden(tx: Tx, *, model: ProfileModel, now: datetime) -> int:
