@@ -74,6 +74,7 @@ REACTIONS: tuple[Reaction, ...] = (
         kinds=(
             "programme.member_enrolled",
             "programme.points_earned",
+            "programme.points_available",
             "programme.points_redeemed",
             "programme.points_expired",
             "programme.hold_timed_out",

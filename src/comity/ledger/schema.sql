@@ -85,6 +85,7 @@ create table ledger.holding (
     constraint holding_rest_check CHECK ((rest <> 0))
 ) with (fillfactor=80);
 CREATE INDEX holding_expiring ON ledger.holding USING btree (expires_on, account_id) WHERE (expires_on IS NOT NULL);
+CREATE INDEX holding_pending ON ledger.holding USING btree (account_id, available_from) WHERE (available_from IS NOT NULL);
 
 create table ledger.lot_entry (
     lot_id bigint not null,
@@ -195,6 +196,7 @@ CREATE TRIGGER transfer_is_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON ledg
 
 -- view v_balance: account_id bigint, balance bigint
 -- view v_entry: account_id bigint, transfer_id bigint, amount bigint, balance_after bigint, kind text, reason text, effective_on date, booked_at timestamp with time zone, system text, external_id text, reverses_transfer_id bigint
+-- view v_holding: account_id bigint, lot_id bigint, rest bigint, expires_on date, available_from date
 -- view v_line: transfer_id bigint, line text
 -- view v_lot: lot_id bigint, account_id bigint, amount bigint, expires_on date, available_from date, is_pending boolean, effective_on date, booked_at timestamp with time zone, kind text, system text, external_id text
 -- view v_lot_entry: lot_id bigint, account_id bigint, transfer_id bigint, amount bigint

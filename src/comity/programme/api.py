@@ -8,7 +8,7 @@ from comity.ledger import api as ledger
 from comity.programme import rules, store
 from comity.programme.earning import earn_for_purchases
 from comity.programme.enrolment import Chooser, enrol, open_programme
-from comity.programme.jobs import enrol_strangers, expire_points, recompute_tiers, time_out_holds
+from comity.programme.jobs import enrol_strangers, expire_points, recompute_tiers, release_points, time_out_holds
 from comity.programme.merging import merge_members
 from comity.programme.readers import handle_events
 from comity.programme.redemption import redeem, redeem_many, to_redeemed
@@ -45,6 +45,7 @@ __all__ = [
     "recompute_tiers",
     "redeem",
     "redeem_many",
+    "release_points",
     "sum_programmes",
     "time_out_holds",
     "to_redeemed",

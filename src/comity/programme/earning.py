@@ -47,12 +47,12 @@ def _earn(tx: Tx, *, purchases: Sequence[PurchaseRecorded], programme: Programme
     plan = _plan(tx, purchases=purchases, members=members, programme=programme)
     postings = rules.plan_earn_postings(plan, programme.name)
     booked = iter(_post(tx, postings=postings, now=now))
-    verdicts = [next(booked) if each.points else None for each in plan]
+    verdicts = [[next(booked) for _ in each.lots] for each in plan]
     new = store.insert_earnings(
         tx,
         programme=programme.name,
         earnings=plan,
-        transfer_ids=[verdict.transfer_id if verdict else None for verdict in verdicts],
+        transfer_ids=[each[0].transfer_id if each else None for each in verdicts],
         now=now,
     )
     fresh = [each for each in plan if each.purchase.purchase_id in new]
@@ -102,7 +102,7 @@ def _post(tx: Tx, *, postings: Sequence[Posting], now: datetime) -> list[Posting
 def _publish_earned(
     tx: Tx,
     plan: Sequence[Earning],
-    verdicts: Sequence[PostingVerdict | None],
+    verdicts: Sequence[Sequence[PostingVerdict]],
     new: set[int],
     *,
     programme: str,
@@ -118,12 +118,12 @@ def _publish_earned(
                     programme=programme,
                     purchase_id=each.purchase.purchase_id,
                     points=each.points,
-                    balance=verdict.balance_after,
-                    transfer_id=verdict.transfer_id,
+                    balance=booked[-1].balance_after,
+                    transfer_id=booked[0].transfer_id,
                 )
             )
-            for each, verdict in zip(plan, verdicts, strict=True)
-            if verdict and each.purchase.purchase_id in new
+            for each, booked in zip(plan, verdicts, strict=True)
+            if booked and each.purchase.purchase_id in new
         ],
         now=now,
     )

@@ -12,7 +12,15 @@ from comity.ledger import api as ledger
 from comity.programme import rules, store
 from comity.programme.enrolment import Chooser, enrol
 from comity.programme.tiers import recompute
-from comity.programme.types import HOLD_TIMED_OUT, POINTS_EXPIRED, HoldTimedOut, PointsExpired, Programme
+from comity.programme.types import (
+    HOLD_TIMED_OUT,
+    POINTS_AVAILABLE,
+    POINTS_EXPIRED,
+    HoldTimedOut,
+    PointsAvailable,
+    PointsExpired,
+    Programme,
+)
 
 BATCH_COUNT = 5_000
 FIRST_PROFILE = UUID(int=0)
@@ -52,6 +60,25 @@ def recompute_tiers(
     )
     recompute(tx, member_ids=member_ids, programme=programme, now=now)
     return member_ids[-1] if len(member_ids) == batch_count else None
+
+
+def release_points(tx: Tx, *, programme: Programme, now: datetime) -> int:
+    """Let pending points become available whose day has come; return of how many members. Repeatable.
+
+    Publishes `programme.points_available`.
+    """
+    today = rules.to_local_date(now, programme.spec.timezone)
+    released = store.release_points(tx, programme=programme.name, today=today)
+    publish(
+        tx,
+        kind=POINTS_AVAILABLE,
+        payloads=[
+            asdict(PointsAvailable(profile_id=profile_id, programme=programme.name, points=points))
+            for profile_id, points in released
+        ],
+        now=now,
+    )
+    return len(released)
 
 
 def expire_points(tx: Tx, *, programme: Programme, now: datetime) -> int:

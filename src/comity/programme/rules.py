@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from comity.definitions.types import TierLadder
 from comity.ledger.types import AMOUNT_MAX, TEXT_LENGTH_MAX, AccountKind, Book, Posting, Takes, Terms, TrialBalanceRow
+from comity.programme.engine import facts
 from comity.programme.engine.days import to_business_day
 from comity.programme.types import (
     Earning,
@@ -54,23 +55,33 @@ def explain_tier(ladder: TierLadder | None, points: int) -> TierExplanation:
 
 
 def plan_earn_postings(earnings: Sequence[Earning], programme: str) -> list[Posting]:
-    """Turn what is earned into postings; the key is programme and purchase, whoever owns the purchase by now."""
+    """Turn what is earned into postings, a lot each; the key is programme and purchase, whoever owns it now."""
     return [
         Posting(
-            idempotency_key=f"earn:{programme}:{each.purchase.purchase_id}",
+            idempotency_key=f"earn:{programme}:{each.purchase.purchase_id}" + (f":{number}" if number else ""),
             request="purchase",
             debit_account_id=each.member.programme_account_id,
             credit_account_id=each.member.account_id,
-            amount=each.points,
+            amount=lot.points,
             kind=EARN,
             effective_on=each.effective_on,
             system=each.purchase.system,
             external_id=each.purchase.external_id[:TEXT_LENGTH_MAX],
-            terms=Terms(expires_on=each.expires_on),
+            terms=to_ledger_terms(lot.terms, each.effective_on),
         )
         for each in earnings
-        if each.points
+        for number, lot in enumerate(each.lots)
     ]
+
+
+def to_ledger_terms(terms: facts.Terms, effective_on: date) -> Terms:
+    """Say terms as the ledger does: what can be spent from its first day on waits for nothing."""
+    waits = terms.available_from is not None and terms.available_from > effective_on
+    return Terms(
+        expires_on=terms.expires_on,
+        available_from=terms.available_from if waits else None,
+        is_pending=terms.awaits is not None,
+    )
 
 
 def is_valid_redemption(redemption: Redemption) -> bool:

@@ -11,7 +11,14 @@ from typing import Any
 import msgspec
 
 from comity.activity.types import PurchaseRecorded
-from comity.definitions.types import TIERS_LADDER, ConditionInvalid, ProgrammeSpec, SlidingExpiry
+from comity.definitions.types import (
+    TIERS_LADDER,
+    ConditionInvalid,
+    EarningRule,
+    PointsSpec,
+    ProgrammeSpec,
+    SlidingExpiry,
+)
 from comity.programme.engine import facts
 from comity.programme.engine.compiling import Rules, compile_programme
 from comity.programme.engine.replaying import evaluate_batch
@@ -23,10 +30,10 @@ RUNNING = frozenset(
 RUNNING_OF_RULES = frozenset(
     {
         *("name", "points", "rate", "fixed", "multiplier_percent", "of", "group", "rounding", "tiers", "when"),
-        *("first_day", "last_day", "first_purchase", "amount_min_minor", "caps"),
+        *("first_day", "last_day", "first_purchase", "amount_min_minor", "caps", "pending", "expiry"),
     }
 )
-RUNNING_OF_POINTS = frozenset({"name", "label", "caps", "expiry"})
+RUNNING_OF_POINTS = frozenset({"name", "label", "caps", "pending", "expiry"})
 KNOWN_WORDS = frozenset(
     {
         *("purchase.amount_minor", "purchase.currency", "purchase.occurred_on", "purchase.weekday", "purchase.hour"),
@@ -51,12 +58,22 @@ def find_ignored(spec: ProgrammeSpec) -> list[str]:
         found.append("points[1]")
     for place, points in enumerate(spec.points[:1]):
         found += [f"points[{place}].{name}" for name in _list_set(points, RUNNING_OF_POINTS)]
-        if isinstance(points.expiry, SlidingExpiry):
-            found.append(f"points[{place}].expiry.kind")
+        found += _list_lifetime(points, f"points[{place}]")
     for place, rule in enumerate(spec.earning_rules):
         found += [f"earning_rules[{place}].{name}" for name in _list_set(rule, RUNNING_OF_RULES)]
+        found += _list_lifetime(rule, f"earning_rules[{place}]")
         if rule.when is not None and _words_of(spec, place) - KNOWN_WORDS:
             found.append(f"earning_rules[{place}].when")
+    return found
+
+
+def _list_lifetime(spec: PointsSpec | EarningRule, path: str) -> list[str]:
+    """Return what of a lifetime needs facts that nobody reports yet: activity, and events that points wait for."""
+    found: list[str] = []
+    if spec.pending is not None and spec.pending.until is not None:
+        found.append(f"{path}.pending.until")
+    if isinstance(spec.expiry, SlidingExpiry):
+        found.append(f"{path}.expiry.kind")
     return found
 
 
@@ -161,7 +178,7 @@ def _to_earning(purchase: PurchaseRecorded, member: LockedMember, result: facts.
         points=sum(result.points.values()),
         outcome=outcome,
         effective_on=result.business_on,
-        expires_on=next((lot.terms.expires_on for lot in result.lots), None),
+        lots=result.lots,
         counted=tuple(
             Counted(member_id=member.member_id, counter=count.counter[0], period=count.counter[1], amount=count.amount)
             for count in result.counts

@@ -49,10 +49,11 @@ create table programme.programme (
     programme text not null,
     timezone text not null,
     account_id bigint not null,
+    released_through date not null,
     opened_at timestamp with time zone not null,
     constraint programme_pkey PRIMARY KEY (programme),
     constraint programme_account_id_key UNIQUE (account_id)
 );
 
--- view v_member: profile_id uuid, programme text, tier text, points bigint, qualifying_points bigint, enrolled_at timestamp with time zone, last_redemption_at timestamp with time zone, tier_since timestamp with time zone, account_id bigint
+-- view v_member: profile_id uuid, programme text, tier text, points bigint, pending bigint, qualifying_points bigint, enrolled_at timestamp with time zone, last_redemption_at timestamp with time zone, tier_since timestamp with time zone, account_id bigint, member_id bigint
 -- function lock_members(wishes jsonb, moment timestamp with time zone): TABLE(place integer, member_id bigint, profile_id uuid, programme text, account_id bigint, tier text, programme_account_id bigint, today date)

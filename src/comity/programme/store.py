@@ -132,6 +132,12 @@ def list_member_ids(tx: Tx, *, programme: str, after_member_id: int, limit_max: 
     return [row[0] for row in rows]
 
 
+def release_points(tx: Tx, *, programme: str, today: date) -> list[tuple[UUID, int]]:
+    """Let pending points become available whose day has come; return whose, and how many."""
+    rows = _sql.release_points.rows(tx, programme=programme, today=today)
+    return [(profile_id, points) for profile_id, points in rows]
+
+
 def note_redemptions(tx: Tx, *, member_ids: Sequence[int], now: datetime) -> None:
     """Remember when members last redeemed."""
     _sql.note_redemptions.execute(tx, member_ids=list(member_ids), now=now)
@@ -146,6 +152,7 @@ def list_members(tx: Tx, *, profile_ids: Sequence[UUID], programme: str | None) 
         "tier",
         "tier_since",
         "points",
+        "pending",
         "qualifying_points",
         "enrolled_at",
         "last_redemption_at",

@@ -9,9 +9,11 @@ import msgspec
 from comity.activity.types import PurchaseRecorded
 from comity.definitions.types import ProgrammeSpec
 from comity.kernel.errors import Conflict, Invalid, NotFound, Refused
+from comity.programme.engine.facts import Lot
 
 MEMBER_ENROLLED = "programme.member_enrolled"
 POINTS_EARNED = "programme.points_earned"
+POINTS_AVAILABLE = "programme.points_available"
 POINTS_REDEEMED = "programme.points_redeemed"
 POINTS_EXPIRED = "programme.points_expired"
 HOLD_TIMED_OUT = "programme.hold_timed_out"
@@ -45,13 +47,17 @@ class Programme(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
-    """A membership as it stands; `points` can be spent, `qualifying_points` decide the tier."""
+    """A membership as it stands; `points` can be spent, `pending` not yet, `qualifying_points` decide the tier.
+
+    `points` are below zero when the member owes some.
+    """
 
     profile_id: UUID
     programme: str
     tier: str | None
     tier_since: datetime | None
     points: int
+    pending: int
     qualifying_points: int
     enrolled_at: datetime
     last_redemption_at: datetime | None
@@ -155,6 +161,14 @@ class PointsEarned(msgspec.Struct, frozen=True, kw_only=True):
     transfer_id: int | None
 
 
+class PointsAvailable(msgspec.Struct, frozen=True, kw_only=True):
+    """Payload of `programme.points_available`: so many pending points can be spent now."""
+
+    profile_id: UUID
+    programme: str
+    points: int
+
+
 class PointsRedeemed(msgspec.Struct, frozen=True, kw_only=True):
     """Payload of `programme.points_redeemed`."""
 
@@ -249,7 +263,7 @@ class Earning(msgspec.Struct, frozen=True, kw_only=True):
     points: int
     outcome: EarnOutcome
     effective_on: date
-    expires_on: date | None = None
+    lots: tuple[Lot, ...] = ()
     counted: tuple[Counted, ...] = ()
 
 

@@ -18,6 +18,7 @@ from comity.sync.reactions import (
     keep_memberships,
     mark_loyalty_stale,
     recompute_tiers,
+    release_points,
     run_reaction,
     time_out_holds,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "prepare",
     "receive_hook",
     "recompute_tiers",
+    "release_points",
     "run_reaction",
     "sum_runs",
     "time_out_holds",

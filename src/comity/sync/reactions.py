@@ -99,6 +99,12 @@ def time_out_holds(tx: Tx, *, runtime: Runtime, programme_name: str, now: dateti
     return programme.time_out_holds(tx, programme=each, now=now) if each else 0
 
 
+def release_points(tx: Tx, *, runtime: Runtime, programme_name: str, now: datetime) -> int:
+    """Let pending points become available whose day has come; returns of how many members."""
+    each = _find_programme(runtime, programme_name)
+    return programme.release_points(tx, programme=each, now=now) if each else 0
+
+
 def _find_programme(runtime: Runtime, name: str) -> Programme | None:
     return next((each for each in runtime.programmes if each.name == name), None)
 

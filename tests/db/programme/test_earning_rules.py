@@ -8,7 +8,7 @@ import pytest
 from comity.activity.types import ProfileMove
 from comity.definitions.types import ProgrammeSpec
 from comity.programme import api
-from comity.programme.types import POINTS_EXPIRED, EarnOutcome, InsufficientPoints, Programme
+from comity.programme.types import POINTS_AVAILABLE, POINTS_EXPIRED, EarnOutcome, InsufficientPoints, Programme
 from tests.db.programme.test_api import ADA, BOB, check_books, published, purchase
 
 RULES = [
@@ -115,3 +115,71 @@ class TestExpiry:
         told = {each["profile_id"]: each["points"] for each in published(tx, POINTS_EXPIRED)}
         assert told == {str(ADA): 70, str(BOB): 100}
         check_books(tx)
+
+
+class TestPending:
+    """What is pending is shown beside what can be spent, and becomes available with its day."""
+
+    STAYS = Programme(
+        name="stays",
+        spec=msgspec.convert(
+            {
+                "title": "Stays",
+                "currency": "EUR",
+                "timezone": "Europe/Berlin",
+                "points": [{"name": "stays", "pending": {"days": 14}}],
+                "earning_rules": [
+                    {"name": "base", "rate": {"points": 1, "per_minor": 100}},
+                    {"name": "bonus", "fixed": 20, "pending": {"days": 3},
+                     "expiry": {"kind": "rolling", "after": {"days": 30}}},
+                ],
+            },
+            ProgrammeSpec,
+        ),
+    )  # fmt: skip
+    BOUGHT = datetime(2026, 3, 1, 10, tzinfo=UTC)
+
+    @pytest.fixture
+    def buy(self, tx):
+        api.enrol(tx, profile_ids=[ADA, BOB], programme=self.STAYS, now=self.BOUGHT)
+
+        def run(*purchases):
+            api.earn_for_purchases(tx, purchases=purchases, programmes=[self.STAYS], now=self.BOUGHT)
+            check_books(tx)
+
+        return run
+
+    def shown(self, tx, profile_id=ADA):
+        member = api.get_member(tx, profile_id=profile_id, programme="stays")
+        return member.points, member.pending
+
+    def redeem(self, tx, points, now):
+        return api.redeem(tx, profile_id=ADA, programme="stays", points=points, idempotency_key=f"r{now}", now=now)
+
+    def test_points_mature_by_rule_and_cannot_be_spent_before(self, tx, buy):
+        buy(purchase(1, occurred_at=self.BOUGHT), purchase(2, BOB, occurred_at=self.BOUGHT - timedelta(days=60)))
+        assert (self.shown(tx), self.shown(tx, BOB)) == ((0, 120), (120, 0))
+        with pytest.raises(InsufficientPoints):
+            self.redeem(tx, 1, now=self.BOUGHT)
+        assert api.release_points(tx, programme=self.STAYS, now=self.BOUGHT + timedelta(days=2)) == 0
+        assert api.release_points(tx, programme=self.STAYS, now=self.BOUGHT + timedelta(days=3)) == 1
+        assert self.shown(tx) == (20, 100)
+        late = self.BOUGHT + timedelta(days=14)
+        assert [api.release_points(tx, programme=self.STAYS, now=late) for _ in range(2)] == [1, 0]
+        assert self.shown(tx) == (120, 0)
+        self.redeem(tx, 120, now=late)
+        told = [(each["profile_id"], each["points"]) for each in published(tx, POINTS_AVAILABLE)]
+        assert told == [(str(ADA), 20), (str(ADA), 100)]
+        check_books(tx)
+
+    def test_what_is_pending_stays_so_for_whoever_takes_it_over(self, tx, buy):
+        buy(purchase(1, BOB, occurred_at=self.BOUGHT))
+        api.merge_members(
+            tx,
+            moves=[ProfileMove(loser_profile_id=BOB, survivor_profile_id=ADA)],
+            programmes=[self.STAYS],
+            now=self.BOUGHT,
+        )
+        assert self.shown(tx) == (0, 120)
+        api.release_points(tx, programme=self.STAYS, now=self.BOUGHT + timedelta(days=20))
+        assert self.shown(tx) == (120, 0)

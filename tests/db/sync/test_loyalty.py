@@ -70,3 +70,17 @@ def test_a_hold_ends_with_its_deadline_and_the_books_are_sealed(stage, shop, ada
             "select payload - 'profile_id' from kernel.event where kind = 'programme.hold_timed_out'"
         ).fetchall()
         assert told == ({"programme": programme, "hold_id": 2, "points": 250},)
+
+
+def test_pending_points_reach_the_systems_when_they_can_be_spent(stage, shop, ada):
+    stage.replace("programme", "name: points, expiry", "name: points, pending: {days: 14}, expiry")
+    stage.apply()
+    shop(ada, "r1", 600)
+    stage.keep()
+    stage.settle()
+    assert {str(ada.shown(name, "points")).removesuffix(".0") for name in ada.ids} == {"0"}
+    assert ada.everywhere("tier") == {"Silver"}
+    stage.clock.advance(seconds=timedelta(days=14).total_seconds())
+    stage.keep()
+    stage.settle()
+    assert {str(ada.shown(name, "points")).removesuffix(".0") for name in ada.ids} == {"600"}

@@ -36,12 +36,12 @@ def show(key: Key, *, data_dir: DataDir = None, json: Json = False) -> None:
     if view.memberships:
         print_table(
             "Memberships",
-            ("programme", "tier", "points", "qualifying", "since"),
+            ("programme", "tier", "points", "pending", "qualifying", "since"),
             [
-                (m.programme, m.tier, m.points, m.qualifying_points, m.enrolled_at.date().isoformat())
+                (m.programme, m.tier, m.points, m.pending, m.qualifying_points, m.enrolled_at.date().isoformat())
                 for m in view.memberships
             ],
-            numbers=(2, 3),
+            numbers=(2, 3, 4),
         )
     if view.purchases:
         print_table(

@@ -31,6 +31,9 @@ SEAL_EVERY = "1m"
 
 SEAL = f"{PREFIX}seal:ledger"
 
+RELEASE_EVERY = "1 * * * *"
+"""Hourly; pending points become available with the day of their programme, too."""
+
 FIRST_PROFILE = UUID(int=0)
 
 
@@ -55,6 +58,7 @@ class Housekeeping:
             for programme in runtime.programmes:
                 cadences[f"{PREFIX}enrol:{programme.name}"] = ENROL_EVERY
                 cadences[f"{PREFIX}tiers:{programme.name}"] = TIERS_EVERY
+                cadences[f"{PREFIX}release:{programme.name}"] = RELEASE_EVERY
                 cadences[f"{PREFIX}expire:{programme.name}"] = EXPIRE_EVERY
                 cadences[f"{PREFIX}holds:{programme.name}"] = HOLDS_EVERY
             with self._hub.database.transaction() as tx:
@@ -103,6 +107,9 @@ class Housekeeping:
                     profile_id = sync.enrol_strangers(
                         tx, runtime=runtime, programme_name=name, after_profile_id=profile_id, now=now
                     )
+                elif task == "release":
+                    sync.release_points(tx, runtime=runtime, programme_name=name, now=now)
+                    member_id = None
                 elif task == "expire":
                     ended_count = sync.expire_points(tx, runtime=runtime, programme_name=name, now=now)
                 elif task == "holds":

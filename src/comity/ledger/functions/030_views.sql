@@ -2,6 +2,10 @@
 create or replace view ledger.v_balance as
 select account_id, balance from ledger.account where balance is not null;
 
+-- Open lots of holders with their terms as they are now, for rooms downstream; a debt is a lot of a negative rest.
+create or replace view ledger.v_holding as
+select account_id, lot_id, rest, expires_on, available_from from ledger.holding;
+
 -- Entries with what their transfer says, for rooms downstream.
 create or replace view ledger.v_entry as
 select

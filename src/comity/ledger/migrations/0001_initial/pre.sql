@@ -93,6 +93,7 @@ create table ledger.holding (
     primary key (account_id, lot_id)
 ) with (fillfactor = 80);
 create index holding_expiring on ledger.holding (expires_on, account_id) where expires_on is not null;
+create index holding_pending on ledger.holding (account_id, available_from) where available_from is not null;
 
 -- Until when the books of a unit are closed: what is effective up to that day is posted into the open period. The
 -- latest line counts; one that opens days again (to an earlier day) names a second person.

@@ -6,6 +6,8 @@ create table programme.programme (
     timezone text not null,
     -- The liability: what members hold, with the sign turned.
     account_id bigint not null unique,
+    -- Up to this day pending points have become available; the housekeeping moves it on, and says whose they are.
+    released_through date not null,
     opened_at timestamptz not null
 );
 
