@@ -40,6 +40,7 @@ bench: $(DEV) ## measure, beside the limit each figure is held against
 	$(BIN)/comity bench unify
 	$(BIN)/comity bench ledger
 	$(BIN)/comity bench bulk
+	$(BIN)/comity bench simulate
 
 demo: $(RUN) ## three simulated CRMs and the hub, the main job told as it runs; stays up
 	@$(BIN)/comity demo

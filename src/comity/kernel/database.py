@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import psycopg
+from psycopg import sql
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -38,6 +39,12 @@ T = TypeVar("T")
 
 class DatabaseUnavailable(Unavailable):
     """The database does not answer; Comity goes on as soon as it does."""
+
+
+def export_snapshot(tx: Tx) -> str:
+    """Return a name by which `Database.read` sees what this transaction sees now."""
+    row = tx.execute("select pg_export_snapshot()").fetchone()
+    return str(row[0]) if row else ""
 
 
 def wait_until_up(dsn: str, *, clock: Clock, seconds_max: float) -> None:
@@ -138,6 +145,17 @@ class Database:
             return psycopg.connect(self.dsn, autocommit=True, options=SESSION_OPTIONS, application_name="comity")
         except psycopg.OperationalError as error:
             raise DatabaseUnavailable(details={"cause": str(error).strip()[:500]}) from error
+
+    @contextmanager
+    def read(self, *, snapshot: str) -> Generator[Tx]:
+        """Yield a transaction that only reads, and sees what the one that exported the snapshot sees.
+
+        On a connection of its own; the transaction that exported it must still be open when this one begins.
+        """
+        with self.connect() as connection, connection.transaction():
+            connection.execute("set transaction isolation level repeatable read, read only")
+            connection.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(snapshot)))
+            yield connection
 
     def ping(self) -> None:
         """Make sure the database answers. Raises DatabaseUnavailable."""

@@ -14,6 +14,8 @@ from comity.programme.readers import handle_events
 from comity.programme.redemption import redeem, redeem_many, to_redeemed
 from comity.programme.rules import explain_tier
 from comity.programme.running import find_ignored
+from comity.programme.simulating_run import count_history, simulate, simulate_on_processes
+from comity.programme.simulating_types import Gain, History, Simulation, Trial
 from comity.programme.types import (
     Earned,
     InsufficientPoints,
@@ -26,10 +28,15 @@ from comity.programme.types import (
 
 __all__ = [
     "Chooser",
+    "Gain",
+    "History",
     "InsufficientPoints",
     "InvalidRedemption",
     "KeyReused",
+    "Simulation",
+    "Trial",
     "UnknownMember",
+    "count_history",
     "earn_for_purchases",
     "enrol",
     "enrol_strangers",
@@ -46,6 +53,8 @@ __all__ = [
     "redeem",
     "redeem_many",
     "release_points",
+    "simulate",
+    "simulate_on_processes",
     "sum_programmes",
     "time_out_holds",
     "to_redeemed",

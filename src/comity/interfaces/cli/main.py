@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from comity import __version__
-from comity.interfaces.cli import keys, ledger, loading, parked, people, project, running
+from comity.interfaces.cli import keys, ledger, loading, parked, people, programme, project, running
 from comity.interfaces.cli.demo.command import demo
 from comity.interfaces.cli.output import console
 
@@ -30,6 +30,7 @@ app.command()(people.why)
 app.add_typer(parked.parked, name="parked")
 app.add_typer(keys.keys, name="keys")
 app.add_typer(ledger.ledger, name="ledger")
+app.add_typer(programme.programmes, name="programme")
 app.command()(keys.settings)
 app.add_typer(running.sandbox, name="sandbox")
 app.command()(running.bench)

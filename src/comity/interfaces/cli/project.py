@@ -15,6 +15,8 @@ from comity.definitions import api as definitions
 from comity.definitions.types import Document, Plan
 from comity.interfaces.cli.opening import DataDir, Project, get_settings, open_hub
 from comity.interfaces.cli.output import Json, print_json, print_table, say, translates_errors
+from comity.interfaces.cli.programme import find_effects
+from comity.interfaces.cli.simulation import show_effects
 from comity.interfaces.shared.projects import check_documents
 from comity.kernel.errors import Conflict, Invalid
 from comity.sync import api as sync
@@ -69,16 +71,26 @@ def validate(*, project: Project = None, json: Json = False) -> None:
 
 
 @translates_errors
-def plan(*, project: Project = None, data_dir: DataDir = None, json: Json = False) -> None:
-    """Show what applying the project would change; changes nothing."""
+def plan(
+    *,
+    project: Project = None,
+    data_dir: DataDir = None,
+    simulation: Annotated[
+        bool, typer.Option(help="Also try programmes that change on the stored purchases, or a sample of them.")
+    ] = True,
+    json: Json = False,
+) -> None:
+    """Show what applying the project would change, and what that would do to points and tiers; changes nothing."""
     with open_hub(project=project, data_dir=data_dir) as hub:
         documents = load_project(hub.settings.project_dir)
         with hub.database.transaction() as tx:
             found = sync.plan_documents(tx, documents=documents)
+        effects = find_effects(hub, found) if simulation else []
     if json:
-        print_json(_to_view(found))
+        print_json({**_to_view(found), "simulations": effects})
     else:
         show_plan(found)
+        show_effects(effects)
 
 
 @translates_errors

@@ -160,7 +160,7 @@ class BenchMissing(NotFound):
 
 @translates_errors
 def bench(
-    name: Annotated[str, typer.Argument(help="intake, redeem, unify, ledger or bulk")],
+    name: Annotated[str, typer.Argument(help="intake, redeem, unify, ledger, bulk or simulate")],
     *,
     quick: Annotated[bool, typer.Option("--quick", help="A short run, for a first impression.")] = False,
     json: Json = False,
@@ -170,7 +170,7 @@ def bench(
         sys.path.insert(0, str(Path.cwd()))
     if importlib.util.find_spec("bench") is None:
         raise BenchMissing
-    known = ("intake", "redeem", "unify", "ledger", "bulk")
+    known = ("intake", "redeem", "unify", "ledger", "bulk", "simulate")
     if name not in known:
         raise Invalid(f"There is no benchmark {name!r}; known are {', '.join(known)}.", code="bench_unknown")
     arguments = [sys.executable, "-m", f"bench.{name}", *(["--quick"] if quick else []), *(["--json"] if json else [])]

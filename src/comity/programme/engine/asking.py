@@ -1,5 +1,6 @@
 """A purchase while it is asked about: its lines as they count, its day, and the words conditions speak of."""
 
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -58,40 +59,51 @@ class Asked:
         self.budgets = budgets
         self.counts: dict[Counter, int] = {}
         self.budget_counts: dict[Counter, int] = {}
-        self._row: dict[str, Any] | None = None
+        self._row: dict[str, Any] = {}
 
-    def row(self) -> dict[str, Any]:
-        """Return the value of every word that does not speak of a line."""
-        if self._row is None:
-            purchase, member = self.purchase, self.member
-            local = purchase.occurred_at.astimezone(self.zone)
-            self._row = {
-                **member.attributes,
-                "purchase.amount_minor": purchase.amount_minor,
-                "purchase.currency": purchase.currency,
-                "purchase.channel": purchase.channel,
-                "purchase.store": purchase.store,
-                "purchase.brand": purchase.brand,
-                "purchase.occurred_on": self.business_on,
-                "purchase.weekday": local.isoweekday(),
-                "purchase.hour": local.hour,
-                "purchase.number": member.purchase_count + 1,
-                "loyalty.tier": member.tiers.get(self.first_ladder),
-                "loyalty.enrolled_on": member.enrolled_on,
-                **{f"tier.{ladder}": level for ladder, level in member.tiers.items()},
-            }
-        return self._row
+    def row(self, words: Iterable[str]) -> dict[str, Any]:
+        """Return the values of at least these words, none of which speaks of a line; the rest is not looked at."""
+        row = self._row
+        for word in words:
+            if word not in row:
+                row[word] = self._look_up(word)
+        return row
 
-    def line_row(self, place: int) -> dict[str, Any]:
-        """Return the value of every word, the line's among them."""
+    def _look_up(self, word: str) -> Any:
+        known = _WORDS.get(word)
+        if known is not None:
+            return known(self)
+        if word.startswith(_TIER):
+            return self.member.tiers.get(word.removeprefix(_TIER))
+        return self.member.attributes.get(word)
+
+    def line_row(self, place: int, words: Iterable[str]) -> dict[str, Any]:
+        """Return the values of at least these words, and of all that speak of the line."""
         line = self.lines[place]
         return {
-            **self.row(),
+            **self.row(words),
             "line.item": line.item,
             "line.category": line.category,
             "line.amount_minor": line.amount_minor,
             "line.quantity": line.quantity,
         }
+
+
+_TIER = "tier."
+
+_WORDS: Mapping[str, Callable[[Asked], Any]] = {
+    "purchase.amount_minor": lambda asked: asked.purchase.amount_minor,
+    "purchase.currency": lambda asked: asked.purchase.currency,
+    "purchase.channel": lambda asked: asked.purchase.channel,
+    "purchase.store": lambda asked: asked.purchase.store,
+    "purchase.brand": lambda asked: asked.purchase.brand,
+    "purchase.occurred_on": lambda asked: asked.business_on,
+    "purchase.weekday": lambda asked: asked.business_on.isoweekday(),
+    "purchase.hour": lambda asked: asked.purchase.occurred_at.astimezone(asked.zone).hour,
+    "purchase.number": lambda asked: asked.member.purchase_count + 1,
+    "loyalty.tier": lambda asked: asked.member.tiers.get(asked.first_ladder),
+    "loyalty.enrolled_on": lambda asked: asked.member.enrolled_on,
+}
 
 
 def check_purchase(purchase: Purchase) -> None:
@@ -100,7 +112,10 @@ def check_purchase(purchase: Purchase) -> None:
         raise InvalidPurchase(
             "The time of a purchase needs a time zone.", details={"purchase_id": purchase.purchase_id}
         )
-    is_sound = _is_amount(purchase.amount_minor)
+    amount = purchase.amount_minor
+    is_sound = type(amount) is int and -AMOUNT_MAX <= amount <= AMOUNT_MAX
+    if is_sound and not purchase.lines:
+        return
     for line in purchase.lines:
         is_sound = is_sound and _is_amount(line.amount_minor) and _is_amount(line.quantity) and line.quantity >= 0
     if not is_sound:

@@ -268,10 +268,11 @@ class _Compiler:
         condition = condition_function(when, types=self.types)
         self.words |= condition.words
         ask = condition.ask
-        if any(word.startswith("line.") for word in condition.words):
-            tests.append(lambda asked, place: ask(asked.line_row(place), asked.business_on) is True)
+        words = tuple(sorted(word for word in condition.words if not word.startswith("line.")))
+        if len(words) < len(condition.words):
+            tests.append(lambda asked, place: ask(asked.line_row(place, words), asked.business_on) is True)
             return tuple(tests), ()
-        return tuple(tests), (lambda asked: ask(asked.row(), asked.business_on) is True,)
+        return tuple(tests), (lambda asked: ask(asked.row(words), asked.business_on) is True,)
 
     def _purchase_tests(self, told: EarningRule) -> list[PurchaseTest]:
         tests: list[PurchaseTest] = []
@@ -310,4 +311,7 @@ def _purchase_one_of(words: frozenset[str], field: str) -> PurchaseTest:
 
 
 def _on_a_level(levels: frozenset[str], ladders: frozenset[str]) -> PurchaseTest:
+    if len(ladders) == 1:
+        [only] = ladders
+        return lambda asked: asked.member.tiers.get(only) in levels
     return lambda asked: any(asked.member.tiers.get(ladder) in levels for ladder in ladders)

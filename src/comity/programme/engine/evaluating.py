@@ -51,12 +51,7 @@ def evaluate(
     is none, and nothing else differs. Raises InvalidPurchase.
     """
     asked = Asked(
-        purchase,
-        member,
-        zone=rules.zone,
-        first_ladder=rules.first_ladder,
-        budgets=budgets,
-        explains=explains,
+        purchase, member, zone=rules.zone, first_ladder=rules.first_ladder, budgets=budgets, explains=explains
     )
     outcome = _find_refusal(purchase, rules)
     if outcome is not None:
@@ -164,7 +159,7 @@ def _limit_totals(asked: Asked, rules: Rules, grants: Sequence[Grant]) -> None:
 
 def _close(asked: Asked, rules: Rules, outcome: Outcome, grants: Sequence[Grant], asides: Sequence[Step]) -> Earning:
     counts, budget_counts = count_grants(asked, rules, grants) if rules.has_limits else (_NO_COUNTS, _NO_COUNTS)
-    points: dict[str, int] = {}
+    lines = asked.lines
     shares: list[Share] = []
     lot_points: dict[tuple[int, int], int] = {}
     lot_places: dict[tuple[int, int], int] = {}
@@ -172,23 +167,18 @@ def _close(asked: Asked, rules: Rules, outcome: Outcome, grants: Sequence[Grant]
         if not grant.points:
             continue
         rule = grant.rule
-        name = rules.points[rule.currency].name
-        points[name] = points.get(name, 0) + grant.points
         lot = (rule.currency, grant.award.terms)
         place = lot_places.setdefault(lot, len(lot_places))
         lot_points[lot] = lot_points.get(lot, 0) + grant.points
         for line, part in zip(grant.places, grant.parts, strict=True):
             if part:
-                shares.append(Share(rule=rule.name, line_id=asked.lines[line].line_id, lot=place, points=part))
-    lots = [
-        Lot(
-            currency=rules.points[currency].name,
-            points=amount,
-            terms=plan_terms(*rules.terms[terms], asked.business_on),
-        )
-        for (currency, terms), amount in lot_points.items()
-    ]
-    lines = asked.lines
+                shares.append(Share(rule=rule.name, line_id=lines[line].line_id, lot=place, points=part))
+    points: dict[str, int] = {}
+    lots: list[Lot] = []
+    for (currency, terms), amount in lot_points.items():
+        name = rules.points[currency].name
+        points[name] = points.get(name, 0) + amount
+        lots.append(Lot(currency=name, points=amount, terms=plan_terms(*rules.terms[terms], asked.business_on)))
     return Earning(
         purchase_id=asked.purchase.purchase_id,
         programme=rules.programme,

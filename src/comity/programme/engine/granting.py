@@ -46,7 +46,7 @@ def find_places(rule: Rule, asked: Asked, places: Sequence[int]) -> Sequence[int
             return ()
     if rule.line_tests:
         places = [place for place in places if all(test(asked, place) for test in rule.line_tests)]
-    if rule.amount_min_minor and sum(asked.lines[place].amount_minor for place in places) < rule.amount_min_minor:
+    if rule.amount_min_minor and sum([asked.lines[place].amount_minor for place in places]) < rule.amount_min_minor:
         return ()
     return places
 
@@ -123,7 +123,7 @@ def split_step(asked: Asked, parts: Sequence[int], places: Sequence[int], curren
 def _multiply(
     award: Rule, asked: Asked, places: Sequence[int], *, weights: list[int], of: int, currency: str
 ) -> Iterator[Grant]:
-    fitting = [(each, set(found)) for each in award.multipliers if (found := find_places(each, asked, places))]
+    fitting = [(each, found) for each in award.multipliers if (found := find_places(each, asked, places))]
     if not fitting:
         return
     of *= 100 ** len(fitting)
@@ -132,8 +132,10 @@ def _multiply(
     for rule, after in _chain(fitting, places, weights):
         exact = sum(after)
         total = round_ratio(exact, of, award.rounding)
-        gains = [new - old for new, old in zip(after, before, strict=True)]
-        grant = Grant(rule, award, places, total - rounded, apportion(total - rounded, gains))
+        parts = [total - rounded]
+        if len(places) > 1:
+            parts = apportion(total - rounded, [new - old for new, old in zip(after, before, strict=True)])
+        grant = Grant(rule, award, places, total - rounded, parts)
         if asked.explains:
             left = exact - total * of
             shared = gcd(left, of)
@@ -155,12 +157,16 @@ def _multiply(
 
 
 def _chain(
-    fitting: Sequence[tuple[Rule, set[int]]], places: Sequence[int], weights: Sequence[int]
+    fitting: Sequence[tuple[Rule, Sequence[int]]], places: Sequence[int], weights: Sequence[int]
 ) -> Iterator[tuple[Rule, list[int]]]:
     """Yield the exact numerators after each multiplier, all over the award's denominator times 100 for each of them."""
+    if len(fitting) == 1 and len(places) == 1:
+        [(rule, _)], [weight] = fitting, weights  # Alone, every stacking comes to the same.
+        yield rule, [weight * rule.percent]
+        return
     done, used = [1] * len(places), 0
     for _, group in groupby(fitting, key=lambda each: each[0].group):
-        members = list(group)
+        members = [(rule, set(held)) for rule, held in group]
         factors, scale = [1] * len(places), 0
         if members[0][0].stacking is not Stacking.MULTIPLY:
             factors, scale = [100] * len(places), 1

@@ -1,0 +1,179 @@
+"""Commands on programmes: try a version before it is applied, say why a purchase earned what it earned."""
+
+import os
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from comity import wiring
+from comity.definitions import api as definitions
+from comity.definitions.types import DefinitionsInvalid, Document, Kind, Plan, ProgrammeSpec
+from comity.interfaces.cli.ledger import DayUnreadable
+from comity.interfaces.cli.opening import DataDir, open_hub
+from comity.interfaces.cli.output import FileUnusable, Json, errors, print_json, say, translates_errors
+from comity.interfaces.cli.simulation import show_simulation
+from comity.interfaces.shared.projects import check_documents
+from comity.kernel.database import Tx
+from comity.kernel.errors import NotFound
+from comity.programme import api as programme
+from comity.programme.api import History, Simulation, Trial
+
+programmes = typer.Typer(help="Programmes: try a version, explain a purchase.", no_args_is_help=True)
+
+PROCESSES_MAX = 16
+PROCESSES_FROM = 40_000
+"""Starting processes takes a second or two, in which one goes through about this many purchases."""
+
+PLANNED_MAX = 50_000
+"""So many purchases, about, a plan goes through at most; of more a sample of the members."""
+
+
+class ProgrammeMissing(NotFound):
+    """There is no document of that programme; `comity validate` shows the documents there are."""
+
+
+@programmes.command("simulate")
+@translates_errors
+def simulate(
+    path: Annotated[
+        Path, typer.Argument(help="The proposed version: a file with programmes, or a project directory.")
+    ] = Path(),
+    *,
+    name: Annotated[
+        str | None, typer.Option("--programme", help="This programme alone; else all in the file, all that changed.")
+    ] = None,
+    on: Annotated[str | None, typer.Option("--on", help="As of the end of this day; today by default.")] = None,
+    sample_of: Annotated[
+        int, typer.Option("--sample-of", min=1, help="One of so many members alone, always the same ones.")
+    ] = 1,
+    top: Annotated[int, typer.Option("--top", min=0, max=1_000, help="So many winners and losers by name.")] = 10,
+    processes: Annotated[
+        int | None, typer.Option("--processes", min=1, max=PROCESSES_MAX, help="One a processor by default.")
+    ] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Run a proposed version over all stored purchases beside the one in force; changes nothing."""
+    day = _to_day(on)
+    with open_hub(data_dir=data_dir) as hub:
+        with hub.database.transaction() as tx:
+            documents = _read_proposed(tx, path)
+            current = definitions.get_definitions(tx).programmes
+        chosen = _choose(documents, current, name=name, takes_same=path.is_file())
+        found: list[Simulation] = []
+        for document in chosen:
+            trial = _make_trial(document, current, on=day, now=hub.clock.now(), top=top)
+            history = _make_history(trial, sample_of=sample_of)
+            with hub.database.transaction() as tx:
+                count = programme.count_history(tx, history=history)
+            wanted = processes or min(os.cpu_count() or 1, PROCESSES_MAX)
+            with _showing_progress(document.name, count, is_quiet=json) as told:
+                if wanted > 1 and count >= PROCESSES_FROM:
+                    found.append(
+                        programme.simulate_on_processes(
+                            hub.database, trial=trial, history=history, processes=wanted, told=told
+                        )
+                    )
+                else:
+                    with hub.database.transaction() as tx:
+                        found.append(programme.simulate(tx, trial=trial, history=history, told=told))
+    if json:
+        print_json({"simulations": found})
+        return
+    if not found:
+        say("No programme differs from what is in force.")
+    for each in found:
+        show_simulation(each)
+
+
+def find_effects(hub: wiring.Hub, plan: Plan) -> list[Simulation]:
+    """Return what the programmes of a plan would change, by a sample where there is much history."""
+    touched = {(item.kind, item.name) for item in (*plan.added, *plan.changed) if item.kind is Kind.PROGRAMME}
+    found: list[Simulation] = []
+    if not touched:
+        return found
+    with hub.database.transaction() as tx:
+        current = definitions.get_definitions(tx).programmes
+        for document in plan.documents:
+            if document.key not in touched:
+                continue
+            trial = _make_trial(document, current, on=None, now=hub.clock.now(), top=0)
+            count = programme.count_history(tx, history=_make_history(trial))
+            if count:
+                history = _make_history(trial, sample_of=-(-count // PLANNED_MAX))
+                found.append(programme.simulate(tx, trial=trial, history=history))
+    return found
+
+
+def _read_proposed(tx: Tx, path: Path) -> Sequence[Document]:
+    """Return the programmes proposed, checked among the documents they would live with."""
+    if path.is_file():
+        loaded = definitions.load_text(path.read_text(encoding="utf-8"), file=str(path))
+        keys = {document.key for document in loaded.documents}
+        others = [document for document in definitions.list_current(tx) if document.key not in keys]
+        problems = loaded.problems + definitions.check_project(
+            [*loaded.documents, *others], checkers=wiring.CHECKERS, broken=loaded.broken
+        )
+        if problems:
+            raise DefinitionsInvalid(problems)
+        documents = loaded.documents
+    elif path.is_dir():
+        documents = check_documents(definitions.read_project(path))
+    else:
+        raise FileUnusable(f"{path} is neither a file nor a directory.")
+    return [document for document in documents if document.kind is Kind.PROGRAMME]
+
+
+def _choose(
+    documents: Sequence[Document], current: dict[str, ProgrammeSpec], *, name: str | None, takes_same: bool
+) -> list[Document]:
+    if name is not None:
+        chosen = [document for document in documents if document.name == name]
+        if not chosen:
+            raise ProgrammeMissing(details={"programme": name, "found": sorted(each.name for each in documents)})
+        return chosen
+    if takes_same and not documents:
+        raise ProgrammeMissing("The file holds no programme.")
+    return [each for each in documents if takes_same or current.get(each.name) != each.spec]
+
+
+def _make_trial(
+    document: Document, current: dict[str, ProgrammeSpec], *, on: date | None, now: datetime, top: int
+) -> Trial:
+    spec = document.spec
+    if not isinstance(spec, ProgrammeSpec):
+        raise ProgrammeMissing(details={"programme": document.name})
+    return Trial(
+        programme=document.name,
+        running=current.get(document.name),
+        proposed=spec,
+        on=on or now.astimezone(ZoneInfo(spec.timezone)).date(),
+        top_count=top,
+    )
+
+
+def _make_history(trial: Trial, *, sample_of: int = 1) -> History:
+    return History(programme=trial.programme, until=trial.until, sample_of=sample_of)
+
+
+def _to_day(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise DayUnreadable(details={"found": text}) from None
+
+
+@contextmanager
+def _showing_progress(name: str, count: int, *, is_quiet: bool) -> Generator[Callable[[int], None]]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, transient=True, disable=is_quiet or not errors.is_terminal) as progress:
+        task = progress.add_task(f"{name}: purchases", total=count)
+        yield lambda done: progress.advance(task, done)

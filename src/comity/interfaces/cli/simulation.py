@@ -1,0 +1,88 @@
+"""How a simulation is told to people."""
+
+from collections.abc import Sequence
+
+from rich.markup import escape
+
+from comity.interfaces.cli.output import print_table, say
+from comity.programme.api import Gain, Simulation
+
+FIGURES = (
+    ("points issued", "points_issued"),
+    ("- redeemed", "points_redeemed"),
+    ("- expired", "points_expired"),
+    ("= open, the liability", "points_open"),
+    ("redeemed, but not covered", "points_short"),
+    ("purchases that earn", "earning_count"),
+)
+MONTHS_SHOWN = 24
+
+
+def show_simulation(found: Simulation) -> None:
+    """Print the whole report."""
+    say(f"[bold]{escape(found.programme)}[/], the proposed version beside the running one, as of the end of {found.on}")
+    say(f"{_tell_reach(found)}")
+    for note in found.notes:
+        say(note, style="dim")
+    rows = [(title, getattr(found.running, name), getattr(found.proposed, name)) for title, name in FIGURES]
+    print_table(
+        "Points", ("", "running", "proposed", "more", ""), [_beside(*row) for row in rows], numbers=(1, 2, 3, 4)
+    )
+    if any(each.tier is not None for each in found.tiers):
+        print_table(
+            "Members by tier",
+            ("tier", "running", "proposed", "more", ""),
+            [_beside(each.tier or "none", each.running, each.proposed) for each in found.tiers],
+            numbers=(1, 2, 3, 4),
+        )
+    if found.tier_moves:
+        print_table(
+            "Tier moves",
+            ("running", "proposed", "members"),
+            [(each.running or "none", each.proposed or "none", each.member_count) for each in found.tier_moves],
+            numbers=(2,),
+        )
+    for title, side in (("more", found.winners), ("less", found.losers)):
+        say(f"{side.member_count:,} members are given {title}, {side.points:+,} points together.")
+        if side.largest:
+            print_table("", ("profile", "running", "proposed", "more"), _list_gains(side.largest), numbers=(1, 2, 3))
+    if found.months:
+        print_table(
+            "Points issued by month",
+            ("month", "running", "proposed", "more", ""),
+            [_beside(each.month, each.running, each.proposed) for each in found.months[-MONTHS_SHOWN:]],
+            numbers=(1, 2, 3, 4),
+        )
+        if len(found.months) > MONTHS_SHOWN:
+            say(f"{len(found.months) - MONTHS_SHOWN} months before these: see --json.", style="dim")
+
+
+def show_effects(found: Sequence[Simulation]) -> None:
+    """Print in short what programmes of a plan would change."""
+    for each in found:
+        say(f"[bold]{escape(each.programme)}[/] over the stored purchases, as a simulation ({_tell_reach(each)})")
+        for title, name in (("points issued", "points_issued"), ("liability", "points_open")):
+            values = getattr(each.running, name), getattr(each.proposed, name)
+            _, running, proposed, more, share = _beside(title, *values)
+            say(f"  {title}: {running:,} → {proposed:,} ({share or more})")
+        moved = sum(move.member_count for move in each.tier_moves)
+        say(
+            f"  {moved:,} members at another tier; {each.winners.member_count:,} members get more points, "
+            f"{each.losers.member_count:,} less"
+        )
+    if found:
+        say("  More: [bold]comity programme simulate[/]. Without: [bold]--no-simulation[/].", style="dim")
+
+
+def _tell_reach(found: Simulation) -> str:
+    reach = f"{found.purchase_count:,} purchases of {found.member_count:,} members"
+    return reach if found.sample_of == 1 else f"a sample, one of {found.sample_of:,} members: {reach}"
+
+
+def _list_gains(gains: Sequence[Gain]) -> list[tuple[str, int, int, str]]:
+    return [(str(each.profile_id), each.running, each.proposed, f"{each.points:+,}") for each in gains]
+
+
+def _beside(title: str, running: int, proposed: int) -> tuple[str, int, int, str, str]:
+    more = proposed - running
+    return title, running, proposed, f"{more:+,}" if more else "", f"{more / running:+.1%}" if more and running else ""

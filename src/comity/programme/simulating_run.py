@@ -1,0 +1,144 @@
+"""Simulations over the stored history: read by COPY, member by member, on as many processes as are wanted.
+
+Nothing is written. The processes see one snapshot of the database, so that nobody is counted twice or left out who is
+merged meanwhile.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from datetime import datetime
+from multiprocessing import get_context
+from queue import Empty
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from comity.kernel.database import Database, Tx, export_snapshot
+from comity.programme import store_history as store
+from comity.programme.engine import facts
+from comity.programme.simulating import Deed, Part, Tryout, add_parts, asks_members
+from comity.programme.simulating_types import History, Simulation, Trial
+
+Told = Callable[[int], None]
+"""Called now and then with the number of purchases that were gone through since the last time."""
+
+POLL_SECONDS = 0.2
+TELL_EVERY = 5_000
+
+
+def count_history(tx: Tx, *, history: History) -> int:
+    """Return how many purchases there are to go through, about."""
+    return store.count_history(tx, until=history.until) // (history.sample_of * history.parts)
+
+
+def simulate(tx: Tx, *, trial: Trial, history: History, told: Told = lambda _: None) -> Simulation:
+    """Go through the history in this process and return what both versions come to."""
+    return add_parts(
+        [simulate_part(tx, trial=trial, history=history, told=told)], trial=trial, sample_of=history.sample_of
+    )
+
+
+def simulate_on_processes(
+    database: Database, *, trial: Trial, history: History, processes: int, told: Told = lambda _: None
+) -> Simulation:
+    """Go through the history on several processes, each with its part of the members, all in one snapshot."""
+    context = get_context("spawn")  # A process with threads and open connections must not be forked.
+    counts: Any = context.Queue()
+    with database.transaction() as tx:
+        jobs = [
+            _Job(
+                dsn=database.dsn,
+                snapshot=export_snapshot(tx),
+                trial=trial,
+                history=msgspec.structs.replace(history, part=part, parts=processes),
+            )
+            for part in range(processes)
+        ]
+        with ProcessPoolExecutor(processes, mp_context=context, initializer=_begin, initargs=(counts,)) as pool:
+            running = [pool.submit(_work, job) for job in jobs]
+            try:
+                for count in _watch(running, counts):
+                    told(count)
+                    store.keep_awake(tx)
+            finally:
+                for each in running:
+                    each.cancel()
+    return add_parts([each.result() for each in running], trial=trial, sample_of=history.sample_of)
+
+
+class _Job(msgspec.Struct, frozen=True, kw_only=True):
+    """What one process does."""
+
+    dsn: str
+    snapshot: str
+    trial: Trial
+    history: History
+
+
+_counts: Any = None
+
+
+def _begin(counts: Any) -> None:
+    global _counts  # noqa: PLW0603 - the one thing a process of the pool is given before its work.
+    _counts = counts
+
+
+def _work(job: _Job) -> Part:
+    database = Database(dsn=job.dsn, pool_size_max=1)
+    try:
+        with database.read(snapshot=job.snapshot) as tx:
+            return simulate_part(tx, trial=job.trial, history=job.history, told=_counts.put)
+    finally:
+        database.close()
+
+
+def _watch(running: Iterable[Future[Part]], counts: Any) -> Iterator[int]:
+    """Yield what the processes tell until all have ended; an error of one of them is raised."""
+    waiting = set(running)
+    while waiting:
+        done, waiting = wait(waiting, timeout=POLL_SECONDS)
+        for each in done:
+            each.result()
+        yield _drain(counts)
+
+
+def _drain(counts: Any) -> int:
+    total = 0
+    while True:
+        try:
+            total += counts.get_nowait()
+        except Empty:
+            return total
+
+
+def simulate_part(tx: Tx, *, trial: Trial, history: History, told: Told = lambda _: None) -> Part:
+    """Go through the history of a part of the members."""
+    tryout = Tryout(trial)
+    said = 0
+    for profile_id, deeds in read_members(store.copy_history(tx, history=history, asks_members=asks_members(trial))):
+        tryout.take_member(profile_id, deeds)
+        if tryout.purchase_count >= said + TELL_EVERY:
+            told(tryout.purchase_count - said)
+            said = tryout.purchase_count
+    told(tryout.purchase_count - said)
+    return tryout.finish()
+
+
+def read_members(rows: Iterable[store.HistoryRow]) -> Iterator[tuple[UUID, list[Deed]]]:
+    """Turn rows, which come member by member, into what each member did."""
+    current, deeds = "", list[Deed]()
+    for profile_id, purchase_id, happened_at, amount, currency, was_member in rows:
+        if profile_id != current:
+            if deeds:
+                yield UUID(current), deeds
+            current, deeds = profile_id, []
+        purchase = facts.Purchase(
+            purchase_id=purchase_id or "",
+            occurred_at=datetime.fromisoformat(happened_at),
+            amount_minor=int(amount) if purchase_id else 0,
+            currency=currency,
+        )
+        deeds.append(Deed(purchase=purchase, redeemed=0 if purchase_id else int(amount), was_member=was_member == "t"))
+    if deeds:
+        yield UUID(current), deeds

@@ -1,0 +1,116 @@
+"""What a simulation is told, and what it answers."""
+
+from datetime import date, datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from comity.definitions.types import ProgrammeSpec
+from comity.programme.engine.days import add_days, to_first_instant
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """Which purchases are gone through: those before `until`; of members one of `sample_of`, and of these a part.
+
+    Members are told apart by a hash of their profile, so a sample is the same every time.
+    """
+
+    programme: str
+    until: datetime
+    sample_of: int = 1
+    part: int = 0
+    parts: int = 1
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """What is tried: one programme by two specifications, up to and with a day; None stands for no programme."""
+
+    programme: str
+    running: ProgrammeSpec | None
+    proposed: ProgrammeSpec | None
+    on: date
+    top_count: int = 10
+
+    @property
+    def until(self) -> datetime:
+        """The first instant after the last day, wherever that is later."""
+        after = add_days(self.on, 1)
+        zones = [spec.timezone for spec in (self.running, self.proposed) if spec is not None]
+        return max(to_first_instant(after, ZoneInfo(zone)) for zone in zones or ["UTC"])
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """What one version comes to: issued = redeemed + expired + open.
+
+    `points_short` are redemptions of the past that this version would not have covered.
+    """
+
+    earning_count: int = 0
+    points_issued: int = 0
+    points_redeemed: int = 0
+    points_short: int = 0
+    points_expired: int = 0
+    points_open: int = 0
+
+
+class TierCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How many members end at a tier, by both versions."""
+
+    tier: str | None
+    running: int
+    proposed: int
+
+
+class TierShift(msgspec.Struct, frozen=True, kw_only=True):
+    """Members who end at another tier by the proposed version than by the running one."""
+
+    running: str | None
+    proposed: str | None
+    member_count: int
+
+
+class Month(msgspec.Struct, frozen=True, kw_only=True):
+    """Points issued for the purchases of a month, such as 2026-03."""
+
+    month: str
+    running: int
+    proposed: int
+
+
+class Gain(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """What one member gets more by the proposed version; below zero: less."""
+
+    points: int
+    profile_id: UUID
+    running: int
+    proposed: int
+
+
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """Members who get more, or less: how many, by how many points together, and the largest."""
+
+    member_count: int
+    points: int
+    largest: tuple[Gain, ...]
+
+
+class Simulation(msgspec.Struct, frozen=True, kw_only=True):
+    """A proposed version of a programme beside the running one, over the same history, as of the end of a day.
+
+    Members are those whose purchases count by one of the versions; of all members one of `sample_of` was looked at.
+    """
+
+    programme: str
+    on: date
+    sample_of: int
+    purchase_count: int
+    member_count: int
+    running: Figures
+    proposed: Figures
+    tiers: tuple[TierCount, ...]
+    tier_moves: tuple[TierShift, ...]
+    winners: Side
+    losers: Side
+    months: tuple[Month, ...]
+    notes: tuple[str, ...] = ()
