@@ -5,6 +5,7 @@ given out cluster by cluster: the records of a person lie together.
 """
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import numpy as np
@@ -24,6 +25,7 @@ from comity.kernel.ids import Ids
 
 PLAIN_JSON = r"^[^\x00-\x1f\x22\x5c\x7f]*$"
 """Text that JSON writes as it is."""
+IDENTIFIER_SCHEMA = pl.Schema({"key_hash": pl.Int64, "record_id": pl.Int64, "rule_tag": pl.Int32})
 UUID_PARTS = ((0, 8), (8, 4), (12, 4), (16, 4), (20, 12))
 
 
@@ -40,11 +42,18 @@ def load(tx: Tx, *, frame: pl.DataFrame, match: CompiledMatch, now: datetime, id
     founders = np.unique(clusters)
     profiles = pl.Series("profile_id", sorted(ids.uuid7_bytes(now, len(founders))), dtype=pl.Binary)
     profile_ids = profiles.gather(np.searchsorted(founders, clusters))
-    with bulk_store.bulk_load(tx):
-        _store_records(tx, frame, resolution, record_ids, profile_ids, match=match, now=now)
-        _store_identifiers(tx, frame, resolution, record_ids, match)
-        _store_links(tx, resolution, record_ids, match=match, now=now)
+    # While PostgreSQL copies a table in and builds its indexes, the next one is made here.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        records = thread.submit(_records, frame, resolution, record_ids, profile_ids, match=match, now=now)
+        identifiers = thread.submit(_identifiers, frame, resolution, record_ids, match)
+        edges = thread.submit(_edges, resolution, record_ids, match=match, now=now)
         _store_profiles(tx, profiles, record_ids[founders], now)
+        bulk_store.copy_records(tx, records=records.result())
+        bulk_store.copy_identifiers(tx, identifiers=identifiers.result())
+        bulk_store.copy_edges(tx, edges=edges.result())
+    if resolution.reviews.height:
+        bulk_store.copy_reviews(tx, reviews=_reviews(resolution, record_ids, match=match, now=now))
+    bulk_store.analyze(tx)
     return BulkLoad(record_ids=record_ids, profile_ids=profile_ids, profiles_count=len(profiles))
 
 
@@ -61,8 +70,7 @@ def _number(clusters: NDArray[np.int64], *, first: int) -> NDArray[np.int64]:
     return record_ids
 
 
-def _store_records(
-    tx: Tx,
+def _records(
     frame: pl.DataFrame,
     resolution: BulkResolution,
     record_ids: NDArray[np.int64],
@@ -70,7 +78,7 @@ def _store_records(
     *,
     match: CompiledMatch,
     now: datetime,
-) -> None:
+) -> pl.DataFrame:
     rows = frame.select(*KEY_COLUMNS, write_features(frame, match).alias("features")).with_columns(
         pl.Series("record_id", record_ids),
         profile_ids.alias("profile_id"),
@@ -79,7 +87,7 @@ def _store_records(
         wire_time(now).alias("linked_at"),
     )
     columns = ("record_id", *KEY_COLUMNS, "profile_id", "features", "rule", "match_hash", "linked_at")
-    bulk_store.copy_records(tx, records=rows.sort("record_id").select(columns))
+    return rows.sort("record_id").select(columns)
 
 
 def write_features(frame: pl.DataFrame, match: CompiledMatch) -> pl.Expr:
@@ -113,9 +121,9 @@ def _brought_by(edges: pl.DataFrame, height: int) -> pl.Series:
     return pl.Series(rules, dtype=pl.String)
 
 
-def _store_identifiers(
-    tx: Tx, frame: pl.DataFrame, resolution: BulkResolution, record_ids: NDArray[np.int64], match: CompiledMatch
-) -> None:
+def _identifiers(
+    frame: pl.DataFrame, resolution: BulkResolution, record_ids: NDArray[np.int64], match: CompiledMatch
+) -> pl.DataFrame:
     keys = {str(rule): each for (rule,), each in resolution.keys.partition_by("rule", as_dict=True).items()}
     records = pl.arange(0, frame.height, dtype=pl.UInt32, eager=True)
     for name in match.lookups:
@@ -132,8 +140,7 @@ def _store_identifiers(
         )
         for rule, each in keys.items()
     ]
-    if identifiers:
-        bulk_store.copy_identifiers(tx, identifiers=pl.concat(identifiers).sort("key_hash", "record_id"))
+    return pl.concat([IDENTIFIER_SCHEMA.to_frame(), *identifiers]).sort("key_hash", "record_id")
 
 
 def _hashed(values: pl.Series, salt: bytes) -> NDArray[np.int64]:
@@ -142,20 +149,23 @@ def _hashed(values: pl.Series, salt: bytes) -> NDArray[np.int64]:
     return np.frombuffer(b"".join(digests), dtype="<i8")
 
 
-def _store_links(
-    tx: Tx, resolution: BulkResolution, record_ids: NDArray[np.int64], *, match: CompiledMatch, now: datetime
-) -> None:
+def _edges(
+    resolution: BulkResolution, record_ids: NDArray[np.int64], *, match: CompiledMatch, now: datetime
+) -> pl.DataFrame:
     edges = _with_record_ids(resolution.edges, record_ids).select(
         *("record_a", "record_b", "rule", "value"),
         pl.lit(match.match_hash).alias("match_hash"),
         wire_time(now).alias("linked_at"),
     )
-    bulk_store.copy_edges(tx, edges=edges.sort("record_a", "record_b"))
-    if not resolution.reviews.height:
-        return
+    return edges.sort("record_a", "record_b")
+
+
+def _reviews(
+    resolution: BulkResolution, record_ids: NDArray[np.int64], *, match: CompiledMatch, now: datetime
+) -> pl.DataFrame:
     limits = {rule.name: rule.records_max + 1 for rule in match.rules}
     sizes = resolution.keys.group_by("rule", "value").len("shared_by")
-    reviews = (
+    return (
         _with_record_ids(resolution.reviews, record_ids)
         .join(sizes, on=("rule", "value"), how="left", maintain_order="left")
         .with_columns(
@@ -170,7 +180,6 @@ def _store_links(
             wire_time(now).alias("opened_at"),
         )
     )
-    bulk_store.copy_reviews(tx, reviews=reviews)
 
 
 def _with_record_ids(links: pl.DataFrame, record_ids: NDArray[np.int64]) -> pl.DataFrame:

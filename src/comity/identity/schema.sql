@@ -57,7 +57,7 @@ create table identity.record (
     linked_at timestamp with time zone not null,
     rule text not null,
     constraint record_pkey PRIMARY KEY (record_id),
-    constraint record_once UNIQUE (system, stream, external_id)
+    constraint record_once UNIQUE (external_id, stream, system)
 ) with (fillfactor=85);
 CREATE INDEX record_by_profile ON identity.record USING btree (profile_id);
 

@@ -4,7 +4,9 @@ A row of the format is the number of its fields, then each field's length and by
 once: where they begin in the output is a column of numbers too.
 """
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +17,8 @@ from psycopg import sql
 
 from comity.kernel.database import Tx
 
-CHUNK_ROWS = 50_000
+CHUNK_ROWS = 25_000
+AHEAD_CHUNKS = 4
 SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
 FIXED = {
@@ -47,10 +50,22 @@ def copy_columns(tx: Tx, *, table: str, frame: pl.DataFrame, types: Sequence[str
     )
     with tx.cursor() as cursor, cursor.copy(target) as copy:
         copy.write(SIGNATURE)
-        for chunk in frame.iter_slices(CHUNK_ROWS):
-            copy.write(encode(chunk, types))
+        for part in _ahead(lambda chunk: encode(chunk, types), frame.iter_slices(CHUNK_ROWS)):
+            copy.write(part)
         copy.write(TRAILER)
     return frame.height
+
+
+def _ahead(work: Callable[[pl.DataFrame], bytes], chunks: Iterable[pl.DataFrame]) -> Iterator[bytes]:
+    """Yield what work makes of each chunk, made while the one before is being used."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        made: deque[Future[bytes]] = deque()
+        for chunk in chunks:
+            made.append(thread.submit(work, chunk))
+            if len(made) > AHEAD_CHUNKS:
+                yield made.popleft().result()
+        while made:
+            yield made.popleft().result()
 
 
 def wire_time(moment: datetime) -> pl.Expr:

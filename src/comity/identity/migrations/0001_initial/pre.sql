@@ -23,7 +23,8 @@ create table identity.record (
     is_deleted boolean not null default false,
     linked_at timestamptz not null,
     rule text not null,
-    constraint record_once unique (system, stream, external_id)
+    -- The id first: it alone tells nearly all records apart.
+    constraint record_once unique (external_id, stream, system)
 ) with (fillfactor = 85);
 create index record_by_profile on identity.record (profile_id);
 
