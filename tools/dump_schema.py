@@ -68,7 +68,14 @@ TYPES = """
 select 'create type ' || t.typname || ' as enum ('
        || string_agg(quote_literal(e.enumlabel), ', ' order by e.enumsortorder) || ');'
 from pg_type t join pg_enum e on e.enumtypid = t.oid where t.typnamespace = %(room)s::regnamespace
-group by t.typname order by 1
+group by t.typname
+union all
+select 'create type ' || c.relname || ' as ('
+       || string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' order by a.attnum) || ');'
+from pg_class c join pg_attribute a on a.attrelid = c.oid
+where c.relnamespace = %(room)s::regnamespace and c.relkind = 'c' and a.attnum > 0
+group by c.relname
+order by 1
 """
 VIEWS = """
 select '-- view ' || c.relname || ': '

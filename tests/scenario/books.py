@@ -69,9 +69,9 @@ def read_books(database: Database) -> Books:
             balances={row[0]: row[1] for row in tx.execute("select profile_id::text, points from programme.v_member")},
             transfer_sums={
                 row[0]: row[1]
-                for row in tx.execute("select transfer_id, sum(amount)::bigint from ledger.entry group by 1")
+                for row in tx.execute("select transfer_id, sum(amount)::bigint from ledger.v_entry group by 1")
             },
-            trial_balance=tx.execute("select coalesce(sum(amount), 0)::bigint from ledger.entry").fetchone()[0],
+            trial_balance=tx.execute("select coalesce(sum(amount), 0)::bigint from ledger.v_entry").fetchone()[0],
         )
 
 

@@ -153,7 +153,7 @@ class _Room:
             for node, _ in _statements(_names(options["as"])[0]):
                 yield from self.problems(node)
         elif language == "plpgsql":
-            for query in _plpgsql_queries(pglast.parse_plpgsql(text)):
+            for query in _plpgsql_queries(pglast.parse_plpgsql(_with_plain_types(statement, text))):
                 if query is None:
                     yield "runs SQL that it builds itself (EXECUTE); write the statement out"
                 else:
@@ -206,6 +206,14 @@ class _Room:
             yield f"makes or names {'.'.join(names)} without its schema"
         else:
             yield from self._owned(names, "object")
+
+
+def _with_plain_types(statement: Any, text: str) -> str:
+    """Call the types of parameters that are a schema's own plain text: pglast cannot look them up."""
+    for parameter in statement.parameters or ():
+        if (names := _names(parameter.argType.names))[:-1] not in {(), ("pg_catalog",)}:
+            text = text.replace(f"{parameter.name} {'.'.join(names)}", f"{parameter.name} text", 1)
+    return text
 
 
 def _plpgsql_queries(node: Any) -> Iterator[str | None]:

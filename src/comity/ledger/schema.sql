@@ -1,6 +1,8 @@
 -- What the migrations of this room add up to. Written by `make schemas`; edit the migrations instead.
 create schema ledger;
 
+create type posting as (key text, request text, debit_slot integer, credit_slot integer, debit bigint, credit bigint, amount bigint, kind text, reason text, effective_on date, system text, external_id text, reversed bigint, number integer, takes text, may_owe boolean, expires_on date, available_from date, money_debit bigint, money_credit bigint, money_amount bigint);
+
 create sequence ledger.transfer_id;
 
 create table ledger.account (
@@ -36,18 +38,6 @@ create table ledger.block (
     constraint block_check CHECK ((first_transfer_id <= last_transfer_id))
 );
 CREATE TRIGGER block_is_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.block FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-
-create table ledger.entry (
-    transfer_id bigint not null,
-    account_id bigint not null,
-    amount bigint not null,
-    balance_after bigint,
-    leg smallint not null default 1,
-    constraint entry_pkey PRIMARY KEY (account_id, transfer_id),
-    constraint entry_amount_check CHECK ((amount <> 0))
-);
-CREATE TRIGGER entry_is_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.entry FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-CREATE TRIGGER transfer_balances AFTER INSERT ON ledger.entry REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_imbalance();
 
 create table ledger.hold (
     hold_id bigint not null,
@@ -191,6 +181,10 @@ create table ledger.transfer (
     constraint transfer_check4 CHECK (((reverses_transfer_id IS NULL) = (reversal_number IS NULL))),
     constraint transfer_money_amount_check CHECK ((money_amount > 0))
 );
+CREATE INDEX transfer_credits ON ledger.transfer USING btree (credit_account_id, transfer_id);
+CREATE INDEX transfer_debits ON ledger.transfer USING btree (debit_account_id, transfer_id);
+CREATE INDEX transfer_money_credits ON ledger.transfer USING btree (money_credit_account_id, transfer_id) WHERE (money_amount IS NOT NULL);
+CREATE INDEX transfer_money_debits ON ledger.transfer USING btree (money_debit_account_id, transfer_id) WHERE (money_amount IS NOT NULL);
 CREATE UNIQUE INDEX transfer_reversed_once ON ledger.transfer USING btree (reverses_transfer_id, reversal_number) WHERE (reverses_transfer_id IS NOT NULL);
 CREATE TRIGGER transfer_is_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.transfer FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
@@ -203,11 +197,12 @@ CREATE TRIGGER transfer_is_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON ledg
 -- view v_lot_term: lot_id bigint, expires_on date, available_from date
 -- view v_period: book text, unit text, locked_through date
 -- function digest_block(previous bytea, first_id bigint, last_id bigint): TABLE(digest bytea, transfer_count bigint)
--- function judge(keys text[], requests text[], debits bigint[], credits bigint[], amounts bigint[], kinds text[], reasons text[], systems text[], external_ids text[], reverses bigint[], reversal_numbers integer[], money_debits bigint[], money_credits bigint[], money_amounts bigint[], expires_ons date[], available_froms date[], OUT former integer[], OUT ids bigint[], OUT debit_afters bigint[], OUT credit_afters bigint[], OUT verdicts text[]): record
--- function load_lots(slot_ids bigint[], slots integer[], slot_keeps boolean[], slot_owes bigint[], verdicts text[], piece_froms integer[], may_owes boolean[], OUT accounts bigint[], OUT lots bigint[], OUT rests bigint[], OUT expires date[], OUT availables date[], OUT nexts integer[], OUT firsts integer[], OUT tails integer[]): record
+-- function is_repeated(batch ledger.posting[], verdicts text[]): boolean
+-- function judge_keys(batch ledger.posting[], OUT former integer[], OUT ids bigint[], OUT debit_afters bigint[], OUT credit_afters bigint[], OUT verdicts text[]): record
+-- function judge_money(batch ledger.posting[], OUT pairs text[], OUT reasons text[]): record
+-- function load_lots(batch ledger.posting[], slot_ids bigint[], slot_keeps boolean[], slot_owes bigint[], piece_froms integer[], OUT accounts bigint[], OUT lots bigint[], OUT rests bigint[], OUT expires date[], OUT availables date[], OUT nexts integer[], OUT firsts integer[], OUT tails integer[]): record
 -- function lock_accounts(account_ids bigint[], OUT units text[], OUT balances bigint[], OUT owes bigint[], OUT keeps boolean[]): record
--- function post(keys text[], requests text[], debits bigint[], credits bigint[], amounts bigint[], kinds text[], reasons text[], effective_ons date[], systems text[], external_ids text[], reverses bigint[], reversal_numbers integer[], takes text[], may_owes boolean[], expires_ons date[], available_froms date[], money_debits bigint[], money_credits bigint[], money_amounts bigint[], piece_places integer[], piece_lots bigint[], piece_amounts bigint[], piece_expires_ons date[], piece_available_froms date[], booked_at timestamp with time zone): TABLE(status text, transfer_id bigint, debit_balance_after bigint, credit_balance_after bigint)
+-- function post(batch ledger.posting[], slot_ids bigint[], piece_places integer[], piece_lots bigint[], piece_amounts bigint[], piece_expires_ons date[], piece_available_froms date[], booked_at timestamp with time zone): TABLE(status text, transfer_id bigint, debit_balance_after bigint, credit_balance_after bigint)
 -- function refuse_change(): trigger
--- function refuse_imbalance(): trigger
--- function write_entries(ids bigint[], debits bigint[], credits bigint[], amounts bigint[], debit_afters bigint[], credit_afters bigint[], money_debits bigint[], money_credits bigint[], money_amounts bigint[], verdicts text[]): void
--- function write_lots(new_lots bigint[], new_accounts bigint[], new_amounts bigint[], expires_ons date[], available_froms date[], nodes integer[], transfers bigint[], amounts bigint[], accounts bigint[], lots bigint[], rests bigint[], olds bigint[], expires date[], availables date[]): void
+-- function write_lots(batch ledger.posting[], new_lots bigint[], new_amounts bigint[], nodes integer[], transfers bigint[], amounts bigint[], accounts bigint[], lots bigint[], rests bigint[], olds bigint[], expires date[], availables date[]): void
+-- function write_transfers(batch ledger.posting[], ids bigint[], debit_afters bigint[], credit_afters bigint[], days date[], lot_amounts bigint[], verdicts text[], booked_at timestamp with time zone): void

@@ -12,10 +12,6 @@ create or replace trigger transfer_is_immutable
 before update or delete or truncate on ledger.transfer
 for each statement execute function ledger.refuse_change();
 
-create or replace trigger entry_is_immutable
-before update or delete or truncate on ledger.entry
-for each statement execute function ledger.refuse_change();
-
 create or replace trigger lot_entry_is_immutable
 before update or delete or truncate on ledger.lot_entry
 for each statement execute function ledger.refuse_change();
@@ -43,20 +39,3 @@ for each statement execute function ledger.refuse_change();
 create or replace trigger block_is_immutable
 before update or delete or truncate on ledger.block
 for each statement execute function ledger.refuse_change();
-
--- Transfers come with all their entries in one statement, and those of each leg sum to zero.
-create or replace function ledger.refuse_imbalance() returns trigger
-language plpgsql as $$
-begin
-    if exists (select from added group by transfer_id, leg having sum(amount) <> 0) then
-        raise exception 'The entries of a transfer do not sum to zero'
-            using errcode = 'check_violation', constraint = 'transfer_balances';
-    end if;
-    return null;
-end
-$$;
-
-create or replace trigger transfer_balances
-after insert on ledger.entry
-referencing new table as added
-for each statement execute function ledger.refuse_imbalance();

@@ -25,55 +25,51 @@ end
 $$;
 
 -- Load the open lots of accounts that a batch needs them of: who is debited or in debt, and where lots are moved or
--- given back.
--- Takes arrays of ledger.post. Returns one row of arrays: the holdings, each linked to the next of its account in the
--- order of spending, and for each account its first and last one (0: none; first null: not loaded).
+-- given back (`piece_froms`, by posting, is not null where pieces are named).
+-- Returns one row of arrays: the holdings, each linked to the next of its account in the order of spending, and for each
+-- account its first and last one (0: none; first null: not loaded).
 create or replace function ledger.load_lots(
-    slot_ids bigint[], slots int[], slot_keeps boolean[], slot_owes bigint[], verdicts text[], piece_froms int[],
-    may_owes boolean[],
+    batch ledger.posting[], slot_ids bigint[], slot_keeps boolean[], slot_owes bigint[], piece_froms int[],
     out accounts bigint[], out lots bigint[], out rests bigint[], out expires date[], out availables date[],
     out nexts int[], out firsts int[], out tails int[]
 )
 language plpgsql as $$
 declare
-    n constant int := cardinality(verdicts);
-    debit_slot int;
-    credit_slot int;
+    needed constant int[] := array(
+        select p.debit_slot from unnest(batch) p where slot_keeps[p.debit_slot]
+        union
+        select p.credit_slot
+        from unnest(batch) p
+        where slot_keeps[p.credit_slot] and (slot_keeps[p.debit_slot] or slot_owes[p.credit_slot] > 0 or p.may_owe)
+        union
+        select batch[w.place].credit_slot
+        from unnest(piece_froms) with ordinality as w(piece, place)
+        where w.piece is not null and slot_keeps[batch[w.place].credit_slot]
+        order by 1);
+    slot int;
 begin
     firsts := array_fill(null::int, array[cardinality(slot_ids)]);
-    for i in 1..n loop
-        if verdicts[i] is null then
-            debit_slot := slots[i];
-            credit_slot := slots[n + i];
-            if slot_keeps[debit_slot] then
-                firsts[debit_slot] := 0;
-            end if;
-            if slot_keeps[credit_slot] and (
-                slot_keeps[debit_slot] or slot_owes[credit_slot] > 0 or piece_froms[i] is not null or may_owes[i]
-            ) then
-                firsts[credit_slot] := 0;
-            end if;
-        end if;
+    foreach slot in array needed loop
+        firsts[slot] := 0;
     end loop;
     select coalesce(array_agg(q.account_id), '{}'), array_agg(q.lot_id), array_agg(q.rest), array_agg(q.expires_on),
            array_agg(q.available_from), coalesce(array_agg(q.slot), '{}')
     into accounts, lots, rests, expires, availables, nexts
     from (
-        select s.slot::int as slot, o.account_id, o.lot_id, o.rest, coalesce(o.expires_on, 'infinity') as expires_on,
+        select s.slot, o.account_id, o.lot_id, o.rest, coalesce(o.expires_on, 'infinity') as expires_on,
                coalesce(o.available_from, '-infinity') as available_from
-        from unnest(slot_ids, firsts) with ordinality as s(account_id, first, slot)
-        join ledger.holding o on o.account_id = s.account_id
-        where s.first = 0
+        from unnest(needed) as s(slot)
+        join ledger.holding o on o.account_id = slot_ids[s.slot]
         order by s.slot, expires_on, o.lot_id
     ) q;
     tails := firsts;
     for k in reverse cardinality(nexts)..1 loop
-        debit_slot := nexts[k];
-        if tails[debit_slot] = 0 then
-            tails[debit_slot] := k;
+        slot := nexts[k];
+        if tails[slot] = 0 then
+            tails[slot] := k;
         end if;
-        nexts[k] := firsts[debit_slot];
-        firsts[debit_slot] := k;
+        nexts[k] := firsts[slot];
+        firsts[slot] := k;
     end loop;
 end
 $$;

@@ -1,31 +1,25 @@
 -- Post a batch in order and say for each posting what became of it.
--- Takes arrays of equal length (an empty one stands for nulls), and the pieces: which lots of how much a posting, by
--- its place, moves before any other. A request, where given, is what the key stands for; else that is accounts,
--- amount, kind, reason, source, what it reverses, money and terms. `takes`: 'any' takes pending and expired lots too,
--- 'named' nothing but the pieces, null what can be spent, soonest expiry first.
+-- Takes the postings, the accounts they name (ascending; `debit_slot` and `credit_slot` are places in it), and the
+-- pieces: which lots of how much a posting, by its place, moves before any other. A request, where given, is what the
+-- key stands for; else that is accounts, amount, kind, reason, source, what it reverses, money and terms. `takes`: 'any'
+-- takes pending and expired lots too, 'named' nothing but the pieces, null what can be spent, soonest expiry before.
 -- Returns one row per posting, in order: status, transfer and the stored balances after it.
--- Locks holders in the order of their ids, decides in memory, writes in bulk. No statement here joins two arrays, so
--- that a generic plan (which takes any array for short) is the right one for every batch.
+-- Locks holders in the order of their ids, decides in memory, writes in bulk. Keys are taken for new until the table
+-- says otherwise: then it decides again, knowing those that are taken. No statement here joins two arrays, so that a
+-- generic plan (which takes any array for short) is the right one for every batch; and none unnests many arrays side by
+-- side, which costs more than the work.
 create or replace function ledger.post(
-    keys text[], requests text[], debits bigint[], credits bigint[], amounts bigint[], kinds text[], reasons text[],
-    effective_ons date[], systems text[], external_ids text[], reverses bigint[], reversal_numbers int[],
-    takes text[], may_owes boolean[], expires_ons date[], available_froms date[],
-    money_debits bigint[], money_credits bigint[], money_amounts bigint[],
+    batch ledger.posting[], slot_ids bigint[],
     piece_places int[], piece_lots bigint[], piece_amounts bigint[], piece_expires_ons date[],
     piece_available_froms date[], booked_at timestamptz
 ) returns table (status text, transfer_id bigint, debit_balance_after bigint, credit_balance_after bigint)
 language plpgsql as $$
 #variable_conflict use_column
 declare
-    n constant int := cardinality(keys);
-    slot_ids constant bigint[] := array(select distinct u.id from unnest(debits || credits) as u(id) order by u.id);
-    slots constant int[] := array(
-        select r.slot::int
-        from (
-            select u.place, dense_rank() over (order by u.id) as slot
-            from unnest(debits || credits) with ordinality as u(id, place)
-        ) r
-        order by r.place);    -- the place in slot_ids of the debited accounts, then of the credited ones
+    n constant int := cardinality(batch);
+    p record;                 -- the posting in hand
+    i int;                    -- its place
+    before record;            -- the one of this batch that holds its key
     slot_units text[];        -- null where there is no such account
     slot_balances bigint[];   -- running; null for accounts without a stored balance
     slot_owes bigint[];       -- running
@@ -36,6 +30,8 @@ declare
     slot_tails int[];         -- the last one; 0: none
     locked_units text[];
     locked_days date[];
+    wrong_pairs text[];       -- pairs of accounts that no money can be booked between
+    wrong_verdicts text[];    -- and why not
     verdicts text[];          -- null as long as nothing speaks against posting
     former int[];             -- the posting before this one with the same key in this batch, or null
     holder int[];             -- the posting of this batch that holds the key as of this one, or null
@@ -84,12 +80,14 @@ begin
     perform pg_current_xact_id();
     -- Closing a period waits for every batch that may still post into it.
     perform pg_advisory_xact_lock_shared(5495307170);
-    for p in 1..cardinality(piece_places) loop
-        if piece_froms[piece_places[p]] is null then
-            piece_froms[piece_places[p]] := p;
+    for w in 1..cardinality(piece_places) loop
+        if piece_froms[piece_places[w]] is null then
+            piece_froms[piece_places[w]] := w;
         end if;
-        piece_tos[piece_places[p]] := p;
+        piece_tos[piece_places[w]] := w;
     end loop;
+    select m.pairs, m.reasons into wrong_pairs, wrong_verdicts from ledger.judge_money(batch) m;
+    <<deciding>>
     loop
         begin
             -- Statements of their own: what follows sees all that was committed before the locks were had.
@@ -99,37 +97,50 @@ begin
             into locked_units, locked_days
             from ledger.v_period l;
 
-            select j.former, j.ids, j.debit_afters, j.credit_afters, j.verdicts
-            into former, ids, debit_afters, credit_afters, verdicts
-            from ledger.judge(
-                keys, requests, debits, credits, amounts, kinds, reasons, systems, external_ids, reverses,
-                reversal_numbers, money_debits, money_credits, money_amounts, expires_ons, available_froms) j;
+            if attempts = 0 then
+                former := array_fill(null::int, array[n]);
+                ids := array_fill(null::bigint, array[n]);
+                debit_afters := ids;
+                credit_afters := ids;
+                verdicts := array_fill(null::text, array[n]);
+            else
+                select j.former, j.ids, j.debit_afters, j.credit_afters, j.verdicts
+                into former, ids, debit_afters, credit_afters, verdicts
+                from ledger.judge_keys(batch) j;
+            end if;
 
             select l.accounts, l.lots, l.rests, l.rests, l.expires, l.availables, l.nexts, l.firsts, l.firsts, l.tails
             into h_accounts, h_lots, h_rests, h_olds, h_expires, h_availables, h_nexts, slot_firsts, slot_heads,
                  slot_tails
-            from ledger.load_lots(slot_ids, slots, slot_keeps, slot_owes, verdicts, piece_froms, may_owes) l;
+            from ledger.load_lots(batch, slot_ids, slot_keeps, slot_owes, piece_froms) l;
             slot_lasts := array_fill(0, array[cardinality(slot_ids)]);
             h_count := cardinality(h_accounts);
             lot_amounts := array_fill(null::bigint, array[n]);
             loose_amounts := lot_amounts;
-            days := effective_ons;
+            days := array_fill(null::date, array[n]);
             e_count := 0;
             holder := array_fill(null::int, array[n]);
+            i := 0;
 
-            for i in 1..n loop
+            foreach p in array batch loop
+                i := i + 1;
+                if p.reversed is not null and attempts = 0 then
+                    attempts := 1;
+                    continue deciding;
+                end if;
                 h := holder[former[i]];
                 if h is not null then
                     holder[i] := h;
+                    before := batch[h];
                     verdicts[i] := case
-                        when (requests[i], case when requests[i] is null then
-                                row(debits[i], credits[i], amounts[i], kinds[i], reasons[i], systems[i],
-                                    external_ids[i], reverses[i], money_debits[i], money_credits[i],
-                                    money_amounts[i], expires_ons[i], available_froms[i])::text end)
-                            is not distinct from (requests[h], case when requests[h] is null then
-                                row(debits[h], credits[h], amounts[h], kinds[h], reasons[h], systems[h],
-                                    external_ids[h], reverses[h], money_debits[h], money_credits[h],
-                                    money_amounts[h], expires_ons[h], available_froms[h])::text end)
+                        when (p.request, case when p.request is null then
+                                row(p.debit, p.credit, p.amount, p.kind, p.reason, p.system, p.external_id, p.reversed,
+                                    p.money_debit, p.money_credit, p.money_amount, p.expires_on,
+                                    p.available_from)::text end)
+                            is not distinct from (before.request, case when before.request is null then
+                                row(before.debit, before.credit, before.amount, before.kind, before.reason, before.system,
+                                    before.external_id, before.reversed, before.money_debit, before.money_credit,
+                                    before.money_amount, before.expires_on, before.available_from)::text end)
                         then 'duplicate' else 'key_reused' end;
                     ids[i] := ids[h];
                     debit_afters[i] := debit_afters[h];
@@ -139,34 +150,41 @@ begin
                     continue;
                 end if;
 
-                debit_slot := slots[i];
-                credit_slot := slots[n + i];
+                debit_slot := p.debit_slot;
+                credit_slot := p.credit_slot;
                 verdict := case
+                    when p.debit = p.credit or p.amount not between 1 and 1000000000000000 or p.key = ''
+                         or greatest(length(p.key), length(p.kind), length(p.reason), length(p.system),
+                                     length(p.external_id)) > 500
+                         or p.money_debit in (p.debit, p.credit) or p.money_credit in (p.debit, p.credit)
+                         or p.money_amount not between 1 and 1000000000000000 then 'invalid'
+                    when wrong_pairs is not null and p.money_debit || ' ' || p.money_credit = any(wrong_pairs)
+                        then wrong_verdicts[array_position(wrong_pairs, p.money_debit || ' ' || p.money_credit)]
                     when slot_units[debit_slot] is null or slot_units[credit_slot] is null then 'unknown_account'
                     when slot_units[debit_slot] <> slot_units[credit_slot] then 'invalid'
-                    when slot_balances[debit_slot] < amounts[i] and may_owes[i] is not true
-                         and (takes[i] is distinct from 'named' or not slot_keeps[debit_slot]) then 'insufficient'
+                    when slot_balances[debit_slot] < p.amount and p.may_owe is not true
+                         and (p.takes is distinct from 'named' or not slot_keeps[debit_slot]) then 'insufficient'
                     when slot_balances[credit_slot] > 4000000000000000000
                          or slot_balances[debit_slot] < -4000000000000000000 then 'invalid'
                     else 'posted'
                 end;
                 debit_keeps := slot_keeps[debit_slot];
                 credit_keeps := slot_keeps[credit_slot];
-                day := effective_ons[i];
+                day := p.effective_on;
                 if locked_units is not null then
                     day := greatest(day, locked_days[array_position(locked_units, slot_units[debit_slot])] + 1);
                 end if;
-                need := amounts[i];
+                need := p.amount;
                 e_first := e_count;
 
                 if debit_keeps and verdict = 'posted' then
                     -- First the lots that are named, then in the order of spending.
-                    for p in coalesce(piece_froms[i], 1)..coalesce(piece_tos[i], 0) loop
+                    for w in coalesce(piece_froms[i], 1)..coalesce(piece_tos[i], 0) loop
                         k := slot_firsts[debit_slot];
-                        while k > 0 and h_lots[k] <> piece_lots[p] loop
+                        while k > 0 and h_lots[k] <> piece_lots[w] loop
                             k := h_nexts[k];
                         end loop;
-                        part := case when k > 0 then least(h_rests[k], piece_amounts[p], need) end;
+                        part := case when k > 0 then least(h_rests[k], piece_amounts[w], need) end;
                         if part > 0 then
                             h_rests[k] := h_rests[k] - part;
                             need := need - part;
@@ -175,9 +193,9 @@ begin
                             e_amounts[e_count] := -part;
                         end if;
                     end loop;
-                    k := case when takes[i] is distinct from 'named' then slot_heads[debit_slot] end;
+                    k := case when p.takes is distinct from 'named' then slot_heads[debit_slot] end;
                     while need > 0 and k > 0 loop
-                        if h_rests[k] > 0 and (h_expires[k] > day and h_availables[k] <= day or takes[i] = 'any') then
+                        if h_rests[k] > 0 and (h_expires[k] > day and h_availables[k] <= day or p.takes = 'any') then
                             part := least(h_rests[k], need);
                             h_rests[k] := h_rests[k] - part;
                             need := need - part;
@@ -187,7 +205,7 @@ begin
                         end if;
                         k := h_nexts[k];
                     end loop;
-                    if need > 0 and (may_owes[i] is not true or credit_keeps and slot_owes[credit_slot] < need) then
+                    if need > 0 and (p.may_owe is not true or credit_keeps and slot_owes[credit_slot] < need) then
                         for e in e_first + 1..e_count loop
                             h_rests[e_nodes[e]] := h_rests[e_nodes[e]] - e_amounts[e];
                         end loop;
@@ -209,14 +227,14 @@ begin
                     holder[i] := i;
                     ids[i] := id;
                     days[i] := day;
-                    slot_balances[debit_slot] := slot_balances[debit_slot] - amounts[i];
-                    slot_balances[credit_slot] := slot_balances[credit_slot] + amounts[i];
+                    slot_balances[debit_slot] := slot_balances[debit_slot] - p.amount;
+                    slot_balances[credit_slot] := slot_balances[credit_slot] + p.amount;
                     e_debit := e_count;
                     if debit_keeps and need > 0 then
                         -- What is taken beyond the lots is a lot of a negative amount.
                         slot_owes[debit_slot] := slot_owes[debit_slot] + need;
                         h_count := h_count + 1;
-                        h_accounts[h_count] := debits[i];
+                        h_accounts[h_count] := p.debit;
                         h_lots[h_count] := id;
                         h_rests[h_count] := -need;
                         h_expires[h_count] := 'infinity';
@@ -236,16 +254,16 @@ begin
                     elsif credit_keeps then
                         h_former := h_count;
                         -- Lots that move, or come back.
-                        for p in case when debit_keeps then e_first + 1 else coalesce(piece_froms[i], 1) end
+                        for w in case when debit_keeps then e_first + 1 else coalesce(piece_froms[i], 1) end
                               .. case when debit_keeps then e_debit else coalesce(piece_tos[i], 0) end loop
                             if debit_keeps then
-                                d := e_nodes[p];
+                                d := e_nodes[w];
                                 lot := h_lots[d];
-                                part := -e_amounts[p];
+                                part := -e_amounts[w];
                             else
                                 d := null;
-                                lot := piece_lots[p];
-                                part := least(piece_amounts[p], need);
+                                lot := piece_lots[w];
+                                part := least(piece_amounts[w], need);
                                 need := need - part;
                             end if;
                             k := slot_firsts[credit_slot];
@@ -255,14 +273,14 @@ begin
                             if k = 0 then
                                 h_count := h_count + 1;
                                 k := h_count;
-                                h_accounts[k] := credits[i];
+                                h_accounts[k] := p.credit;
                                 h_lots[k] := lot;
                                 h_rests[k] := part;
                                 h_expires[k] := case
-                                    when d is null then coalesce(piece_expires_ons[p], 'infinity')
+                                    when d is null then coalesce(piece_expires_ons[w], 'infinity')
                                     else h_expires[d] end;
                                 h_availables[k] := case
-                                    when d is null then coalesce(piece_available_froms[p], '-infinity')
+                                    when d is null then coalesce(piece_available_froms[w], '-infinity')
                                     else h_availables[d] end;
                             else
                                 h_rests[k] := h_rests[k] + part;
@@ -276,11 +294,11 @@ begin
                         if need > 0 and not debit_keeps then
                             lot_amounts[i] := need;
                             h_count := h_count + 1;
-                            h_accounts[h_count] := credits[i];
+                            h_accounts[h_count] := p.credit;
                             h_lots[h_count] := id;
                             h_rests[h_count] := need;
-                            h_expires[h_count] := coalesce(expires_ons[i], 'infinity');
-                            h_availables[h_count] := coalesce(available_froms[i], '-infinity');
+                            h_expires[h_count] := coalesce(p.expires_on, 'infinity');
+                            h_availables[h_count] := coalesce(p.available_from, '-infinity');
                         end if;
                         -- The new ones take their places among the account's lots.
                         for m in h_former + 1..h_count loop
@@ -303,7 +321,7 @@ begin
                         end loop;
                         -- Debts are paid first: by a debt that takes their place, then by the lots that expire soonest.
                         if slot_owes[credit_slot] > 0 then
-                            due := least(slot_owes[credit_slot], amounts[i]);
+                            due := least(slot_owes[credit_slot], p.amount);
                             need := case when debit_keeps then need else 0 end;
                             slot_owes[credit_slot] := slot_owes[credit_slot] - due;
                             d := slot_firsts[credit_slot];
@@ -344,24 +362,14 @@ begin
                 credit_afters[i] := slot_balances[credit_slot];
             end loop;
 
-            -- In the order of the keys, so that two batches that want the same keys wait instead of deadlocking.
-            insert into ledger.transfer (
-                transfer_id, idempotency_key, request_hash, debit_account_id, credit_account_id, amount,
-                debit_balance_after, credit_balance_after, kind, reason, effective_on, original_on, booked_at, system,
-                external_id, reverses_transfer_id, reversal_number, lot_amount, expires_on, available_from,
-                money_debit_account_id, money_credit_account_id, money_amount)
-            select p.id, p.key, sha256(convert_to(p.request, 'UTF8')), p.debit, p.credit, p.amount,
-                   p.debit_after, p.credit_after, p.kind, p.reason, p.day, nullif(p.effective_on, p.day),
-                   post.booked_at, p.system, p.external_id, p.reversed, p.number, p.lot_amount, p.expires_on,
-                   p.available_from, p.money_debit, p.money_credit, p.money_amount
-            from unnest(ids, keys, requests, debits, credits, amounts, debit_afters, credit_afters, kinds, reasons,
-                        days, effective_ons, systems, external_ids, reverses, reversal_numbers, lot_amounts,
-                        expires_ons, available_froms, money_debits, money_credits, money_amounts, verdicts)
-                as p(id, key, request, debit, credit, amount, debit_after, credit_after, kind, reason, day,
-                     effective_on, system, external_id, reversed, number, lot_amount, expires_on, available_from,
-                     money_debit, money_credit, money_amount, verdict)
-            where p.verdict = 'posted'
-            order by p.key;
+            -- What is refused may have been posted before, with a key that is taken.
+            if attempts = 0 and array_position(holder, null) > 0 and ledger.is_repeated(batch, verdicts) then
+                attempts := 1;
+                continue deciding;
+            end if;
+
+            perform ledger.write_transfers(
+                batch, ids, debit_afters, credit_afters, days, lot_amounts, verdicts, post.booked_at);
             exit;
         exception when unique_violation then
             -- Another transaction took a key or a reversal while we waited: decide again, now knowing it.
@@ -372,12 +380,9 @@ begin
         end;
     end loop;
 
-    perform ledger.write_entries(
-        ids, debits, credits, amounts, debit_afters, credit_afters, money_debits, money_credits, money_amounts,
-        verdicts);
     perform ledger.write_lots(
-        ids, credits, loose_amounts, expires_ons, available_froms, e_nodes[:e_count], e_transfers[:e_count],
-        e_amounts[:e_count], h_accounts, h_lots, h_rests, h_olds, h_expires, h_availables);
+        batch, ids, loose_amounts, e_nodes[:e_count], e_transfers[:e_count], e_amounts[:e_count], h_accounts, h_lots,
+        h_rests, h_olds, h_expires, h_availables);
     update ledger.account a set balance = s.balance, owed = s.owed
     from unnest(slot_ids, slot_balances, slot_owes) as s(account_id, balance, owed)
     where a.account_id = s.account_id and (a.balance, a.owed) <> (s.balance, s.owed);

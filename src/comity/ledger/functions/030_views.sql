@@ -6,13 +6,31 @@ select account_id, balance from ledger.account where balance is not null;
 create or replace view ledger.v_holding as
 select account_id, lot_id, rest, expires_on, available_from from ledger.holding;
 
--- Entries with what their transfer says, for rooms downstream.
+-- Entries: each transfer is one line of the account it debits and one of the account it credits, in the money book too
+-- where it books money. They are told from the transfer, not stored beside it, so that they cannot contradict it and
+-- those of a transfer sum to zero in each book whatever is stored.
 create or replace view ledger.v_entry as
 select
-    e.account_id, e.transfer_id, e.amount, e.balance_after,
-    t.kind, t.reason, t.effective_on, t.booked_at, t.system, t.external_id, t.reverses_transfer_id
-from ledger.entry e
-join ledger.transfer t using (transfer_id);
+    debit_account_id as account_id, transfer_id, -amount as amount, debit_balance_after as balance_after, kind, reason,
+    effective_on, booked_at, system, external_id, reverses_transfer_id
+from ledger.transfer
+union all
+select
+    credit_account_id, transfer_id, amount, credit_balance_after, kind, reason, effective_on, booked_at, system,
+    external_id, reverses_transfer_id
+from ledger.transfer
+union all
+select
+    money_debit_account_id, transfer_id, -money_amount, null, kind, reason, effective_on, booked_at, system,
+    external_id, reverses_transfer_id
+from ledger.transfer
+where money_amount is not null
+union all
+select
+    money_credit_account_id, transfer_id, money_amount, null, kind, reason, effective_on, booked_at, system,
+    external_id, reverses_transfer_id
+from ledger.transfer
+where money_amount is not null;
 
 -- Lots: what each accrual made, with the terms it was made with and the key of the source that earned it.
 create or replace view ledger.v_lot as

@@ -2,7 +2,7 @@
 -- of the open lots, what is owed is the sum of the debts, and each open rest is what the lines of its lot add up to.
 -- Returns account ids.
 with booked as (
-    select account_id, sum(amount) as amount from ledger.entry group by account_id
+    select account_id, sum(amount) as amount from ledger.v_entry group by account_id
 ), line as (
     select account_id, lot_id, sum(amount) as rest
     from ledger.v_lot_entry

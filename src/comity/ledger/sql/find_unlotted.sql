@@ -2,7 +2,7 @@
 -- Returns transfer ids, at most 100.
 with moved as (
     select e.transfer_id, e.account_id, e.amount
-    from ledger.entry e
+    from ledger.v_entry e
     join ledger.account a using (account_id)
     where a.book = 'points' and a.balance is not null
 ), lotted as (

@@ -3,7 +3,7 @@
 -- holders (gifts, merges, holds) change nothing; what names another transfer, or says that it adjusts, is adjusted.
 with moved as (
     select e.transfer_id, sum(e.amount) as amount
-    from ledger.entry e
+    from ledger.v_entry e
     join ledger.account a using (account_id)
     where a.book = 'points' and a.unit = %(unit)s and a.kind in ('member', 'pool', 'reserved', 'suspense')
     group by e.transfer_id

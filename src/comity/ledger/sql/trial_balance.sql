@@ -7,7 +7,7 @@ select
     coalesce(sum(e.amount), 0)::bigint as balance
 from ledger.account a
 left join (
-    select account_id, count(*) as entry_count, sum(amount) as amount from ledger.entry group by account_id
+    select account_id, count(*) as entry_count, sum(amount) as amount from ledger.v_entry group by account_id
 ) e using (account_id)
 group by a.book, a.unit, a.kind
 order by a.book, a.unit, a.kind

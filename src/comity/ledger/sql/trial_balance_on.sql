@@ -7,10 +7,9 @@ select
     coalesce(sum(e.amount), 0)::bigint as balance
 from ledger.account a
 left join (
-    select x.account_id, x.amount
-    from ledger.entry x
-    join ledger.transfer t using (transfer_id)
-    where t.effective_on <= %(day)s and (%(known_at)s::timestamptz is null or t.booked_at <= %(known_at)s::timestamptz)
+    select account_id, amount
+    from ledger.v_entry
+    where effective_on <= %(day)s and (%(known_at)s::timestamptz is null or booked_at <= %(known_at)s::timestamptz)
 ) e using (account_id)
 group by a.book, a.unit, a.kind
 order by a.book, a.unit, a.kind

@@ -22,6 +22,32 @@ create table ledger.account (
 -- Ids are drawn one by one while the accounts are locked: within an account they grow with time.
 create sequence ledger.transfer_id;
 
+-- What is asked of ledger.post, field by field what a transfer holds. The slots are the places of the accounts in the
+-- list of all accounts of a batch.
+create type ledger.posting as (
+    key text,
+    request text,
+    debit_slot int,
+    credit_slot int,
+    debit bigint,
+    credit bigint,
+    amount bigint,
+    kind text,
+    reason text,
+    effective_on date,
+    system text,
+    external_id text,
+    reversed bigint,
+    number int,
+    takes text,
+    may_owe boolean,
+    expires_on date,
+    available_from date,
+    money_debit bigint,
+    money_credit bigint,
+    money_amount bigint
+);
+
 create table ledger.transfer (
     transfer_id bigint primary key,
     idempotency_key text not null constraint transfer_key_once unique,
@@ -61,16 +87,13 @@ create table ledger.transfer (
 create unique index transfer_reversed_once on ledger.transfer (reverses_transfer_id, reversal_number)
 where reverses_transfer_id is not null;
 
--- One line of one account; leg 1 is what moves, leg 2 the money booked with it. No foreign keys: the lock on the
--- account has proved that it exists, and transfer and entries are written by one function.
-create table ledger.entry (
-    transfer_id bigint not null,
-    account_id bigint not null,
-    amount bigint not null check (amount <> 0),
-    balance_after bigint,
-    leg smallint not null default 1,
-    primary key (account_id, transfer_id)
-);
+-- The lines of an account are found by its side of a transfer; see the view v_entry.
+create index transfer_debits on ledger.transfer (debit_account_id, transfer_id);
+create index transfer_credits on ledger.transfer (credit_account_id, transfer_id);
+create index transfer_money_debits on ledger.transfer (money_debit_account_id, transfer_id)
+where money_amount is not null;
+create index transfer_money_credits on ledger.transfer (money_credit_account_id, transfer_id)
+where money_amount is not null;
 
 -- Which lots an entry of a holder is made of, where that is not the lot its own transfer made. Of each transfer and
 -- holder, these lines (and the lot made) sum to the entry. A lot of a negative amount is a debt.
