@@ -23,6 +23,7 @@ __all__ = [
     "accept_purchases",
     "attach_waiting",
     "collapse_moves",
+    "find_purchases",
     "list_purchases",
     "list_waiting",
     "reassign_profiles",
@@ -79,6 +80,11 @@ def list_purchases(
     return store.list_purchases(
         tx, profile_id=profile_id, before_purchase_id=before_purchase_id, limit_max=min(limit_max, PAGE_MAX)
     )
+
+
+def find_purchases(tx: Tx, *, system: str, external_id: str, stream: str | None = None) -> list[int]:
+    """Return the purchases a system reported under this id: one, unless several streams use the same id."""
+    return store.find_purchases(tx, system=system, stream=stream, external_id=external_id)
 
 
 def list_waiting(tx: Tx, *, limit_max: int = PAGE_MAX) -> list[RecordReference]:

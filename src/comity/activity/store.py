@@ -43,6 +43,12 @@ def list_purchases(tx: Tx, *, profile_id: UUID, before_purchase_id: int | None, 
     )
 
 
+def find_purchases(tx: Tx, *, system: str, stream: str | None, external_id: str) -> list[int]:
+    """Return the purchases that reports speak of."""
+    rows = _sql.find_purchases.rows(tx, system=system, stream=stream, external_id=external_id)
+    return [purchase_id for (purchase_id,) in rows]
+
+
 def list_waiting(tx: Tx, *, limit_max: int) -> list[RecordReference]:
     """Return records that purchases wait for."""
     return _sql.list_waiting.fetch(tx, RecordReference, limit_max=limit_max)

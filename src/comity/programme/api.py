@@ -7,7 +7,10 @@ from comity.kernel.database import Tx
 from comity.ledger import api as ledger
 from comity.programme import rules, store
 from comity.programme.earning import earn_for_purchases
+from comity.programme.engine.facts import Step
+from comity.programme.engine.telling import tell_step
 from comity.programme.enrolment import Chooser, enrol, open_programme
+from comity.programme.explaining import explain_purchase
 from comity.programme.jobs import enrol_strangers, expire_points, recompute_tiers, release_points, time_out_holds
 from comity.programme.merging import merge_members
 from comity.programme.readers import handle_events
@@ -15,7 +18,7 @@ from comity.programme.redemption import redeem, redeem_many, to_redeemed
 from comity.programme.rules import explain_tier
 from comity.programme.running import find_ignored
 from comity.programme.simulating_run import count_history, simulate, simulate_on_processes
-from comity.programme.simulating_types import Gain, History, Simulation, Trial
+from comity.programme.simulating_types import ExplainedEarning, Gain, History, Simulation, Trial
 from comity.programme.types import (
     Earned,
     InsufficientPoints,
@@ -28,12 +31,14 @@ from comity.programme.types import (
 
 __all__ = [
     "Chooser",
+    "ExplainedEarning",
     "Gain",
     "History",
     "InsufficientPoints",
     "InvalidRedemption",
     "KeyReused",
     "Simulation",
+    "Step",
     "Trial",
     "UnknownMember",
     "count_history",
@@ -41,6 +46,7 @@ __all__ = [
     "enrol",
     "enrol_strangers",
     "expire_points",
+    "explain_purchase",
     "explain_tier",
     "find_earnings",
     "find_ignored",
@@ -56,6 +62,7 @@ __all__ = [
     "simulate",
     "simulate_on_processes",
     "sum_programmes",
+    "tell_step",
     "time_out_holds",
     "to_redeemed",
 ]

@@ -1,4 +1,4 @@
-"""What a simulation is told, and what it answers."""
+"""What simulations and explanations are told, and what they answer."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -8,6 +8,8 @@ import msgspec
 
 from comity.definitions.types import ProgrammeSpec
 from comity.programme.engine.days import add_days, to_first_instant
+from comity.programme.engine.facts import Step
+from comity.programme.types import EarnOutcome
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +95,47 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     member_count: int
     points: int
     largest: tuple[Gain, ...]
+
+
+class VersionInForce(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of a programme's document, and since when."""
+
+    version: int
+    applied_at: datetime
+    spec: ProgrammeSpec
+
+
+class Decided(msgspec.Struct, frozen=True, kw_only=True):
+    """A purchase of a member with what was decided of it."""
+
+    purchase_id: int
+    profile_id: UUID
+    occurred_at: datetime
+    amount_minor: int
+    currency: str
+    points: int
+    outcome: EarnOutcome
+    effective_on: date
+    earned_at: datetime
+
+
+class ExplainedEarning(msgspec.Struct, frozen=True, kw_only=True):
+    """What a purchase earned in a programme, and the steps that lead there.
+
+    `is_exact` is False when deriving it once more gives something else than what is booked, as after a merge; without a
+    stored version of the programme there is no explanation. `in_force_since` is that of the version.
+    """
+
+    programme: str
+    purchase_id: int
+    profile_id: UUID
+    points: int
+    outcome: EarnOutcome
+    decided_at: datetime
+    version: int | None
+    in_force_since: datetime | None
+    is_exact: bool
+    explanation: Step | None
 
 
 class Simulation(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,11 +1,11 @@
-"""Statements of simulations; they only read."""
+"""Statements of simulations and explanations; they only read."""
 
 from collections.abc import Iterator
 from datetime import datetime
 
 from comity.kernel.database import Tx
 from comity.kernel.sql import SqlFolder
-from comity.programme.simulating_types import History
+from comity.programme.simulating_types import Decided, History
 
 _sql = SqlFolder(__package__)
 
@@ -23,6 +23,16 @@ def copy_history(tx: Tx, *, history: History, asks_members: bool) -> Iterator[Hi
     params = {**{name: getattr(history, name) for name in History.__struct_fields__}, "asks_members": asks_members}
     with tx.cursor() as cursor, cursor.copy(_sql.copy_history.text, params) as copy:
         yield from copy.rows()
+
+
+def list_programmes(tx: Tx, *, purchase_id: int) -> list[str]:
+    """Return the programmes in which a purchase was decided."""
+    return [name for (name,) in _sql.list_programmes.rows(tx, purchase_id=purchase_id)]
+
+
+def list_decided(tx: Tx, *, purchase_id: int, programme: str) -> list[Decided]:
+    """Return all that was decided of the purchases of the member who made this one."""
+    return _sql.list_decided.fetch(tx, Decided, purchase_id=purchase_id, programme=programme)
 
 
 def keep_awake(tx: Tx) -> None:

@@ -6,8 +6,10 @@ from uuid import UUID
 import pytest
 
 from comity.activity import api as activity
-from comity.activity.types import PurchaseFact
+from comity.activity.types import PurchaseFact, PurchaseRecorded
 from comity.interfaces.cli import programme
+from comity.programme.api import earn_for_purchases
+from comity.sync.api import RuntimeSource
 from tests.contract.cli.conftest import told
 
 ADA, BOB = UUID(int=1), UUID(int=2)
@@ -117,3 +119,61 @@ class TestPlan:
         path = tmp_path / "programme.yaml"
         path.write_text(path.read_text() + DOUBLE)
         assert told(project("plan", "--json"))["simulations"] == []
+
+
+@pytest.fixture
+def earned(bought, database):
+    """The purchases have earned, in the order they came in; returns their numbers."""
+    del bought
+    with database.transaction() as tx:
+        runtime = RuntimeSource().get(tx)
+        recorded = [
+            PurchaseRecorded(
+                purchase_id=each.purchase_id, business_key=each.business_key, profile_id=each.profile_id,
+                occurred_at=each.occurred_at, amount_minor=each.amount_minor, currency=each.currency, system="shop",
+                stream="Order", external_id="-",
+            )
+            for profile_id in (ADA, BOB)
+            for each in reversed(activity.list_purchases(tx, profile_id=profile_id))
+        ]  # fmt: skip
+        earn_for_purchases(tx, purchases=recorded, programmes=runtime.programmes, now=datetime.now(UTC))
+    return [each.purchase_id for each in recorded]
+
+
+class TestExplain:
+    @pytest.mark.usefixtures("earned")
+    def test_tells_every_step(self, project):
+        text = project("programme", "explain", "shop/Order/o1").stdout
+        for part in ("points: 500 points (earned)", "by version 1", "award base: 500", "per_minor 100", "lot points"):
+            assert part in text
+
+    def test_takes_any_key(self, project, earned):
+        answers = [
+            told(project("programme", "explain", key, "--json")) for key in ("shop/o1", "shop/Order/o1", str(earned[1]))
+        ]
+        assert answers[0] == answers[1] == answers[2]
+        [found] = answers[0]["earnings"]
+        assert (found["points"], found["is_exact"], found["profile_id"]) == (500, True, str(ADA))
+        assert found["explanation"]["steps"][0]["steps"][0]["rule"] == "base"
+
+    def test_of_a_purchase_that_nobody_looked_at(self, bought):
+        assert "was not looked at" in bought("programme", "explain", "shop/o1").stdout
+        assert told(bought("programme", "explain", "shop/o1", "--json"))["earnings"] == []
+
+    @pytest.mark.parametrize("key", ["shop/o99", "x", "9" * 30, "shop/Order/x/y"])
+    def test_refuses_what_is_no_purchase(self, project, key):
+        result = project("programme", "explain", key, "--json")
+        assert (result.exit_code > 0, told(result)["code"]) == (True, "purchase_missing")
+
+    def test_asks_back_when_streams_use_the_same_id(self, project, database):
+        facts = [
+            PurchaseFact(
+                system="shop", stream=stream, external_id="7", occurred_at=FIRST, amount_minor=1, currency="EUR",
+                business_key=stream,
+            )
+            for stream in ("Order", "Invoice")
+        ]  # fmt: skip
+        with database.transaction() as tx:
+            activity.accept_purchases(tx, purchases=facts, profile_ids=[ADA, ADA], now=FIRST)
+        assert told(project("programme", "explain", "shop/7", "--json"))["code"] == "purchase_ambiguous"
+        assert project("programme", "explain", "shop/Order/7").exit_code == 0

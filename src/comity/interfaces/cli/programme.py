@@ -12,15 +12,16 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from comity import wiring
+from comity.activity import api as activity
 from comity.definitions import api as definitions
 from comity.definitions.types import DefinitionsInvalid, Document, Kind, Plan, ProgrammeSpec
 from comity.interfaces.cli.ledger import DayUnreadable
 from comity.interfaces.cli.opening import DataDir, open_hub
 from comity.interfaces.cli.output import FileUnusable, Json, errors, print_json, say, translates_errors
-from comity.interfaces.cli.simulation import show_simulation
+from comity.interfaces.cli.simulation import show_explanation, show_simulation
 from comity.interfaces.shared.projects import check_documents
 from comity.kernel.database import Tx
-from comity.kernel.errors import NotFound
+from comity.kernel.errors import Invalid, NotFound
 from comity.programme import api as programme
 from comity.programme.api import History, Simulation, Trial
 
@@ -36,6 +37,18 @@ PLANNED_MAX = 50_000
 
 class ProgrammeMissing(NotFound):
     """There is no document of that programme; `comity validate` shows the documents there are."""
+
+
+class PurchaseMissing(NotFound):
+    """There is no such purchase."""
+
+
+class PurchaseAmbiguous(Invalid):
+    """Several purchases were reported under this id."""
+
+
+ID_DIGITS = 19
+"""Purchase ids have fewer digits."""
 
 
 @programmes.command("simulate")
@@ -177,3 +190,45 @@ def _showing_progress(name: str, count: int, *, is_quiet: bool) -> Generator[Cal
     with Progress(*columns, console=errors, transient=True, disable=is_quiet or not errors.is_terminal) as progress:
         task = progress.add_task(f"{name}: purchases", total=count)
         yield lambda done: progress.advance(task, done)
+
+
+@programmes.command("explain")
+@translates_errors
+def explain(
+    purchase: Annotated[str, typer.Argument(help="A purchase id, system/external-id, or system/stream/external-id.")],
+    *,
+    name: Annotated[str | None, typer.Option("--programme", help="In this programme alone.")] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Say why a purchase earned what it earned: which rule gave what, caps, stacking and rounding."""
+    with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+        purchase_id = _find_purchase(tx, purchase)
+        found = programme.explain_purchase(tx, purchase_id=purchase_id, programme=name)
+    if json:
+        print_json({"purchase_id": purchase_id, "earnings": found})
+        return
+    if not found:
+        say(f"Purchase {purchase_id} was not looked at by a programme: nobody known made it, or no member.")
+    for each in found:
+        show_explanation(each)
+
+
+def _find_purchase(tx: Tx, key: str) -> int:
+    """Return the purchase a key stands for. Raises PurchaseMissing, PurchaseAmbiguous."""
+    parts = key.strip().split("/", 2)
+    if len(parts) == 1:
+        found = [int(parts[0])] if parts[0].isascii() and parts[0].isdigit() and len(parts[0]) < ID_DIGITS else []
+    else:
+        found = activity.find_purchases(
+            tx, system=parts[0], stream=parts[1] if len(parts) > 2 else None, external_id=parts[-1]
+        )
+        if not found and len(parts) > 2:  # The id itself may hold a slash.
+            found = activity.find_purchases(tx, system=parts[0], external_id=key.strip().split("/", 1)[1])
+    if len(found) > 1:
+        raise PurchaseAmbiguous(details={"purchase_ids": found, "remedy": "Give system/stream/external-id."})
+    if not found:
+        raise PurchaseMissing(
+            f"There is no purchase {key!r}.", details={"remedy": "Give its number, or system/external-id."}
+        )
+    return found[0]

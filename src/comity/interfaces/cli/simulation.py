@@ -1,11 +1,12 @@
-"""How a simulation is told to people."""
+"""How simulations and explanations are told to people."""
 
 from collections.abc import Sequence
 
 from rich.markup import escape
+from rich.tree import Tree
 
-from comity.interfaces.cli.output import print_table, say
-from comity.programme.api import Gain, Simulation
+from comity.interfaces.cli.output import console, print_table, say
+from comity.programme.api import ExplainedEarning, Gain, Simulation, Step, tell_step
 
 FIGURES = (
     ("points issued", "points_issued"),
@@ -15,6 +16,7 @@ FIGURES = (
     ("redeemed, but not covered", "points_short"),
     ("purchases that earn", "earning_count"),
 )
+MINUTES = "%Y-%m-%d %H:%M"
 MONTHS_SHOWN = 24
 
 
@@ -72,6 +74,25 @@ def show_effects(found: Sequence[Simulation]) -> None:
         )
     if found:
         say("  More: [bold]comity programme simulate[/]. Without: [bold]--no-simulation[/].", style="dim")
+
+
+def show_explanation(found: ExplainedEarning) -> None:
+    """Print what a purchase earned as a tree of steps."""
+    say(f"[bold]{escape(found.programme)}[/]: {found.points:,} points ({found.outcome}) for profile {found.profile_id}")
+    by = f", by version {found.version}, in force since {found.in_force_since:{MINUTES}}" if found.version else ""
+    say(f"decided {found.decided_at:{MINUTES}}{by}")
+    if found.explanation is not None:
+        console.print(_to_tree(found.explanation), highlight=False)
+    if not found.is_exact:
+        say("[yellow]Derived once more it comes to something else than what is booked:[/] something before it changed.")
+
+
+def _to_tree(step: Step, tree: Tree | None = None) -> Tree:
+    line = escape(tell_step(step))
+    node = Tree(line) if tree is None else tree.add(line)
+    for each in step.steps:
+        _to_tree(each, node)
+    return node
 
 
 def _tell_reach(found: Simulation) -> str:

@@ -13,12 +13,13 @@ def tell(step: Step, *, depth: int = 0) -> Iterator[str]:
     >>> list(tell(award))
     ['award base: 12 (amount_minor 1234; exactly 12 + 34/100)']
     """
-    yield "  " * depth + _tell_one(step)
+    yield "  " * depth + tell_step(step)
     for each in step.steps:
         yield from tell(each, depth=depth + 1)
 
 
-def _tell_one(step: Step) -> str:
+def tell_step(step: Step) -> str:
+    """Return one step in words, without those below it."""
     name = " ".join(part for part in (step.kind.value, step.rule or _subject(step)) if part)
     said = [f"{key} {value}" for key, value in step.inputs.items() if value != "" and not _is_subject(step, key)]
     if step.remainder:

@@ -1,0 +1,149 @@
+"""Why a stored purchase earned what it earned: decided once more, from what was before it, with every step told.
+
+What the hub books is not written down as a story. It is derived again: the version in force, the tier, what caps had
+counted. Purchases are taken as they came in, or, where that does not give what is booked, in the order of their time
+(a late purchase may have been derived anew). When neither does, the answer says so.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from comity.definitions import api as definitions
+from comity.definitions.types import TIERS_LADDER, DocumentUnknown, Kind, ProgrammeSpec
+from comity.kernel.database import Tx
+from comity.programme import store_history as store
+from comity.programme.engine import facts
+from comity.programme.engine.compiling import Rules, compile_programme
+from comity.programme.engine.days import to_business_day
+from comity.programme.engine.evaluating import evaluate
+from comity.programme.rules import explain_tier, get_window
+from comity.programme.simulating_types import Decided, ExplainedEarning, VersionInForce
+from comity.programme.types import EarnOutcome
+
+COUNTED = frozenset({EarnOutcome.EARNED, EarnOutcome.BELOW_ONE_POINT, EarnOutcome.NOTHING})
+
+Order = tuple[Any, ...]
+
+
+def explain_purchase(tx: Tx, *, purchase_id: int, programme: str | None = None) -> list[ExplainedEarning]:
+    """Explain what a purchase earned in each programme, or in one; empty where it was not looked at (yet)."""
+    names = [each for each in store.list_programmes(tx, purchase_id=purchase_id) if programme in {None, each}]
+    found: list[ExplainedEarning] = []
+    for name in names:
+        decided = store.list_decided(tx, purchase_id=purchase_id, programme=name)
+        found.append(explain(decided, purchase_id=purchase_id, programme=name, versions=_list_versions(tx, name)))
+    return found
+
+
+def _list_versions(tx: Tx, name: str) -> list[VersionInForce]:
+    """Return what was in force from when on, first one first."""
+    try:
+        versions = definitions.list_versions(tx, kind=Kind.PROGRAMME, name=name, count_max=1_000)
+    except DocumentUnknown:
+        return []
+    return [
+        VersionInForce(version=each.version, applied_at=each.applied_at, spec=each.spec)
+        for each in reversed(versions)
+        if isinstance(each.spec, ProgrammeSpec) and not each.is_retired
+    ]
+
+
+def explain(
+    decided: Sequence[Decided], *, purchase_id: int, programme: str, versions: Sequence[VersionInForce]
+) -> ExplainedEarning:
+    """Explain one of the purchases of a member, given all that were decided. Pure."""
+    target = next(each for each in decided if each.purchase_id == purchase_id)
+    readings = [_Reading(decided, programme, versions, in_time=each) for each in (False, True)] if versions else []
+    told = [reading.tell(target) for reading in readings]
+    exact = [each for each in told if sum(each[1].points.values()) == target.points]
+    version, earning = (exact or told or [(None, None)])[0]
+    return ExplainedEarning(
+        programme=programme,
+        purchase_id=purchase_id,
+        profile_id=target.profile_id,
+        points=target.points,
+        outcome=target.outcome,
+        decided_at=target.earned_at,
+        version=version.version if version else None,
+        in_force_since=version.applied_at if version else None,
+        is_exact=bool(exact),
+        explanation=earning.explanation if earning else None,
+    )
+
+
+class _Reading:
+    """One way to put the purchases of a member in order: as they came in, or as they happened."""
+
+    def __init__(
+        self, decided: Sequence[Decided], programme: str, versions: Sequence[VersionInForce], *, in_time: bool
+    ) -> None:
+        self._in_time = in_time
+        self._decided = sorted(decided, key=self._order)
+        self._versions = [(each, compile_programme(programme, each.version, each.spec)) for each in versions]
+        self._tiers: dict[Order, str | None] = {}
+
+    def _order(self, each: Decided) -> Order:
+        """What comes before counts for caps; the hub takes those of one batch by their time."""
+        in_time = (each.occurred_at, str(each.purchase_id))
+        return in_time if self._in_time else (each.earned_at, *in_time)
+
+    def _known_by(self, each: Decided) -> Order:
+        """What comes before counts for the tier; within a batch it stays what it was."""
+        return self._order(each) if self._in_time else (each.earned_at,)
+
+    def tell(self, target: Decided) -> tuple[VersionInForce, facts.Earning]:
+        """Go through what came before, as far as the rules look at it, and decide once more."""
+        counts: dict[facts.Counter, int] = {}
+        purchase_count = 0
+        for each in self._decided:
+            if each.purchase_id == target.purchase_id:
+                break
+            _, rules = self._pick(each)
+            if rules.has_limits:
+                _add(counts, self._decide(each, rules, purchase_count, counts).counts)
+            purchase_count += each.outcome in COUNTED
+        version, rules = self._pick(target)
+        return version, self._decide(target, rules, purchase_count, counts, explains=True)
+
+    def _decide(
+        self,
+        each: Decided,
+        rules: Rules,
+        purchase_count: int,
+        counts: dict[facts.Counter, int],
+        *,
+        explains: bool = False,
+    ) -> facts.Earning:
+        purchase = facts.Purchase(
+            purchase_id=str(each.purchase_id),
+            occurred_at=each.occurred_at,
+            amount_minor=max(-facts.AMOUNT_MAX, min(facts.AMOUNT_MAX, each.amount_minor)),
+            currency=each.currency,
+        )
+        member = facts.Member(
+            tiers={TIERS_LADDER: self._find_tier(each, rules)}, purchase_count=purchase_count, counts=counts
+        )
+        return evaluate(purchase, member, rules, explains=explains, tells_skipped=explains)
+
+    def _pick(self, each: Decided) -> tuple[VersionInForce, Rules]:
+        """Return the version in force when it was decided."""
+        begun = [version for version in self._versions if version[0].applied_at <= each.earned_at]
+        return begun[-1] if begun else self._versions[0]
+
+    def _find_tier(self, each: Decided, rules: Rules) -> str | None:
+        known_by = self._known_by(each)
+        if known_by not in self._tiers:
+            moment = each.occurred_at if self._in_time else each.earned_at
+            first, last = get_window(rules.spec.tiers, to_business_day(moment, rules.zone))
+            points = sum(
+                other.points
+                for other in self._decided
+                if self._known_by(other) < known_by and first <= other.effective_on <= last
+            )
+            self._tiers[known_by] = explain_tier(rules.spec.tiers, points).tier
+        return self._tiers[known_by]
+
+
+def _add(counts: dict[facts.Counter, int], more: Iterable[facts.Count]) -> None:
+    for each in more:
+        counts[each.counter] = counts.get(each.counter, 0) + each.amount

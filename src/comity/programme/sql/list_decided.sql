@@ -1,0 +1,11 @@
+-- All that was decided of the purchases of a member, given one of them.
+-- Takes purchase_id, programme. Returns Decided. Relies on earning_in_window.
+select
+    e.purchase_id, m.profile_id, p.occurred_at, p.amount_minor, p.currency, e.points, e.outcome, e.effective_on,
+    e.earned_at
+from programme.earning asked
+join programme.earning e on e.member_id = asked.member_id
+join programme.member m on m.member_id = e.member_id
+join activity.v_purchase p on p.purchase_id = e.purchase_id
+where asked.purchase_id = %(purchase_id)s and asked.programme = %(programme)s and e.programme = %(programme)s
+order by e.earned_at, p.occurred_at, e.purchase_id
