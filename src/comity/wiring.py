@@ -78,6 +78,7 @@ REACTIONS: tuple[Reaction, ...] = (
             "programme.points_redeemed",
             "programme.points_expired",
             "programme.hold_timed_out",
+            "programme.points_moved",
             "programme.tier_changed",
             "programme.members_merged",
         ),

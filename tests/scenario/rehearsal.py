@@ -25,7 +25,7 @@ from comity.sync import api as sync
 
 T = TypeVar("T")
 
-SCOPES = ["intake", "read", "redeem", "configure"]
+SCOPES = ["intake", "read", "redeem", "adjust", "configure"]
 
 
 def eventually(check: Callable[[], T], *, seconds: float = 20.0, what: str = "") -> T:

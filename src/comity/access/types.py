@@ -14,6 +14,7 @@ class Scope(StrEnum):
     INTAKE = "intake"
     READ = "read"
     REDEEM = "redeem"
+    ADJUST = "adjust"
     CONFIGURE = "configure"
 
 

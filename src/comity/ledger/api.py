@@ -12,6 +12,7 @@ from comity.ledger.periods import get_balances_on, lock_period, reopen_period, r
 from comity.ledger.proof import check_export
 from comity.ledger.reports import Block, Proof, RollForward, Trace, TraceLine, Transfer
 from comity.ledger.reversing import reverse
+from comity.ledger.rows import HoldState
 from comity.ledger.sealing import export, get_transfer, seal, trace, verify
 from comity.ledger.terms import change_terms
 from comity.ledger.types import (
@@ -30,6 +31,7 @@ from comity.ledger.types import (
 
 __all__ = [
     "Block",
+    "HoldState",
     "PeriodOrder",
     "Proof",
     "RollForward",
@@ -46,12 +48,14 @@ __all__ = [
     "export",
     "find_head",
     "find_imbalance",
+    "find_posted",
     "get_balances",
     "get_balances_on",
     "get_standings",
     "get_transfer",
     "list_entries",
     "list_holdings",
+    "list_holds",
     "lock_period",
     "move_all",
     "open_accounts",
@@ -103,9 +107,19 @@ def get_balances(tx: Tx, *, account_ids: Sequence[int]) -> list[int]:
     return [found[account_id] for account_id in account_ids]
 
 
+def find_posted(tx: Tx, *, keys: Sequence[str]) -> dict[str, int]:
+    """Return the transfers of those idempotency keys that are taken."""
+    return store.list_posted(tx, keys=keys)
+
+
 def find_head(tx: Tx) -> Block | None:
     """Return the last block of the chain: number and digest to note elsewhere as an anchor."""
     return store.find_last_block(tx)
+
+
+def list_holds(tx: Tx, *, hold_ids: Sequence[int]) -> list[HoldState]:
+    """Return those of the holds that exist, and how they ended."""
+    return list(store.list_holds(tx, hold_ids=hold_ids).values()) if hold_ids else []
 
 
 def list_holdings(tx: Tx, *, account_ids: Sequence[int]) -> dict[int, list[Holding]]:

@@ -141,6 +141,11 @@ def end_holds(tx: Tx, *, ends: Sequence[HoldEnd], now: datetime) -> None:
     _sql.end_holds.execute(tx, ends=Jsonb(ends), ended_at=now)
 
 
+def list_posted(tx: Tx, *, keys: Sequence[str]) -> dict[str, int]:
+    """Return the transfers of those keys that are taken."""
+    return dict(_sql.list_posted.rows(tx, keys=list(keys)))
+
+
 def list_take_backs(tx: Tx, *, keys: Sequence[str]) -> dict[str, TakenBack]:
     """Return what reversals got, by key."""
     return {each.idempotency_key: each for each in _sql.list_take_backs.fetch(tx, TakenBack, keys=list(keys))}

@@ -6,13 +6,17 @@ from uuid import UUID
 from comity.kernel.database import Tx
 from comity.ledger import api as ledger
 from comity.programme import rules, store
+from comity.programme.adjusting import adjust, confirm, get_adjustment, list_waiting_adjustments, reject
 from comity.programme.earning import earn_for_purchases
 from comity.programme.engine.facts import Step
 from comity.programme.engine.telling import tell_step
 from comity.programme.enrolment import Chooser, enrol, open_programme
 from comity.programme.explaining import explain_purchase
+from comity.programme.giving import transfer
+from comity.programme.holding import end_holds, hold_many
 from comity.programme.jobs import enrol_strangers, expire_points, recompute_tiers, release_points, time_out_holds
 from comity.programme.merging import merge_members
+from comity.programme.progress import get_points, get_progress, list_statement, quote_purchase, quote_redemption
 from comity.programme.readers import handle_events
 from comity.programme.redemption import redeem, redeem_many, to_redeemed
 from comity.programme.rules import explain_tier
@@ -41,8 +45,11 @@ __all__ = [
     "Step",
     "Trial",
     "UnknownMember",
+    "adjust",
+    "confirm",
     "count_history",
     "earn_for_purchases",
+    "end_holds",
     "enrol",
     "enrol_strangers",
     "expire_points",
@@ -51,13 +58,22 @@ __all__ = [
     "find_earnings",
     "find_ignored",
     "find_members",
+    "get_adjustment",
     "get_member",
+    "get_points",
+    "get_progress",
     "handle_events",
+    "hold_many",
+    "list_statement",
+    "list_waiting_adjustments",
     "merge_members",
     "open_programme",
+    "quote_purchase",
+    "quote_redemption",
     "recompute_tiers",
     "redeem",
     "redeem_many",
+    "reject",
     "release_points",
     "simulate",
     "simulate_on_processes",
@@ -65,6 +81,7 @@ __all__ = [
     "tell_step",
     "time_out_holds",
     "to_redeemed",
+    "transfer",
 ]
 
 

@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from msgspec.structs import asdict
+from msgspec.structs import replace
 
 from comity.kernel.database import Tx
 from comity.kernel.errors import Broken
-from comity.kernel.events import publish
 from comity.ledger import api as ledger
 from comity.ledger.types import PostingStatus, PostingVerdict
 from comity.programme import rules, store
+from comity.programme.moving import find_spendable, publish_redeemed
 from comity.programme.types import (
-    POINTS_REDEEMED,
     InsufficientPoints,
     InvalidRedemption,
     KeyReused,
@@ -39,7 +38,8 @@ def redeem_many(tx: Tx, *, redemptions: Sequence[Redemption], now: datetime) -> 
     """Redeem in order, each on its own merits, and return one verdict each, with balance and tier.
 
     An idempotency key stands for (profile, programme, points, reason) for good: the same request again gets transfer
-    and balance of the first time, another request `key_reused`. A refused redemption leaves its key free.
+    and balance of the first time, another request `key_reused`. A refused redemption leaves its key free; where points
+    are missing, its balance is what could be spent.
     Publishes `programme.points_redeemed`.
     """
     verdicts = [RedemptionVerdict(status=RedemptionStatus.INVALID) for _ in redemptions]
@@ -61,6 +61,10 @@ def redeem_many(tx: Tx, *, redemptions: Sequence[Redemption], now: datetime) -> 
     )
     for (place, member), verdict in zip(members.items(), booked, strict=True):
         verdicts[place] = _to_verdict(verdict, member)
+    short = [place for place in members if verdicts[place].status is RedemptionStatus.INSUFFICIENT_POINTS]
+    spendable = find_spendable(tx, [members[place] for place in short])
+    for place in short:
+        verdicts[place] = replace(verdicts[place], balance=spendable[members[place].account_id])
     _note_redeemed(tx, redemptions, members, verdicts, now=now)
     return verdicts
 
@@ -122,21 +126,16 @@ def _note_redeemed(
     now: datetime,
 ) -> None:
     done = [place for place in members if verdicts[place].status is RedemptionStatus.REDEEMED]
-    if not done:
-        return
-    store.note_redemptions(tx, member_ids=sorted({members[place].member_id for place in done}), now=now)
-    publish(
+    publish_redeemed(
         tx,
-        kind=POINTS_REDEEMED,
-        payloads=[
-            asdict(
-                PointsRedeemed(
-                    profile_id=members[place].profile_id,
-                    programme=members[place].programme,
-                    points=redemptions[place].points,
-                    balance=verdicts[place].balance,
-                    transfer_id=verdicts[place].transfer_id,
-                )
+        member_ids=[members[place].member_id for place in done],
+        redeemed=[
+            PointsRedeemed(
+                profile_id=members[place].profile_id,
+                programme=members[place].programme,
+                points=redemptions[place].points,
+                balance=verdicts[place].balance,
+                transfer_id=verdicts[place].transfer_id,
             )
             for place in done
         ],

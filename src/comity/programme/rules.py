@@ -5,11 +5,25 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from comity.definitions.types import TierLadder
-from comity.ledger.types import AMOUNT_MAX, TEXT_LENGTH_MAX, AccountKind, Book, Posting, Takes, Terms, TrialBalanceRow
+from comity.kernel.errors import Refused
+from comity.ledger.types import (
+    AMOUNT_MAX,
+    FREELY,
+    TEXT_LENGTH_MAX,
+    AccountKind,
+    Book,
+    Posting,
+    Takes,
+    Terms,
+    TrialBalanceRow,
+)
 from comity.programme.engine import facts
 from comity.programme.engine.days import to_business_day
+from comity.programme.engine.lifetimes import plan_terms
+from comity.programme.engine.limits import Refusal, Verdict
 from comity.programme.types import (
     Earning,
+    InsufficientPoints,
     LockedMember,
     MergePair,
     Programme,
@@ -17,10 +31,13 @@ from comity.programme.types import (
     Redemption,
     TierExplanation,
 )
+from comity.programme.wishes import Adjustment, AdjustmentWish, TransferWish
 
 EARN = "earn"
 REDEEM = "redeem"
 MERGE = "merge"
+TRANSFER = "transfer"
+ADJUST = "adjust"
 """Kinds of transfers."""
 
 CALLER_TEXT_LENGTH_MAX = TEXT_LENGTH_MAX - 50
@@ -86,17 +103,13 @@ def to_ledger_terms(terms: facts.Terms, effective_on: date) -> Terms:
 
 def is_valid_redemption(redemption: Redemption) -> bool:
     """True when points, key and reason can be posted."""
-    return (
-        0 < redemption.points <= AMOUNT_MAX
-        and bool(redemption.idempotency_key)
-        and can_post_text(redemption.idempotency_key)
-        and can_post_text(redemption.reason)
-    )
+    return 0 < redemption.points <= AMOUNT_MAX and can_post_wish(redemption.idempotency_key, redemption.reason)
 
 
-def can_post_text(text: str) -> bool:
-    """True when a key (its prefix comes on top) or a reason can be posted."""
-    return len(text) <= CALLER_TEXT_LENGTH_MAX and text.isprintable()
+def can_post_wish(key: str, reason: str) -> bool:
+    """True when a caller's key (a prefix comes on top) and reason can be posted."""
+    longest = CALLER_TEXT_LENGTH_MAX
+    return 0 < len(key) <= longest and len(reason) <= longest and key.isprintable() and reason.isprintable()
 
 
 def plan_redemption(redemption: Redemption, member: LockedMember) -> Posting:
@@ -151,3 +164,62 @@ def sum_totals(rows: Sequence[TrialBalanceRow], *, member_count: int) -> Program
         ),
         trial_balance=sum(map(abs, units.values())),
     )
+
+
+def plan_transfer(wish: TransferWish, giver: LockedMember, receiver: LockedMember) -> Posting:
+    """Turn a transfer between members into a posting; the lots move as they are."""
+    return Posting(
+        idempotency_key=f"{TRANSFER}:{wish.idempotency_key}",
+        request="\n".join(
+            (str(wish.profile_id), str(wish.to_profile_id), wish.programme, str(wish.points), wish.reason)
+        ),
+        debit_account_id=giver.account_id,
+        credit_account_id=receiver.account_id,
+        amount=wish.points,
+        kind=TRANSFER,
+        reason=wish.reason,
+        effective_on=giver.today,
+        system=OWN_SYSTEM,
+        external_id=wish.idempotency_key,
+    )
+
+
+def plan_adjustment(wish: AdjustmentWish, member: LockedMember, programme: Programme) -> Posting:
+    """Turn an adjustment into a posting; what is given lives as long as points that are earned on that day."""
+    is_gift = wish.points > 0
+    lifetime = plan_terms(None, programme.spec.points_specs[0].expiry, member.today)
+    return Posting(
+        idempotency_key=f"{ADJUST}:{wish.idempotency_key}",
+        debit_account_id=member.programme_account_id if is_gift else member.account_id,
+        credit_account_id=member.account_id if is_gift else member.programme_account_id,
+        amount=abs(wish.points),
+        kind=ADJUST,
+        reason=wish.reason,
+        effective_on=member.today,
+        system=OWN_SYSTEM,
+        external_id=wish.idempotency_key,
+        terms=to_ledger_terms(lifetime, member.today) if is_gift else FREELY,
+    )
+
+
+def to_person(name: str) -> str:
+    """Return a key's name as makers and checkers are told apart: spaces around it and case make no other person."""
+    return name.strip().casefold()
+
+
+def is_same_adjustment(former: Adjustment, wish: AdjustmentWish) -> bool:
+    """True when a key stands for this very wish."""
+    return to_adjustment_wish(former) == wish
+
+
+def to_adjustment_wish(made: Adjustment) -> AdjustmentWish:
+    """Return the wish an adjustment came from."""
+    return AdjustmentWish(**{name: getattr(made, name) for name in AdjustmentWish.__struct_fields__})
+
+
+def require_granted(verdict: Verdict, error: type[Refused]) -> None:
+    """Raise the error, with the reason and the numbers that decided, unless the verdict grants it."""
+    if verdict.refusal is Refusal.INSUFFICIENT_POINTS:
+        raise InsufficientPoints(details=dict(verdict.inputs))
+    if verdict.refusal is not None:
+        raise error(details={"reason": verdict.refusal, **verdict.inputs})

@@ -26,6 +26,7 @@ from comity.programme.types import Counted, Earning, EarnOutcome, LockedMember, 
 
 RUNNING = frozenset(
     {"title", "currency", "earning", "timezone", "enrol", "tiers", "points", "earning_rules", "stacking", "groups"}
+    | {"transfers", "adjustments"}
 )
 RUNNING_OF_RULES = frozenset(
     {

@@ -1,6 +1,29 @@
 -- What the migrations of this room add up to. Written by `make schemas`; edit the migrations instead.
 create schema programme;
 
+create table programme.adjustment (
+    adjustment_id bigint not null generated always as identity,
+    idempotency_key text not null,
+    programme text not null,
+    profile_id uuid not null,
+    points bigint not null,
+    reason text not null,
+    period text not null,
+    state text not null,
+    maker text not null,
+    proposed_at timestamp with time zone not null,
+    checker text,
+    decided_at timestamp with time zone,
+    transfer_id bigint,
+    constraint adjustment_pkey PRIMARY KEY (adjustment_id),
+    constraint adjustment_key_once UNIQUE (idempotency_key),
+    constraint adjustment_check CHECK (((state = 'posted'::text) = (transfer_id IS NOT NULL))),
+    constraint adjustment_points_check CHECK ((points <> 0)),
+    constraint adjustment_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'posted'::text, 'rejected'::text])))
+);
+CREATE INDEX adjustment_by_maker ON programme.adjustment USING btree (maker, programme, period);
+CREATE INDEX adjustment_waiting ON programme.adjustment USING btree (adjustment_id) WHERE (state = 'waiting'::text);
+
 create table programme.counter (
     member_id bigint not null,
     counter text not null,

@@ -10,6 +10,7 @@ import msgspec
 from comity.definitions.types import TierLadder
 from comity.kernel.database import Tx
 from comity.kernel.sql import Jsonb, SqlFolder
+from comity.programme.engine.tiers import Qualifying
 from comity.programme.types import (
     Counted,
     Earned,
@@ -21,6 +22,7 @@ from comity.programme.types import (
     MergePair,
     TierMove,
 )
+from comity.programme.wishes import Adjustment, AdjustmentState, AdjustmentWish, Backing
 
 _sql = SqlFolder(__package__)
 
@@ -221,3 +223,70 @@ def add_counted(tx: Tx, *, counted: Sequence[Counted]) -> None:
 def find_holders(tx: Tx, *, account_ids: Sequence[int]) -> dict[int, UUID]:
     """Return the profiles behind accounts."""
     return dict(_sql.find_holders.rows(tx, account_ids=list(account_ids)))
+
+
+def list_backings(tx: Tx, *, account_ids: Sequence[int]) -> dict[int, Backing]:
+    """Return the living members behind accounts, by account."""
+    found = _sql.list_backings.fetch(tx, Backing, account_ids=list(account_ids))
+    return {each.account_id: each for each in found}
+
+
+def lock_adjusting(tx: Tx) -> None:
+    """Be the only one who adjusts points, until the transaction ends."""
+    _sql.lock_adjusting.rows(tx)
+
+
+def find_adjustment(tx: Tx, *, idempotency_key: str) -> Adjustment | None:
+    """Return the adjustment of a key, or None."""
+    rows = _sql.find_adjustment.rows(tx, idempotency_key=idempotency_key, adjustment_id=None)
+    return _to_adjustment(rows[0]) if rows else None
+
+
+def get_adjustment(tx: Tx, *, adjustment_id: int) -> Adjustment | None:
+    """Return an adjustment by its id, or None."""
+    rows = _sql.find_adjustment.rows(tx, idempotency_key=None, adjustment_id=adjustment_id)
+    return _to_adjustment(rows[0]) if rows else None
+
+
+def list_waiting_adjustments(tx: Tx, *, limit_max: int) -> list[Adjustment]:
+    """Return adjustments that wait."""
+    return [_to_adjustment(row) for row in _sql.list_waiting_adjustments.rows(tx, limit_max=limit_max)]
+
+
+def sum_adjusted(tx: Tx, *, maker: str, programme: str, period: str) -> int:
+    """Return the points a maker has adjusted in a period."""
+    return int(_sql.sum_adjusted.value(tx, maker=maker, programme=programme, period=period))
+
+
+def insert_adjustment(
+    tx: Tx, *, wish: AdjustmentWish, period: str, state: AdjustmentState, transfer_id: int | None, now: datetime
+) -> Adjustment:
+    """Note an adjustment."""
+    [row] = _sql.insert_adjustment.rows(
+        tx, **msgspec.structs.asdict(wish), period=period, state=state, transfer_id=transfer_id, now=now
+    )
+    return _to_adjustment(row)
+
+
+def decide_adjustment(
+    tx: Tx, *, adjustment_id: int, state: AdjustmentState, checker: str, transfer_id: int | None, now: datetime
+) -> Adjustment:
+    """Note how an adjustment was decided."""
+    [row] = _sql.decide_adjustment.rows(
+        tx, adjustment_id=adjustment_id, state=state, checker=checker, transfer_id=transfer_id, now=now
+    )
+    return _to_adjustment(row)
+
+
+def find_member(tx: Tx, *, profile_id: UUID, programme: str, now: datetime) -> LockedMember | None:
+    """Return the living member behind a profile, not locked, or None."""
+    return _sql.find_member.fetch_one(tx, LockedMember, profile_id=profile_id, programme=programme, now=now)
+
+
+def list_qualifying(tx: Tx, *, member_id: int) -> list[Qualifying]:
+    """Return what counts for a member's tier, day by day."""
+    return _sql.list_qualifying.fetch(tx, Qualifying, member_id=member_id)
+
+
+def _to_adjustment(row: tuple[Any, ...]) -> Adjustment:
+    return msgspec.convert(dict(zip(Adjustment.__struct_fields__, row, strict=False)), Adjustment)

@@ -58,6 +58,10 @@ spec:
     - {attribute: given_name, field: firstname, lens: text}
 """
 SECRET = "a shared secret"
+LIMITS = """
+  transfers: {points_min: 10, points_max: 100, caps: [{per: day, times: 2}]}
+  adjustments: {checker_above: 100, points_max: 5000, maker_max: 10000}
+"""
 
 
 class Desk:
@@ -70,11 +74,14 @@ class Desk:
 
     def make_key(self, *scopes: str, days: float = 1) -> str:
         """Make a key; a negative number of days makes one that has expired."""
+        return self.make_named_key(f"test {' '.join(scopes)}", *scopes, days=days)
+
+    def make_named_key(self, name: str, *scopes: str, days: float = 1) -> str:
         now = self.hub.hub.clock.now()
         with self.hub.database.transaction() as tx:
             return access.create_api_key(
                 tx,
-                name=f"test {' '.join(scopes)}",
+                name=name,
                 scopes=scopes,
                 expires_at=now + timedelta(days=days),
                 now=now,
@@ -135,6 +142,7 @@ def open_desk(database: Database, folder: Path) -> Desk:
     (folder / "portal.secret").write_text(SECRET)
     files = starter()
     rules = files.pop("rules").replace("salesforce-emea", "crm").replace("hubspot-us", "portal")
+    files["programme"] = f"{files['programme'].rstrip()}{LIMITS}"
     hub.write(**files, rules=rules, crm=CRM, portal=PORTAL)
     hub.write(shop=SHOP.format(name="shop", person_system="crm", person_stream="customer"))
     hub.apply()

@@ -11,13 +11,14 @@ from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
 
 from comity import wiring
-from comity.interfaces.rest import configuration, hooks, operations, people, status
+from comity.interfaces.rest import configuration, hooks, members, moves, operations, people, status
 from comity.interfaces.rest.board import Board
 from comity.interfaces.rest.callers import Callers
 from comity.interfaces.rest.description import describe
+from comity.interfaces.rest.holds import open_capture, open_hold, open_release
 from comity.interfaces.rest.http import Receive, Scope, Send, send_json, send_problem
 from comity.interfaces.rest.intake import Intake
-from comity.interfaces.rest.redeem import Redeem
+from comity.interfaces.rest.redeem import open_redeem
 from comity.interfaces.shared.problems import PROBLEM_TYPE, retry_after_seconds, to_framework_problem, to_problem
 from comity.interfaces.shared.streams import KnownStreams
 from comity.kernel.errors import Invalid
@@ -30,6 +31,8 @@ HotRoute = Callable[[Scope, Receive, Send], Awaitable[None]]
 HANDLERS = [
     *status.HANDLERS,
     *people.HANDLERS,
+    *members.HANDLERS,
+    *moves.HANDLERS,
     *operations.HANDLERS,
     *configuration.HANDLERS,
     *hooks.HANDLERS,
@@ -56,12 +59,18 @@ class Application:
             streams=KnownStreams(database=hub.database, clock=hub.clock),
             clock=hub.clock,
         )
-        self._redeem = Redeem(hub=hub, callers=callers)
+        verbs = {
+            "/v1/redemptions": open_redeem(hub, callers),
+            "/v1/holds": open_hold(hub, callers),
+            "/v1/holds/capture": open_capture(hub, callers),
+            "/v1/holds/release": open_release(hub, callers),
+        }
+        self._closers = [self._intake.close, *(each.close for each in verbs.values())]
         self._description = b""
         self._hot: dict[tuple[str, str], HotRoute] = {
             ("POST", "/v1/events"): self._intake.accept_one,
             ("POST", "/v1/events/bulk"): self._intake.accept_bulk,
-            ("POST", "/v1/redemptions"): self._redeem.accept,
+            **{("POST", path): verb.accept for path, verb in verbs.items()},
             ("GET", DESCRIPTION_PATH): self._send_description,
         }
         self._hot_paths = {path: method for method, path in self._hot}
@@ -83,8 +92,8 @@ class Application:
 
     async def close(self) -> None:
         """Finish what is under way at the edge, then let go of the database."""
-        await self._intake.close()
-        await self._redeem.close()
+        for close in self._closers:
+            await close()
         self._executor.shutdown(wait=False)
         self._hub.close()
 

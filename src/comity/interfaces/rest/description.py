@@ -12,6 +12,7 @@ from litestar.openapi.config import OpenAPIConfig
 
 from comity import __version__
 from comity.interfaces.rest.events import IncomingEvent
+from comity.interfaces.rest.holds import DESCRIBED as HOLDS
 from comity.interfaces.rest.redeem import RedemptionRequest
 from comity.interfaces.shared.problems import Problem
 from comity.programme.types import RedemptionVerdict
@@ -84,6 +85,25 @@ _HOT: dict[str, dict[str, Any]] = {
             "200": ("they were spent already", "RedemptionVerdict"),
         },
     },
+    **{
+        path: {
+            "operationId": told["operationId"],
+            "tags": ["holds"],
+            "summary": told["summary"],
+            "description": f"{told['description']} The same request again answers 200 as the first time. "
+            "Needs a key with scope `redeem`.",
+            "scope": "redeem",
+            "request": ("application/json", {"$ref": _REF.format(name=told["request"].__name__)}),
+            "responses": {
+                "201": (told["done"], told["answer"].__name__),
+                "200": ("done already", told["answer"].__name__),
+            },
+        }
+        for path, told in HOLDS.items()
+    },
+}
+_OWN = {RedemptionRequest, RedemptionVerdict, Problem} | {
+    each[name] for each in HOLDS.values() for name in ("request", "answer")
 }
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
@@ -105,7 +125,7 @@ def describe(handlers: Sequence[HTTPRouteHandler]) -> dict[str, Any]:
             _complete(operation, handler)
             operation["tags"] = [path.removeprefix("/v1").split("/")[1]]
     _, own = msgspec.json.schema_components(
-        [_shape_of_event(), EventAnswer, BulkAnswer, RedemptionRequest, RedemptionVerdict, Problem], ref_template=_REF
+        [_shape_of_event(), EventAnswer, BulkAnswer, *sorted(_OWN, key=str)], ref_template=_REF
     )
     document["components"]["schemas"].update(own)
     document["components"]["securitySchemes"] = {

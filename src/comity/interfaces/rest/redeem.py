@@ -7,11 +7,11 @@ from uuid import UUID
 import msgspec
 
 from comity import wiring
-from comity.interfaces.rest.batcher import Batcher
+from comity.access.types import Caller
 from comity.interfaces.rest.callers import Callers
+from comity.interfaces.rest.edge import KEY_LENGTH_MAX, Verb, decode_wish, require_wish_key
 from comity.interfaces.rest.events import Name
-from comity.interfaces.rest.http import Receive, Scope, Send, header, read_body, send_json, send_problem, split_place
-from comity.kernel.errors import Invalid
+from comity.kernel.errors import ComityError, Invalid
 from comity.programme import api as programme
 from comity.programme.types import (
     InsufficientPoints,
@@ -23,21 +23,20 @@ from comity.programme.types import (
     UnknownMember,
 )
 
-BODY_BYTES_MAX = 10_000
-TEXT_LENGTH_MAX = 400
+REASON_LENGTH_MAX = 400
 
-_ERRORS = {
+_ERRORS: dict[RedemptionStatus, type[ComityError]] = {
     RedemptionStatus.INSUFFICIENT_POINTS: InsufficientPoints,
     RedemptionStatus.UNKNOWN_MEMBER: UnknownMember,
     RedemptionStatus.KEY_REUSED: KeyReused,
     RedemptionStatus.INVALID: InvalidRedemption,
 }
 
-_REMEDIES = {
-    RedemptionStatus.INSUFFICIENT_POINTS: "Redeem at most `balance` points.",
-    RedemptionStatus.UNKNOWN_MEMBER: "Check the Global ID and the programme: GET /v1/profiles?key=... shows both.",
-    RedemptionStatus.KEY_REUSED: "Use a new key for a new wish; repeat an old one exactly as it was.",
-    RedemptionStatus.INVALID: "Send points above zero, and a key and a reason of printable characters.",
+REMEDIES: dict[type[ComityError], str] = {
+    InsufficientPoints: "Ask for at most `balance` points.",
+    UnknownMember: "Check the Global ID and the programme: GET /v1/profiles?key=... shows both.",
+    KeyReused: "Use a new key for a new wish; repeat an old one exactly as it was.",
+    InvalidRedemption: "Send points above zero, and a key and a reason of printable characters.",
 }
 
 
@@ -51,77 +50,50 @@ class RedemptionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     global_id: UUID
     programme: Name
     points: Annotated[int, msgspec.Meta(ge=1)]
-    reason: Annotated[str, msgspec.Meta(max_length=TEXT_LENGTH_MAX)] = ""
-    idempotency_key: Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_LENGTH_MAX)] | None = None
+    reason: Annotated[str, msgspec.Meta(max_length=REASON_LENGTH_MAX)] = ""
+    idempotency_key: Annotated[str, msgspec.Meta(min_length=1, max_length=KEY_LENGTH_MAX)] | None = None
 
 
 _decoder = msgspec.json.Decoder(RedemptionRequest)
 
 
-class Redeem:
-    """POST /v1/redemptions."""
+def open_redeem(hub: wiring.Hub, callers: Callers) -> Verb[Redemption, RedemptionVerdict]:
+    """POST /v1/redemptions: 201 with transfer, balance and tier as of the commit, 200 for a repetition."""
 
-    def __init__(self, *, hub: wiring.Hub, callers: Callers) -> None:
-        """Collaborators of one process."""
-        self._hub = hub
-        self._callers = callers
-        # One flush at a time: a batch of the ledger costs much as a batch, so that larger ones pay; and two of one
-        # process would wait for each other where they meet the same member.
-        self._batcher: Batcher[Redemption, RedemptionVerdict] = Batcher(name="redeem", work=self._redeem, flushes_max=1)
+    def work(wanted: Sequence[Redemption]) -> Sequence[RedemptionVerdict | ComityError]:
+        verdicts = hub.database.run(lambda tx: programme.redeem_many(tx, redemptions=wanted, now=hub.clock.now()))
+        return [_to_answer(each) for each in verdicts]
 
-    async def close(self) -> None:
-        """Finish what is under way."""
-        await self._batcher.close()
-
-    async def accept(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 201 with transfer, balance and tier as of the commit; 200 for a repetition."""
-        try:
-            await self._callers.require(header(scope, b"authorization"), "redeem")
-            body = await read_body(scope, receive, bytes_max=BODY_BYTES_MAX)
-            verdict = await self._batcher.submit(_to_redemption(body, key=header(scope, b"idempotency-key")))
-        except Exception as error:  # noqa: BLE001 - the edge turns every error into problem+json.
-            await send_problem(send, error)
-            return
-        refusal = _ERRORS.get(verdict.status)
-        if refusal is not None:
-            balance = {} if verdict.balance is None else {"balance": verdict.balance}
-            remedy = {"remedy": _REMEDIES[verdict.status]}
-            await send_problem(send, refusal(details=balance | remedy))
-            return
-        status = 200 if verdict.status is RedemptionStatus.DUPLICATE else 201
-        await send_json(send, status, msgspec.json.encode(verdict))
-
-    def _redeem(self, wanted: Sequence[Redemption]) -> Sequence[RedemptionVerdict]:
-        return self._hub.database.run(
-            lambda tx: programme.redeem_many(tx, redemptions=wanted, now=self._hub.clock.now())
-        )
+    return Verb(
+        name="redeem",
+        scope="redeem",
+        callers=callers,
+        read=_read,
+        work=work,
+        is_repeated=lambda told: told.status is RedemptionStatus.DUPLICATE,
+        remedies=REMEDIES,
+    )
 
 
-def _to_redemption(body: bytes, *, key: str | None) -> Redemption:
-    try:
-        request = _decoder.decode(body.decode())
-    except UnicodeDecodeError as error:
-        raise _malformed(f"The redemption is not UTF-8: byte {error.start} cannot be read.", "$") from None
-    except msgspec.DecodeError as error:
-        message, place = split_place(error)
-        raise _malformed(f"The redemption cannot be read: {message} - at `{place}`.", place) from None
-    idempotency_key = request.idempotency_key or key
-    if not idempotency_key:
-        raise _malformed(
-            "A redemption needs an idempotency key - at `$.idempotency_key`.",
-            "$.idempotency_key",
-            "Send one value per wish to redeem, the same on every repetition; the header Idempotency-Key will do.",
-        )
+def _to_answer(verdict: RedemptionVerdict) -> RedemptionVerdict | ComityError:
+    refusal = _ERRORS.get(verdict.status)
+    if refusal is None:
+        return verdict
+    return refusal(details={} if verdict.balance is None else {"balance": verdict.balance})
+
+
+def _read(body: bytes, key: str | None, _caller: Caller) -> Redemption:
+    request = decode_wish(
+        _decoder,
+        body,
+        what="redemption",
+        error=RedemptionMalformed,
+        remedy="Send global_id, programme and points; and an Idempotency-Key.",
+    )
     return Redemption(
         profile_id=request.global_id,
         programme=request.programme,
         points=request.points,
-        idempotency_key=idempotency_key,
+        idempotency_key=require_wish_key(request.idempotency_key, key, what="redemption", error=RedemptionMalformed),
         reason=request.reason,
     )
-
-
-def _malformed(
-    message: str, place: str, remedy: str = "Send global_id, programme and points; and an Idempotency-Key."
-) -> RedemptionMalformed:
-    return RedemptionMalformed(message, details={"field": place, "remedy": remedy})

@@ -53,3 +53,23 @@ create table programme.counter (
     amount bigint not null,
     primary key (member_id, counter, period)
 );
+
+-- Points given or taken by hand. What is above the limit of the programme waits for a second key.
+create table programme.adjustment (
+    adjustment_id bigint generated always as identity primary key,
+    idempotency_key text not null constraint adjustment_key_once unique,
+    programme text not null,
+    profile_id uuid not null,
+    points bigint not null check (points <> 0),
+    reason text not null,
+    period text not null,
+    state text not null check (state in ('waiting', 'posted', 'rejected')),
+    maker text not null,
+    proposed_at timestamptz not null,
+    checker text,
+    decided_at timestamptz,
+    transfer_id bigint,
+    check ((state = 'posted') = (transfer_id is not null))
+);
+create index adjustment_waiting on programme.adjustment (adjustment_id) where state = 'waiting';
+create index adjustment_by_maker on programme.adjustment (maker, programme, period);

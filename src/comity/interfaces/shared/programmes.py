@@ -1,0 +1,17 @@
+"""Programmes by name."""
+
+import difflib
+
+from comity.programme.types import Programme
+from comity.programme.wishes import ProgrammeNotDefined
+from comity.sync.api import Runtime
+
+
+def require_programme(runtime: Runtime, name: str) -> Programme:
+    """Return the programme as defined now. Raises ProgrammeNotDefined with the known ones."""
+    known = {each.name: each for each in runtime.programmes}
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, n=1)
+    remedy = f"Did you mean {near[0]}?" if near else "Use one of those that are known."
+    raise ProgrammeNotDefined(details={"programme": name, "known": sorted(known), "remedy": remedy})

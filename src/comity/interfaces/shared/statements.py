@@ -1,0 +1,28 @@
+"""Statements as CSV."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+import msgspec
+
+from comity.ledger.types import StatementLine
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def to_csv(lines: Sequence[StatementLine]) -> str:
+    r"""Return lines as CSV with a heading; text that a spreadsheet would take for a formula gets a quote before it.
+
+    >>> to_csv([]).split(",")[:2]
+    ['transfer_id', 'amount']
+    """
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(StatementLine.__struct_fields__)
+    writer.writerows([[_to_cell(each) for each in msgspec.structs.astuple(line)] for line in lines])
+    return text.getvalue()
+
+
+def _to_cell(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value

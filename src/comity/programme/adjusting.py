@@ -1,0 +1,169 @@
+"""Points given or taken by hand: at once up to a limit, above it when a second key agrees."""
+
+from datetime import date, datetime
+
+import msgspec
+
+from comity.definitions.types import AdjustmentSpec
+from comity.kernel.database import Tx
+from comity.kernel.errors import Broken
+from comity.ledger import api as ledger
+from comity.ledger.types import PostingStatus, PostingVerdict
+from comity.programme import rules, store
+from comity.programme.engine.days import name_period
+from comity.programme.engine.limits import Refusal, Verdict, decide_adjustment
+from comity.programme.moving import find_spendable, publish_moved
+from comity.programme.types import InsufficientPoints, KeyReused, LockedMember, Programme, UnknownMember
+from comity.programme.wishes import (
+    Adjustment,
+    AdjustmentDecided,
+    AdjustmentRefused,
+    AdjustmentState,
+    AdjustmentWish,
+    PointsMoved,
+    UnknownAdjustment,
+    WishInvalid,
+)
+
+ANYBODY_ELSE = "\x00"
+"""A checker who is not the maker, whoever that will be."""
+
+
+def adjust(tx: Tx, *, wish: AdjustmentWish, programme: Programme, now: datetime) -> Adjustment:
+    """Give or take points, or keep the wish waiting where it needs a second key; `state` says which.
+
+    The same wish again answers with the first adjustment, as it stands now. Raises WishInvalid, UnknownMember,
+    AdjustmentRefused, InsufficientPoints, KeyReused. Publishes `programme.points_moved`.
+    """
+    if not rules.can_post_wish(wish.idempotency_key, wish.reason) or not wish.reason:
+        raise WishInvalid("An adjustment needs a reason, of at most 450 printable characters like the key.")
+    store.lock_adjusting(tx)
+    former = store.find_adjustment(tx, idempotency_key=wish.idempotency_key)
+    if former is not None:
+        if not rules.is_same_adjustment(former, wish):
+            raise KeyReused(details={"idempotency_key": wish.idempotency_key})
+        return msgspec.structs.replace(former, is_duplicate=True)
+    member = _lock(tx, wish, now=now)
+    period = name_period(member.today, programme.spec.adjustments.per)
+    used = store.sum_adjusted(tx, maker=wish.maker, programme=programme.name, period=period)
+    verdict = _judge(programme.spec.adjustments, wish, checker=None, used=used, today=member.today)
+    needs_checker = verdict.refusal is Refusal.NEEDS_CHECKER
+    if needs_checker:
+        verdict = _judge(programme.spec.adjustments, wish, checker=ANYBODY_ELSE, used=used, today=member.today)
+    rules.require_granted(verdict, AdjustmentRefused)
+    booked = None if needs_checker else _post(tx, wish, member, programme, now=now)
+    made = store.insert_adjustment(
+        tx,
+        wish=wish,
+        period=period,
+        state=AdjustmentState.POSTED if booked else AdjustmentState.WAITING,
+        transfer_id=booked.transfer_id if booked else None,
+        now=now,
+    )
+    return _tell(made, member, booked)
+
+
+def confirm(tx: Tx, *, adjustment_id: int, checker: str, programme: Programme, now: datetime) -> Adjustment:
+    """Post an adjustment that waits, as somebody else than its maker. The same again answers as the first time.
+
+    Raises UnknownAdjustment, AdjustmentDecided, AdjustmentRefused, UnknownMember, InsufficientPoints. Publishes
+    `programme.points_moved`.
+    """
+    store.lock_adjusting(tx)
+    found = get_adjustment(tx, adjustment_id=adjustment_id)
+    if found.state is not AdjustmentState.WAITING:
+        return _repeat(found, AdjustmentState.POSTED, checker)
+    wish = rules.to_adjustment_wish(found)
+    member = _lock(tx, wish, now=now)
+    verdict = _judge(programme.spec.adjustments, wish, checker=checker, used=0, today=member.today)
+    rules.require_granted(verdict, AdjustmentRefused)
+    booked = _post(tx, wish, member, programme, now=now)
+    decided = store.decide_adjustment(
+        tx,
+        adjustment_id=adjustment_id,
+        state=AdjustmentState.POSTED,
+        checker=checker,
+        transfer_id=booked.transfer_id,
+        now=now,
+    )
+    return _tell(decided, member, booked)
+
+
+def reject(tx: Tx, *, adjustment_id: int, checker: str, now: datetime) -> Adjustment:
+    """Drop an adjustment that waits; its maker may do that too. The same again answers as the first time.
+
+    Raises UnknownAdjustment, AdjustmentDecided.
+    """
+    store.lock_adjusting(tx)
+    found = get_adjustment(tx, adjustment_id=adjustment_id)
+    if found.state is not AdjustmentState.WAITING:
+        return _repeat(found, AdjustmentState.REJECTED, checker)
+    return store.decide_adjustment(
+        tx, adjustment_id=adjustment_id, state=AdjustmentState.REJECTED, checker=checker, transfer_id=None, now=now
+    )
+
+
+def get_adjustment(tx: Tx, *, adjustment_id: int) -> Adjustment:
+    """Return an adjustment. Raises UnknownAdjustment."""
+    found = store.get_adjustment(tx, adjustment_id=adjustment_id)
+    if found is None:
+        raise UnknownAdjustment(details={"adjustment_id": adjustment_id})
+    return found
+
+
+def list_waiting_adjustments(tx: Tx, *, limit_max: int = 100) -> list[Adjustment]:
+    """Return adjustments that wait for a second key, oldest first."""
+    return store.list_waiting_adjustments(tx, limit_max=limit_max)
+
+
+def _judge(spec: AdjustmentSpec, wish: AdjustmentWish, *, checker: str | None, used: int, today: date) -> Verdict:
+    counter = (f"adjustment.points.{spec.per}", name_period(today, spec.per))
+    return decide_adjustment(
+        spec,
+        wish.points,
+        maker=rules.to_person(wish.maker),
+        checker=None if checker is None else rules.to_person(checker),
+        on=today,
+        counts={counter: used},
+    )
+
+
+def _repeat(found: Adjustment, state: AdjustmentState, checker: str) -> Adjustment:
+    if found.state is state and found.checker == checker:
+        return msgspec.structs.replace(found, is_duplicate=True)
+    raise AdjustmentDecided(details={"state": found.state, "checker": found.checker})
+
+
+def _lock(tx: Tx, wish: AdjustmentWish, *, now: datetime) -> LockedMember:
+    found = store.lock_members(tx, wishes=[(wish.profile_id, wish.programme)], now=now)
+    if not found:
+        raise UnknownMember(details={"profile_id": str(wish.profile_id), "programme": wish.programme})
+    return found[0]
+
+
+def _post(tx: Tx, wish: AdjustmentWish, member: LockedMember, programme: Programme, *, now: datetime) -> PostingVerdict:
+    [verdict] = ledger.post(tx, postings=[rules.plan_adjustment(wish, member, programme)], now=now)
+    if verdict.status is PostingStatus.INSUFFICIENT:
+        raise InsufficientPoints(
+            details={"points": wish.points, "balance": find_spendable(tx, [member])[member.account_id]}
+        )
+    if verdict.status is PostingStatus.INVALID:
+        raise WishInvalid("These are more points than can be counted.")
+    if verdict.status is not PostingStatus.POSTED:
+        raise Broken("An adjustment could not be posted.", details={"status": verdict.status})
+    moved = PointsMoved(
+        profile_id=member.profile_id,
+        programme=member.programme,
+        cause=rules.ADJUST,
+        points=wish.points,
+        balance=verdict.balance_after,
+        transfer_id=verdict.transfer_id,
+    )
+    publish_moved(tx, moved=[moved], now=now)
+    return verdict
+
+
+def _tell(made: Adjustment, member: LockedMember, booked: PostingVerdict | None) -> Adjustment:
+    if booked is None:
+        return made
+    return msgspec.structs.replace(made, balance=booked.balance_after, tier=member.tier)

@@ -1,0 +1,97 @@
+"""A member gives points to another, within the limits of the programme."""
+
+from datetime import datetime
+
+from comity.kernel.database import Tx
+from comity.kernel.errors import Broken
+from comity.ledger import api as ledger
+from comity.ledger.types import PostingStatus
+from comity.programme import rules, store
+from comity.programme.engine.limits import decide_transfer
+from comity.programme.moving import publish_moved
+from comity.programme.types import Counted, InsufficientPoints, KeyReused, LockedMember, Programme, UnknownMember
+from comity.programme.wishes import PointsMoved, Transferred, TransferRefused, TransferWish, WishInvalid
+
+
+def transfer(tx: Tx, *, wish: TransferWish, programme: Programme, now: datetime) -> Transferred:
+    """Move points from one member to another; the lots go as they are, soonest expiry first, with their days.
+
+    The same wish again answers as the first time. Raises WishInvalid, UnknownMember, TransferRefused,
+    InsufficientPoints, KeyReused. Publishes `programme.points_moved` for both.
+    """
+    if not rules.can_post_wish(wish.idempotency_key, wish.reason):
+        raise WishInvalid
+    wishes = [(wish.profile_id, programme.name), (wish.to_profile_id, programme.name)]
+    found = store.lock_members(tx, wishes=wishes, now=now)
+    for place, (profile_id, name) in enumerate(wishes):
+        if place not in found:
+            raise UnknownMember(details={"profile_id": str(profile_id), "programme": name})
+    giver, receiver = found[0], found[1]
+    posting = rules.plan_transfer(wish, giver, receiver)
+    if not ledger.find_posted(tx, keys=[posting.idempotency_key]):
+        _count(tx, wish, programme, giver, receiver)
+    [verdict] = ledger.post(tx, postings=[posting], now=now)
+    match verdict.status:
+        case PostingStatus.POSTED | PostingStatus.DUPLICATE:
+            pass
+        case PostingStatus.INSUFFICIENT:
+            raise InsufficientPoints(details={"points": wish.points, "balance": verdict.debit_balance_after})
+        case PostingStatus.KEY_REUSED:
+            raise KeyReused(details={"idempotency_key": wish.idempotency_key})
+        case _:
+            raise Broken("A transfer between members could not be posted.", details={"status": verdict.status})
+    if verdict.transfer_id is None or verdict.debit_balance_after is None:
+        raise Broken("A transfer between members stands in the books without id or balance.")
+    is_duplicate = verdict.status is PostingStatus.DUPLICATE
+    if not is_duplicate:
+        moves = (
+            (giver, -wish.points, verdict.debit_balance_after),
+            (receiver, wish.points, verdict.credit_balance_after),
+        )
+        publish_moved(
+            tx,
+            moved=[
+                PointsMoved(
+                    profile_id=member.profile_id,
+                    programme=programme.name,
+                    cause=rules.TRANSFER,
+                    points=points,
+                    balance=balance,
+                    transfer_id=verdict.transfer_id,
+                )
+                for member, points, balance in moves
+            ],
+            now=now,
+        )
+    return Transferred(
+        transfer_id=verdict.transfer_id,
+        balance=verdict.debit_balance_after,
+        tier=giver.tier,
+        is_duplicate=is_duplicate,
+    )
+
+
+def _count(tx: Tx, wish: TransferWish, programme: Programme, giver: LockedMember, receiver: LockedMember) -> None:
+    """Make sure the programme allows the transfer, and count it. Raises TransferRefused."""
+    spec = programme.spec.transfers
+    if spec is None:
+        raise TransferRefused("Members of this programme cannot give points away.")
+    [standing] = ledger.get_standings(tx, account_ids=[giver.account_id], day=giver.today)
+    counted = store.list_counted(tx, member_ids=[giver.member_id])
+    verdict = decide_transfer(
+        spec,
+        wish.points,
+        on=giver.today,
+        balance=standing.spendable,
+        levels={giver.tier},
+        counts={(each.counter, each.period): each.amount for each in counted},
+        is_same_member=giver.member_id == receiver.member_id,
+    )
+    rules.require_granted(verdict, TransferRefused)
+    store.add_counted(
+        tx,
+        counted=[
+            Counted(member_id=giver.member_id, counter=each.counter[0], period=each.counter[1], amount=each.amount)
+            for each in verdict.counts
+        ],
+    )

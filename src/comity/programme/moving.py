@@ -1,0 +1,41 @@
+"""What all that moves points tells: balances after it, and events."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from msgspec.structs import asdict
+
+from comity.kernel.database import Tx
+from comity.kernel.events import publish
+from comity.ledger import api as ledger
+from comity.programme import store
+from comity.programme.types import POINTS_REDEEMED, LockedMember, PointsRedeemed
+from comity.programme.wishes import POINTS_MOVED, PointsMoved
+
+
+def find_balances(tx: Tx, members: Iterable[LockedMember]) -> dict[int, int]:
+    """Return the balances of members as they stand in this transaction, by account."""
+    account_ids = sorted({each.account_id for each in members})
+    return dict(zip(account_ids, ledger.get_balances(tx, account_ids=account_ids), strict=True))
+
+
+def find_spendable(tx: Tx, members: Iterable[LockedMember]) -> dict[int, int]:
+    """Return what members can spend today, by account: no pending points, none that are owed."""
+    days = {each.account_id: each.today for each in members}
+    return {
+        standing.account_id: standing.spendable
+        for day in sorted(set(days.values()))
+        for standing in ledger.get_standings(tx, account_ids=sorted(a for a in days if days[a] == day), day=day)
+    }
+
+
+def publish_moved(tx: Tx, *, moved: Sequence[PointsMoved], now: datetime) -> None:
+    """Publish `programme.points_moved`."""
+    publish(tx, kind=POINTS_MOVED, payloads=[asdict(each) for each in moved], now=now)
+
+
+def publish_redeemed(tx: Tx, *, member_ids: Sequence[int], redeemed: Sequence[PointsRedeemed], now: datetime) -> None:
+    """Remember when members last redeemed, and publish `programme.points_redeemed`."""
+    if redeemed:
+        store.note_redemptions(tx, member_ids=sorted(set(member_ids)), now=now)
+        publish(tx, kind=POINTS_REDEEMED, payloads=[asdict(each) for each in redeemed], now=now)

@@ -1,0 +1,140 @@
+"""How members stand and what would be: points by lots, what keeps and lifts a tier, quotes. Nothing is written."""
+
+from datetime import datetime
+from uuid import UUID
+
+from comity.activity.types import PurchaseRecorded
+from comity.kernel.database import Tx
+from comity.ledger import api as ledger
+from comity.ledger.types import StatementLine
+from comity.programme import rules, running, store
+from comity.programme.engine.tiers import Standing, find_standing
+from comity.programme.types import LockedMember, Programme, UnknownMember
+from comity.programme.wishes import MemberPoints, OpenLot, PurchaseQuote, QuotedLot, RedemptionQuote
+
+LIMIT_MAX = 1_000
+
+
+def get_points(tx: Tx, *, profile_id: UUID, programme: str, now: datetime) -> MemberPoints:
+    """Return what a member has, lot by lot, soonest expiry first. Raises UnknownMember."""
+    member = _find(tx, profile_id=profile_id, programme=programme, now=now)
+    [standing] = ledger.get_standings(tx, account_ids=[member.account_id], day=member.today)
+    lots = ledger.list_holdings(tx, account_ids=[member.account_id]).get(member.account_id, [])
+    return MemberPoints(
+        profile_id=member.profile_id,
+        programme=programme,
+        tier=member.tier,
+        on=member.today,
+        balance=standing.balance,
+        spendable=standing.spendable,
+        pending=standing.pending,
+        held=standing.reserved,
+        owed=standing.owed,
+        lots=[
+            OpenLot(
+                lot_id=each.lot_id,
+                points=each.rest,
+                expires_on=each.expires_on,
+                available_from=each.available_from,
+                is_pending=each.is_waiting(member.today),
+            )
+            for each in lots
+            if each.rest > 0
+        ],
+    )
+
+
+def list_statement(
+    tx: Tx, *, profile_id: UUID, programme: str, before_transfer_id: int | None, limit_max: int, now: datetime
+) -> list[StatementLine]:
+    """Return a page of what moved a member's points, newest first. Raises UnknownMember."""
+    member = _find(tx, profile_id=profile_id, programme=programme, now=now)
+    return ledger.list_entries(
+        tx,
+        account_id=member.account_id,
+        before_transfer_id=before_transfer_id,
+        limit_max=min(limit_max, LIMIT_MAX),
+    )
+
+
+def get_progress(tx: Tx, *, profile_id: UUID, programme: Programme, now: datetime) -> list[Standing]:
+    """Return where a member stands on each ladder, what lifts and what keeps the level, by the walk of the engine.
+
+    Raises UnknownMember.
+    """
+    member = _find(tx, profile_id=profile_id, programme=programme.name, now=now)
+    [(_, membership)] = store.list_members(tx, profile_ids=[member.profile_id], programme=programme.name)
+    begins_on = rules.to_local_date(membership.enrolled_at, programme.spec.timezone)
+    entries = store.list_qualifying(tx, member_id=member.member_id)
+    return [
+        find_standing(ladder, entries, begins_on=begins_on, on=member.today) for ladder in programme.spec.ladder_specs
+    ]
+
+
+def quote_purchase(
+    tx: Tx,
+    *,
+    profile_id: UUID,
+    programme: Programme,
+    amount_minor: int,
+    currency: str,
+    occurred_at: datetime,
+    now: datetime,
+) -> PurchaseQuote:
+    """Return what a purchase would earn a member if it were reported now, by the code that lets it earn.
+
+    Raises UnknownMember.
+    """
+    member = _find(tx, profile_id=profile_id, programme=programme.name, now=now)
+    purchase = PurchaseRecorded(
+        purchase_id=0,
+        profile_id=member.profile_id,
+        system=rules.OWN_SYSTEM,
+        stream="quote",
+        external_id="quote",
+        business_key="quote",
+        occurred_at=occurred_at,
+        amount_minor=amount_minor,
+        currency=currency,
+    )
+    is_asked = running.needs_history(running.make_ready(programme))
+    member_ids = [member.member_id] if is_asked else []
+    [earning] = running.plan_earnings(
+        [purchase],
+        {0: member},
+        programme,
+        purchase_counts=store.count_purchases(tx, member_ids=member_ids) if is_asked else {},
+        counted=store.list_counted(tx, member_ids=member_ids) if is_asked else (),
+    )
+    return PurchaseQuote(
+        points=earning.points,
+        outcome=earning.outcome,
+        effective_on=earning.effective_on,
+        lots=[
+            QuotedLot(points=lot.points, available_from=terms.available_from, expires_on=terms.expires_on)
+            for lot in earning.lots
+            for terms in [rules.to_ledger_terms(lot.terms, earning.effective_on)]
+        ],
+        tier=member.tier,
+    )
+
+
+def quote_redemption(tx: Tx, *, profile_id: UUID, programme: str, points: int, now: datetime) -> RedemptionQuote:
+    """Return whether a member could redeem so many points now. Raises UnknownMember."""
+    member = _find(tx, profile_id=profile_id, programme=programme, now=now)
+    [standing] = ledger.get_standings(tx, account_ids=[member.account_id], day=member.today)
+    return RedemptionQuote(
+        is_possible=points <= standing.spendable,
+        points=points,
+        spendable=standing.spendable,
+        points_missing=max(0, points - standing.spendable),
+        balance_after=standing.balance - points if points <= standing.spendable else None,
+        tier=member.tier,
+    )
+
+
+def _find(tx: Tx, *, profile_id: UUID, programme: str, now: datetime) -> LockedMember:
+    found = store.find_member(tx, profile_id=profile_id, programme=programme, now=now)
+    if found is None:
+        raise UnknownMember(details={"profile_id": str(profile_id), "programme": programme})
+    return found

@@ -1,0 +1,8 @@
+-- The living member behind a profile, not locked.
+-- Takes profile_id, programme and the time. Returns LockedMember or nothing.
+select m.member_id, m.profile_id, m.programme, m.account_id, m.tier, p.account_id as programme_account_id,
+       (%(now)s::timestamptz at time zone p.timezone)::date as today
+from programme.member a
+join programme.member m on m.member_id = coalesce(a.merged_into, a.member_id)
+join programme.programme p on p.programme = m.programme
+where a.profile_id = %(profile_id)s and a.programme = %(programme)s
