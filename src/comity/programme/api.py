@@ -10,6 +10,7 @@ from comity.programme.adjusting import adjust, confirm, get_adjustment, list_wai
 from comity.programme.earning import earn_for_purchases
 from comity.programme.engine.facts import Step
 from comity.programme.engine.telling import tell_step
+from comity.programme.engine.tiers import Standing
 from comity.programme.enrolment import Chooser, enrol, open_programme
 from comity.programme.explaining import explain_purchase
 from comity.programme.giving import transfer
@@ -32,19 +33,58 @@ from comity.programme.types import (
     ProgrammeTotals,
     UnknownMember,
 )
+from comity.programme.wishes import (
+    Adjustment,
+    AdjustmentState,
+    AdjustmentWish,
+    EndWish,
+    Held,
+    HoldEnded,
+    HoldExceeded,
+    HoldOverdue,
+    HoldResolved,
+    HoldWish,
+    MemberPoints,
+    ProgrammeNotDefined,
+    PurchaseQuote,
+    RedemptionQuote,
+    Transferred,
+    TransferWish,
+    UnknownHold,
+    WishInvalid,
+)
 
 __all__ = [
+    "Adjustment",
+    "AdjustmentState",
+    "AdjustmentWish",
     "Chooser",
+    "EndWish",
     "ExplainedEarning",
     "Gain",
+    "Held",
     "History",
+    "HoldEnded",
+    "HoldExceeded",
+    "HoldOverdue",
+    "HoldResolved",
+    "HoldWish",
     "InsufficientPoints",
     "InvalidRedemption",
     "KeyReused",
+    "MemberPoints",
+    "ProgrammeNotDefined",
+    "PurchaseQuote",
+    "RedemptionQuote",
     "Simulation",
+    "Standing",
     "Step",
+    "TransferWish",
+    "Transferred",
     "Trial",
+    "UnknownHold",
     "UnknownMember",
+    "WishInvalid",
     "adjust",
     "confirm",
     "count_history",

@@ -8,8 +8,8 @@ from comity.kernel.errors import Broken, ComityError
 from comity.ledger import api as ledger
 from comity.ledger.types import Capture, HoldVerdict, NewHold, PostingStatus, PostingVerdict, Release
 from comity.programme import rules, store
-from comity.programme.moving import find_balances, find_spendable, publish_moved, publish_redeemed
-from comity.programme.types import InsufficientPoints, KeyReused, LockedMember, PointsRedeemed, UnknownMember
+from comity.programme.moving import find_balances, find_bound, publish_moved, publish_redeemed, tell_short
+from comity.programme.types import KeyReused, LockedMember, PointsRedeemed, UnknownMember
 from comity.programme.wishes import (
     EndWish,
     Held,
@@ -49,9 +49,9 @@ def hold_many(tx: Tx, *, holds: Sequence[HoldWish], now: datetime) -> list[Held 
     booked = [each.transfer_id for each in verdicts.values() if each.transfer_id is not None and each.is_booked]
     deadlines = {each.hold_id: each.deadline_at for each in ledger.list_holds(tx, hold_ids=booked)}
     short = [members[place] for place, each in verdicts.items() if each.status is PostingStatus.INSUFFICIENT]
-    spendable = find_spendable(tx, short)
+    bound = find_bound(tx, short)
     for place, verdict in verdicts.items():
-        answers[place] = _to_held(holds[place], members[place], verdict, deadlines, spendable)
+        answers[place] = _to_held(holds[place], members[place], verdict, deadlines, bound)
     publish_moved(
         tx,
         moved=[
@@ -119,7 +119,7 @@ def _to_held(
     member: LockedMember,
     verdict: PostingVerdict,
     deadlines: Mapping[int, datetime],
-    spendable: Mapping[int, int],
+    bound: Mapping[int, int],
 ) -> Held | ComityError:
     match verdict.status:
         case PostingStatus.POSTED | PostingStatus.DUPLICATE:
@@ -134,7 +134,7 @@ def _to_held(
                 is_duplicate=verdict.status is PostingStatus.DUPLICATE,
             )
         case PostingStatus.INSUFFICIENT:
-            return InsufficientPoints(details={"points": wish.points, "balance": spendable[member.account_id]})
+            return tell_short(wish.points, balance=verdict.debit_balance_after, bound=bound[member.account_id])
         case PostingStatus.KEY_REUSED:
             return KeyReused(details={"idempotency_key": wish.idempotency_key})
         case PostingStatus.INVALID:

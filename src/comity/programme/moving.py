@@ -9,7 +9,7 @@ from comity.kernel.database import Tx
 from comity.kernel.events import publish
 from comity.ledger import api as ledger
 from comity.programme import store
-from comity.programme.types import POINTS_REDEEMED, LockedMember, PointsRedeemed
+from comity.programme.types import POINTS_REDEEMED, InsufficientPoints, LockedMember, PointsRedeemed
 from comity.programme.wishes import POINTS_MOVED, PointsMoved
 
 
@@ -19,14 +19,19 @@ def find_balances(tx: Tx, members: Iterable[LockedMember]) -> dict[int, int]:
     return dict(zip(account_ids, ledger.get_balances(tx, account_ids=account_ids), strict=True))
 
 
-def find_spendable(tx: Tx, members: Iterable[LockedMember]) -> dict[int, int]:
-    """Return what members can spend today, by account: no pending points, none that are owed."""
+def find_bound(tx: Tx, members: Iterable[LockedMember]) -> dict[int, int]:
+    """Return how much of their balances members cannot spend today, by account: what is pending, or expired."""
     days = {each.account_id: each.today for each in members}
     return {
-        standing.account_id: standing.spendable
+        standing.account_id: standing.balance - standing.spendable
         for day in sorted(set(days.values()))
         for standing in ledger.get_standings(tx, account_ids=sorted(a for a in days if days[a] == day), day=day)
     }
+
+
+def tell_short(points: int, *, balance: int | None, bound: int) -> InsufficientPoints:
+    """Say that points are missing: so many were wished for, and of the balance so many could not be spent."""
+    return InsufficientPoints(details={"points": points, "balance": max(0, (balance or 0) - bound)})
 
 
 def publish_moved(tx: Tx, *, moved: Sequence[PointsMoved], now: datetime) -> None:

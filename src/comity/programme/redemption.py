@@ -11,7 +11,7 @@ from comity.kernel.errors import Broken
 from comity.ledger import api as ledger
 from comity.ledger.types import PostingStatus, PostingVerdict
 from comity.programme import rules, store
-from comity.programme.moving import find_spendable, publish_redeemed
+from comity.programme.moving import find_bound, publish_redeemed
 from comity.programme.types import (
     InsufficientPoints,
     InvalidRedemption,
@@ -62,9 +62,10 @@ def redeem_many(tx: Tx, *, redemptions: Sequence[Redemption], now: datetime) -> 
     for (place, member), verdict in zip(members.items(), booked, strict=True):
         verdicts[place] = _to_verdict(verdict, member)
     short = [place for place in members if verdicts[place].status is RedemptionStatus.INSUFFICIENT_POINTS]
-    spendable = find_spendable(tx, [members[place] for place in short])
+    bound = find_bound(tx, [members[place] for place in short])
     for place in short:
-        verdicts[place] = replace(verdicts[place], balance=spendable[members[place].account_id])
+        balance = (verdicts[place].balance or 0) - bound[members[place].account_id]
+        verdicts[place] = replace(verdicts[place], balance=max(0, balance))
     _note_redeemed(tx, redemptions, members, verdicts, now=now)
     return verdicts
 

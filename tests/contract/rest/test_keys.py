@@ -19,7 +19,7 @@ SCOPES = ("intake", "read", "redeem", "adjust", "configure")
 
 
 def fill(path: str) -> str:
-    return path.replace("{global_id}", str(uuid4())).replace("{attribute}", "email")
+    return path.replace("{global_id}", str(uuid4())).replace("{attribute}", "email").replace("{adjustment_id}", "1")
 
 
 @pytest.fixture(scope="module")

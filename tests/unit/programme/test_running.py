@@ -61,7 +61,7 @@ class TestFindIgnored:
             ({"earning_rules": [{**RULE, "pending": {"days": 14}, "expiry": {"kind": "never"}}]}, []),
             ({"earning_rules": [{**RULE, "pending": {"until": "stay"}}]}, ["earning_rules[0].pending.until"]),
             ({"points": [{"name": "miles"}, {"name": "status"}]}, ["points[1]"]),
-            ({"transfers": {}}, ["transfers"]),
+            ({"transfers": {}, "adjustments": {"checker_above": 100}}, []),
             ({"returns": {"policy": "allow_negative"}}, ["returns"]),
         ],
     )

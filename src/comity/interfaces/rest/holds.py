@@ -16,7 +16,7 @@ from comity.interfaces.rest.redeem import REASON_LENGTH_MAX, REMEDIES
 from comity.kernel.errors import ComityError
 from comity.ledger.types import AMOUNT_MAX
 from comity.programme import api as programme
-from comity.programme.wishes import (
+from comity.programme.api import (
     EndWish,
     Held,
     HoldEnded,

@@ -15,8 +15,7 @@ from comity.interfaces.shared.programmes import require_programme
 from comity.interfaces.shared.statements import to_csv
 from comity.ledger.types import AMOUNT_MAX, StatementLine
 from comity.programme import api as loyalty
-from comity.programme.engine.tiers import Standing
-from comity.programme.wishes import MemberPoints, PurchaseQuote, RedemptionQuote
+from comity.programme.api import MemberPoints, PurchaseQuote, RedemptionQuote, Standing
 
 CSV = "text/csv"
 

@@ -14,7 +14,7 @@ from comity.interfaces.rest.holds import Key, Points, Reason
 from comity.interfaces.shared.programmes import require_programme
 from comity.ledger.types import AMOUNT_MAX
 from comity.programme import api as loyalty
-from comity.programme.wishes import Adjustment, AdjustmentState, AdjustmentWish, Transferred, TransferWish, WishInvalid
+from comity.programme.api import Adjustment, AdjustmentState, AdjustmentWish, Transferred, TransferWish, WishInvalid
 
 HeaderKey = Annotated[
     str | None,

@@ -2,8 +2,8 @@
 
 import difflib
 
+from comity.programme.api import ProgrammeNotDefined
 from comity.programme.types import Programme
-from comity.programme.wishes import ProgrammeNotDefined
 from comity.sync.api import Runtime
 
 
