@@ -13,7 +13,7 @@ from comity.programme import rules, store
 from comity.programme.engine.days import name_period
 from comity.programme.engine.limits import Refusal, Verdict, decide_adjustment
 from comity.programme.moving import publish_moved
-from comity.programme.types import InsufficientPoints, KeyReused, LockedMember, Programme, UnknownMember
+from comity.programme.types import KeyReused, LockedMember, Programme, UnknownMember
 from comity.programme.wishes import (
     Adjustment,
     AdjustmentDecided,
@@ -144,9 +144,8 @@ def _lock(tx: Tx, wish: AdjustmentWish, *, now: datetime) -> LockedMember:
 def _post(tx: Tx, wish: AdjustmentWish, member: LockedMember, programme: Programme, *, now: datetime) -> PostingVerdict:
     [verdict] = ledger.post(tx, postings=[rules.plan_adjustment(wish, member, programme)], now=now)
     if verdict.status is PostingStatus.INSUFFICIENT:
-        raise InsufficientPoints(
-            details={"points": wish.points, "balance": find_spendable(tx, [member])[member.account_id]}
-        )
+        bound = find_bound(tx, [member])[member.account_id]
+        raise tell_short(wish.points, balance=verdict.balance_after, bound=bound)
     if verdict.status is PostingStatus.INVALID:
         raise WishInvalid("These are more points than can be counted.")
     if verdict.status is not PostingStatus.POSTED:
