@@ -12,7 +12,7 @@ from comity.ledger.types import PostingStatus, PostingVerdict
 from comity.programme import rules, store
 from comity.programme.engine.days import name_period
 from comity.programme.engine.limits import Refusal, Verdict, decide_adjustment
-from comity.programme.moving import publish_moved
+from comity.programme.moving import find_bound, publish_moved, tell_short
 from comity.programme.types import KeyReused, LockedMember, Programme, UnknownMember
 from comity.programme.wishes import (
     Adjustment,
