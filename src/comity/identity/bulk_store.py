@@ -35,7 +35,7 @@ INDEXES: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
         (
             "alter table identity.edge add constraint edge_pkey primary key (record_a, record_b)",
             "create index edge_by_second on identity.edge (record_b)",
-            "create index edge_by_evidence on identity.edge (rule, value)",
+            "create index edge_by_evidence on identity.edge (value, rule)",
         ),
     ),
     "profile": (
@@ -96,7 +96,9 @@ def copy_identifiers(tx: Tx, *, identifiers: DataFrame) -> None:
 
 def copy_edges(tx: Tx, *, edges: DataFrame) -> None:
     """Store links: both records, rule, value, match_hash, linked_at (wire)."""
-    copy_columns(tx, table="identity.edge", frame=edges, types=("int8", "int8", "text", "text", "int8", "timestamptz"))
+    types = ("int8", "int8", "text", "text", "int8", "timestamptz")
+    with _without_indexes(tx, "edge"):
+        copy_columns(tx, table="identity.edge", frame=edges, types=types)
 
 
 def copy_reviews(tx: Tx, *, reviews: DataFrame) -> None:

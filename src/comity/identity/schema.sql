@@ -23,7 +23,7 @@ create table identity.edge (
     constraint edge_pkey PRIMARY KEY (record_a, record_b),
     constraint edge_in_order CHECK ((record_a < record_b))
 );
-CREATE INDEX edge_by_evidence ON identity.edge USING btree (rule, value);
+CREATE INDEX edge_by_evidence ON identity.edge USING btree (value, rule);
 CREATE INDEX edge_by_second ON identity.edge USING btree (record_b);
 
 create table identity.identifier (

@@ -71,7 +71,8 @@ def _attributes_of(frame: "DataFrame", model: ProfileModel) -> list[Attribute]:
 def _prepared(frame: "DataFrame", attributes: list[Attribute]) -> "DataFrame":
     """Lay out the columns of the observation table: value, time and, where some are empty, time seen empty.
 
-    The records of a profile lie together, which later batches profit from.
+    The records of a profile lie together, which later batches profit from, in the order that breaks ties: rows that are
+    sorted already are sorted at a fraction of the cost.
     """
     import polars as pl
 
@@ -91,7 +92,7 @@ def _prepared(frame: "DataFrame", attributes: list[Attribute]) -> "DataFrame":
             if attribute.name + ABSENT_MARK in frame.columns:
                 is_empty &= ~pl.col(attribute.name + ABSENT_MARK)
             cells.append(pl.when(is_empty).then(changed_at).alias(f"{attribute.name}__seen"))
-    return frame.sort("profile_id").select(*keys, *cells)
+    return frame.sort("profile_id", "system", "stream", "external_id").select(*keys, *cells)
 
 
 def _wire(value: "Expr", kind: AttributeType) -> "Expr":

@@ -49,7 +49,7 @@ create table identity.edge (
     constraint edge_in_order check (record_a < record_b)
 );
 create index edge_by_second on identity.edge (record_b);
-create index edge_by_evidence on identity.edge (rule, value);
+create index edge_by_evidence on identity.edge (value, rule);
 
 -- What people (or the vendor) decided about a pair of records: the same person, or not. record_a < record_b.
 create table identity.decision (
