@@ -109,8 +109,8 @@ def requeue_latest(tx: Tx, *, streams: Sequence[tuple[str, str]], mark: str, now
     return count
 
 
-def discard_parked(tx: Tx, *, change_ids: Sequence[int], actor: str, now: datetime) -> int:
-    """Close parked items for good on somebody's word; returns how many were open."""
+def discard_parked(tx: Tx, *, change_ids: Sequence[int], actor: str, now: datetime) -> list[int]:
+    """Close parked items for good on somebody's word; returns which were open."""
     return store.discard_parked(tx, change_ids=change_ids, actor=actor, now=now)
 
 

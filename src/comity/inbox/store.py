@@ -130,9 +130,9 @@ def replay_parked(tx: Tx, *, system: str | None, change_ids: Sequence[int] | Non
     return [row[0] for row in _sql.replay_parked.rows(tx, system=system, change_ids=ids, replayed_at=now)]
 
 
-def discard_parked(tx: Tx, *, change_ids: Sequence[int], actor: str, now: datetime) -> int:
-    """Close parked items."""
-    return _sql.discard_parked.execute(tx, change_ids=list(change_ids), closed_by=actor, closed_at=now)
+def discard_parked(tx: Tx, *, change_ids: Sequence[int], actor: str, now: datetime) -> list[int]:
+    """Close parked items; return which were open."""
+    return [row[0] for row in _sql.discard_parked.rows(tx, change_ids=list(change_ids), closed_by=actor, closed_at=now)]
 
 
 def count_waiting(tx: Tx, *, position: Position) -> list[Waiting]:

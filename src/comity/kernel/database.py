@@ -19,7 +19,7 @@ Tx = psycopg.Connection[tuple[Any, ...]]
 set_json_dumps(msgspec.json.encode)
 set_json_loads(msgspec.json.decode)
 
-SESSION_OPTIONS = "-c timezone=UTC -c lock_timeout=20s -c idle_in_transaction_session_timeout=120s"
+SESSION_OPTIONS = "-c timezone=UTC -c jit=off -c lock_timeout=20s -c idle_in_transaction_session_timeout=120s"
 """What every session of ours relies on, sent at connect so that no session state is set later."""
 
 CONNECT_SECONDS_MAX = 20.0

@@ -162,12 +162,12 @@ class TestHub:
 
     def test_parked_of_nothing(self, project):
         assert told(project("parked", "list", "--json")) == {"changes": [], "deliveries": []}
-        assert told(project("parked", "replay", "--json")) == {"replayed": 0}
-        assert told(project("parked", "replay", "--deliveries", "--json")) == {"replayed": 0}
-        assert told(project("parked", "discard", "7", "--json")) == {"discarded": 0}
+        assert told(project("parked", "replay", "5", "--json")) == {"replayed": 0, "not_open": [5]}
+        assert told(project("parked", "replay", "--deliveries", "--json")) == {"replayed": 0, "not_open": []}
+        assert told(project("parked", "discard", "7", "--json")) == {"discarded": 0, "not_open": [7]}
         nobody = "019cb391-eaa0-7c7f-ac99-108ddb5b5fab"
         given_up = project("parked", "discard", nobody, "--deliveries", "--system", "crm", "--json")
-        assert told(given_up) == {"discarded": 0}
+        assert told(given_up) == {"discarded": 0, "not_open": []}
         assert project("parked", "discard", nobody).exit_code == 2
         assert project("parked", "discard", nobody, "--deliveries").exit_code == 2
         assert project("parked", "list").exit_code == 0

@@ -51,7 +51,7 @@ class TestParked:
     def test_replay_tries_again_and_parks_again(self, desk):
         shown = park(desk)
         answer = desk.http.post("/v1/parked/changes/replay", json={"change_ids": [shown["change_id"]]})
-        assert answer.json() == {"count": 1}
+        assert answer.json() == {"count": 1, "not_open": []}
 
         def parked_anew():
             all_of_shop = desk.http.get("/v1/parked/changes", params={"system": "shop", "limit": 500}).json()
@@ -63,9 +63,10 @@ class TestParked:
     def test_discard_closes_for_good(self, desk):
         shown = park(desk)
         ids = {"change_ids": [shown["change_id"]]}
-        assert desk.http.post("/v1/parked/changes/discard", json=ids).json() == {"count": 1}
-        assert desk.http.post("/v1/parked/changes/discard", json=ids).json() == {"count": 0}
-        assert desk.http.post("/v1/parked/changes/replay", json=ids).json() == {"count": 0}
+        nothing = {"count": 0, "not_open": ids["change_ids"]}
+        assert desk.http.post("/v1/parked/changes/discard", json=ids).json() == {"count": 1, "not_open": []}
+        assert desk.http.post("/v1/parked/changes/discard", json=ids).json() == nothing
+        assert desk.http.post("/v1/parked/changes/replay", json=ids).json() == nothing
         query = {"system": "shop", "limit": 500, "closed": True}
         closed = {
             each["change_id"]: each["closed_by"] for each in desk.http.get("/v1/parked/changes", params=query).json()

@@ -147,5 +147,5 @@ class TestPark:
         change_id = _read(database).changes[0].change_id
         with database.transaction() as tx:
             inbox.park_changes(tx, parked=[ParkedChange(change_id=change_id, code="x", message="m")], now=NOW)
-            assert inbox.discard_parked(tx, change_ids=[change_id], actor="steward", now=NOW) == 1
+            assert inbox.discard_parked(tx, change_ids=[change_id], actor="steward", now=NOW) == [change_id]
             assert inbox.replay_parked(tx, now=NOW) == []

@@ -73,13 +73,11 @@ def replay(
     with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
         now = hub.clock.now()
         if deliveries:
-            count = outbox.replay_parked(tx, system=system, now=now)
+            count, not_open = outbox.replay_parked(tx, system=system, now=now), []
         else:
-            count = len(inbox.replay_parked(tx, system=system, change_ids=ids or None, now=now))
-    if json:
-        print_json({"replayed": count})
-    else:
-        say(f"{count} replayed.")
+            replayed = inbox.replay_parked(tx, system=system, change_ids=ids or None, now=now)
+            count, not_open = len(replayed), sorted({*(ids or ())} - {*replayed})
+    _tell("replayed", count, not_open, json=json)
 
 
 @parked.command("discard")
@@ -104,10 +102,19 @@ def discard(
         raise IdsUnusable("Name the --system whose deliveries are given up.")
     with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
         if deliveries:
-            count = outbox.discard_parked(tx, system=system or "", profile_ids=people)
+            count, not_open = outbox.discard_parked(tx, system=system or "", profile_ids=people), []
         else:
-            count = inbox.discard_parked(tx, change_ids=change_ids, actor="command line", now=hub.clock.now())
+            closed = inbox.discard_parked(tx, change_ids=change_ids, actor="command line", now=hub.clock.now())
+            count, not_open = len(closed), sorted({*change_ids} - {*closed})
+    _tell("discarded", count, not_open, json=json)
+
+
+def _tell(done: str, count: int, not_open: list[int], *, json: bool) -> None:
+    """Say how many it was, and which of those asked for are not parked."""
     if json:
-        print_json({"discarded": count})
-    else:
-        say(f"{count} discarded.")
+        print_json({done: count, "not_open": not_open})
+        return
+    say(f"{count} {done}.")
+    if not_open:
+        listed = ", ".join(map(str, not_open))
+        say(f"Not parked, or closed already: {listed}. `comity parked list` shows what is open.", style="yellow")

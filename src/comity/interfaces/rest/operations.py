@@ -51,6 +51,13 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
     count: int
 
 
+class ChangeCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How many parked changes were touched, and which of those asked for are not parked, or closed already."""
+
+    count: int
+    not_open: list[int]
+
+
 @get("/v1/systems", guards=[require_key], opt={"scope": "read"}, sync_to_thread=True)
 def list_systems(request: Request[Any, Any, Any]) -> list[SystemView]:
     """Return the connected systems and their health."""
@@ -74,23 +81,23 @@ def list_parked_changes(
 @post(
     "/v1/parked/changes/replay", guards=[require_key], opt={"scope": "configure"}, status_code=200, sync_to_thread=True
 )
-def replay_changes(request: Request[Any, Any, Any], data: JSONBody[ReplayRequest]) -> Count:
+def replay_changes(request: Request[Any, Any, Any], data: JSONBody[ReplayRequest]) -> ChangeCount:
     """Put parked changes in again."""
     hub = hub_of(request)
     with hub.database.transaction() as tx:
         replayed = inbox.replay_parked(tx, system=data.system, change_ids=data.change_ids, now=hub.clock.now())
-    return Count(count=len(replayed))
+    return ChangeCount(count=len(replayed), not_open=sorted({*(data.change_ids or ())} - {*replayed}))
 
 
 @post(
     "/v1/parked/changes/discard", guards=[require_key], opt={"scope": "configure"}, status_code=200, sync_to_thread=True
 )
-def discard_changes(request: Request[Any, Any, Any], data: JSONBody[DiscardRequest]) -> Count:
+def discard_changes(request: Request[Any, Any, Any], data: JSONBody[DiscardRequest]) -> ChangeCount:
     """Close parked changes for good."""
     hub = hub_of(request)
     with hub.database.transaction() as tx:
-        count = inbox.discard_parked(tx, change_ids=data.change_ids, actor=caller_of(request), now=hub.clock.now())
-    return Count(count=count)
+        closed = inbox.discard_parked(tx, change_ids=data.change_ids, actor=caller_of(request), now=hub.clock.now())
+    return ChangeCount(count=len(closed), not_open=sorted({*data.change_ids} - {*closed}))
 
 
 @get("/v1/parked/deliveries", guards=[require_key], opt={"scope": "read"}, sync_to_thread=True)
