@@ -47,6 +47,7 @@ def load(tx: Tx, *, frame: pl.DataFrame, match: CompiledMatch, now: datetime, id
         records = thread.submit(_records, frame, resolution, record_ids, profile_ids, match=match, now=now)
         identifiers = thread.submit(_identifiers, frame, resolution, record_ids, match)
         edges = thread.submit(_edges, resolution, record_ids, match=match, now=now)
+        bulk_store.lock_tables(tx)
         _store_profiles(tx, profiles, record_ids[founders], now)
         bulk_store.copy_records(tx, records=records.result())
         bulk_store.copy_identifiers(tx, identifiers=identifiers.result())

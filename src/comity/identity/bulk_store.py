@@ -64,6 +64,11 @@ def draw_record_id_range(tx: Tx, *, count: int) -> int:
     return int(_sql.draw_record_id_range.value(tx, count=count))
 
 
+def lock_tables(tx: Tx) -> None:
+    """Keep everybody out of the tables, at once: one after the other would get in the way of who reads several."""
+    execute_text(tx, "lock table identity.profile, identity.record, identity.identifier, identity.edge")
+
+
 @contextmanager
 def _without_indexes(tx: Tx, table: str) -> Generator[None]:
     """Take the indexes of a table away while it is filled, and build them again."""

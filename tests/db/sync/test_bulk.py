@@ -120,6 +120,12 @@ class Loading:
             "from identity.identifier i join identity.record r using (record_id) order by 1, 2, 3"
         )
 
+    def indexes(self) -> list[tuple[object, ...]]:
+        return self.rows(
+            "select indexdef from pg_indexes where schemaname in ('identity', 'profile') "
+            "union all select conrelid::regclass || conname || pg_get_constraintdef(oid) from pg_constraint order by 1"
+        )
+
 
 def change_some(records: Sequence[Record]) -> list[Record]:
     """Give every fifth record another phone or e-mail, the ones of somebody else now and then."""
@@ -159,6 +165,7 @@ class TestLoadRecords:
         assert bulk.identifiers() == single.identifiers()
         assert [row[:3] for row in bulk.identities()] == [row[:3] for row in single.identities()]
         assert bulk.marks() == single.marks()
+        assert bulk.indexes() == single.indexes()
 
         changed = change_some(records)
         for hub in (bulk, single):
