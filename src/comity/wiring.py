@@ -24,7 +24,7 @@ from comity.definitions.types import (
     SecretSpec,
     SystemSpec,
 )
-from comity.identity.types import PROFILE_CREATED, PROFILES_MERGED
+from comity.identity.types import PROFILE_CREATED, PROFILES_MERGED, RECORDS_MOVED
 from comity.kernel import migrate as kernel_migrate
 from comity.kernel.clock import Clock, SystemClock
 from comity.kernel.database import CONNECT_SECONDS_MAX, Database, wait_until_up
@@ -66,7 +66,7 @@ CONNECTORS: dict[str, ConnectorSpec] = {spec.name: spec for spec in (SALESFORCE,
 REACTIONS: tuple[Reaction, ...] = (
     Reaction(
         reader="programme",
-        kinds=(PROFILE_CREATED, PROFILES_MERGED, "activity.purchase_recorded"),
+        kinds=(PROFILE_CREATED, PROFILES_MERGED, RECORDS_MOVED, "activity.purchase_recorded"),
         handle=keep_memberships,
     ),
     Reaction(
@@ -81,6 +81,7 @@ REACTIONS: tuple[Reaction, ...] = (
             "programme.points_moved",
             "programme.tier_changed",
             "programme.members_merged",
+            "programme.points_parted",
         ),
         handle=mark_loyalty_stale,
     ),

@@ -24,6 +24,7 @@ __all__ = [
     "attach_waiting",
     "collapse_moves",
     "find_purchases",
+    "follow_records",
     "list_purchases",
     "list_waiting",
     "reassign_profiles",
@@ -71,6 +72,14 @@ def attach_waiting(tx: Tx, *, records: Sequence[LinkedRecord], now: datetime) ->
 def reassign_profiles(tx: Tx, *, moves: Sequence[ProfileMove]) -> int:
     """Let purchases follow merged profiles and return how many moved; nothing is published again. Repeatable."""
     return store.reassign_profiles(tx, moves=rules.collapse_moves(moves)) if moves else 0
+
+
+def follow_records(tx: Tx, *, record_ids: Sequence[int]) -> int:
+    """Let purchases go where the records went that they name as their person, and return how many. Repeatable.
+
+    So a merge that is undone gives each its own, also what was bought meanwhile. Nothing is published again.
+    """
+    return store.follow_records(tx, record_ids=record_ids) if record_ids else 0
 
 
 def list_purchases(

@@ -36,5 +36,5 @@ create table activity.report (
 CREATE INDEX report_of_person ON activity.report USING btree (person_system, person_stream, person_external_id) WHERE (person_external_id IS NOT NULL);
 CREATE INDEX report_of_purchase ON activity.report USING btree (purchase_id);
 
--- view v_purchase: purchase_id bigint, business_key text, profile_id uuid, occurred_at timestamp with time zone, amount_minor bigint, currency text, first_system text, recorded_at timestamp with time zone
+-- view v_purchase: purchase_id bigint, business_key text, profile_id uuid, occurred_at timestamp with time zone, amount_minor bigint, currency text, first_system text, first_external_id text, recorded_at timestamp with time zone
 -- function accept(reports jsonb, profile_ids jsonb, accepted_at timestamp with time zone): TABLE(purchase_id bigint, business_key text, profile_id uuid, occurred_at timestamp with time zone, amount_minor bigint, currency text, system text, stream text, external_id text, is_new boolean, is_differing boolean, is_news boolean, is_recorded boolean)

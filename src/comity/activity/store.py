@@ -36,6 +36,11 @@ def reassign_profiles(tx: Tx, *, moves: Sequence[ProfileMove]) -> int:
     return _sql.reassign_profiles.execute(tx, moves=Jsonb(moves))
 
 
+def follow_records(tx: Tx, *, record_ids: Sequence[int]) -> int:
+    """Move purchases to the profiles of the records they name."""
+    return _sql.follow_records.execute(tx, record_ids=list(record_ids))
+
+
 def list_purchases(tx: Tx, *, profile_id: UUID, before_purchase_id: int | None, limit_max: int) -> list[Purchase]:
     """Return a page of purchases."""
     return _sql.list_purchases.fetch(

@@ -7,13 +7,15 @@ from comity.kernel.database import Tx
 from comity.ledger import rules, store
 from comity.ledger.expiry import expire_lots
 from comity.ledger.holds import capture, release, reserve, time_out_holds
-from comity.ledger.moving import move_all
+from comity.ledger.moving import draw_mark, move_all
+from comity.ledger.parting import part
 from comity.ledger.periods import get_balances_on, lock_period, reopen_period, roll_forward
 from comity.ledger.proof import check_export
 from comity.ledger.reports import Block, Proof, RollForward, Trace, TraceLine, Transfer
 from comity.ledger.reversing import reverse
 from comity.ledger.rows import HoldState
 from comity.ledger.sealing import export, get_transfer, seal, trace, verify
+from comity.ledger.sharing import Charge, Parted, Parting, Shortfall
 from comity.ledger.terms import change_terms
 from comity.ledger.types import (
     Holding,
@@ -31,10 +33,14 @@ from comity.ledger.types import (
 
 __all__ = [
     "Block",
+    "Charge",
     "HoldState",
+    "Parted",
+    "Parting",
     "PeriodOrder",
     "Proof",
     "RollForward",
+    "Shortfall",
     "TooManyPostings",
     "Trace",
     "TraceLine",
@@ -44,6 +50,7 @@ __all__ = [
     "capture",
     "change_terms",
     "check_export",
+    "draw_mark",
     "expire_lots",
     "export",
     "find_head",
@@ -59,6 +66,7 @@ __all__ = [
     "lock_period",
     "move_all",
     "open_accounts",
+    "part",
     "post",
     "release",
     "reopen_period",

@@ -58,6 +58,53 @@ class HoldState(msgspec.Struct, frozen=True, kw_only=True):
     released: int = 0
     capture_transfer_id: int | None = None
     release_transfer_id: int | None = None
+    first_account_id: int = 0
+    change_count: int = 0
+
+
+class HoldMove(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a hold went."""
+
+    transfer_id: int
+    hold_id: int
+    account_id: int
+    reserved_account_id: int
+
+
+class LotTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """The terms a lot has now."""
+
+    lot_id: int
+    expires_on: date | None
+    available_from: date | None
+    is_pending: bool
+
+    @property
+    def terms(self) -> Terms:
+        """As postings say them."""
+        return Terms(expires_on=self.expires_on, available_from=self.available_from, is_pending=self.is_pending)
+
+
+class Flow(msgspec.Struct, frozen=True, kw_only=True):
+    """What a transfer moved of a lot in and out of shared accounts, and of one side's own.
+
+    `base_id` is the transfer it reverses, or itself; `origin_id` the one whose source it has (of a capture: the hold),
+    booked on `origin_account_id` for `system` and `external_id`. `made_amount` is what it made of the lot, `is_debt`
+    says that the lot is owed.
+    """
+
+    transfer_id: int
+    kind: str
+    lot_id: int
+    shared_amount: int
+    side_amount: int
+    made_amount: int
+    is_debt: bool
+    base_id: int
+    origin_id: int
+    origin_account_id: int
+    system: str
+    external_id: str
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):

@@ -112,6 +112,29 @@ def plan_move(move: Move, held: Sequence[Holding]) -> list[Posting]:
     ]
 
 
+def plan_hold_move(move: Move, hold: HoldState, lots: Sequence[MovedLot], reserved_account_id: int) -> Posting:
+    """Move what a hold reserves to the account beside the target's; the transfer names the hold."""
+    pieces = tuple(
+        Piece(lot_id=each.lot_id, amount=each.amount) for each in lots if each.account_id == hold.reserved_account_id
+    )
+    return Posting(
+        idempotency_key=f"{move.idempotency_key}:hold:{hold.hold_id}",
+        request=f"move\n{hold.reserved_account_id}\n{reserved_account_id}",
+        debit_account_id=hold.reserved_account_id,
+        credit_account_id=reserved_account_id,
+        amount=sum(each.amount for each in pieces),
+        kind=move.kind,
+        reason=move.reason,
+        effective_on=move.effective_on,
+        system=move.system,
+        external_id=move.external_id,
+        reverses_transfer_id=hold.hold_id,
+        reversal_number=hold.change_count + 1,
+        pieces=pieces,
+        takes=Takes.NAMED,
+    )
+
+
 def can_reserve(account: AccountFacts) -> bool:
     """True for accounts whose points can be held."""
     return account.book == Book.POINTS and account.kind in {AccountKind.MEMBER, AccountKind.POOL}

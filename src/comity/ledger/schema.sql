@@ -65,6 +65,16 @@ create table ledger.hold_end (
 CREATE INDEX hold_end_of_capture ON ledger.hold_end USING btree (capture_transfer_id);
 CREATE TRIGGER hold_end_is_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.hold_end FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
+create table ledger.hold_move (
+    transfer_id bigint not null,
+    hold_id bigint not null,
+    account_id bigint not null,
+    reserved_account_id bigint not null,
+    constraint hold_move_pkey PRIMARY KEY (transfer_id)
+);
+CREATE INDEX hold_move_latest ON ledger.hold_move USING btree (hold_id, transfer_id);
+CREATE TRIGGER hold_move_is_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.hold_move FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
 create table ledger.holding (
     account_id bigint not null,
     lot_id bigint not null,
@@ -190,6 +200,7 @@ CREATE TRIGGER transfer_is_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON ledg
 
 -- view v_balance: account_id bigint, balance bigint
 -- view v_entry: account_id bigint, transfer_id bigint, amount bigint, balance_after bigint, kind text, reason text, effective_on date, booked_at timestamp with time zone, system text, external_id text, reverses_transfer_id bigint
+-- view v_hold: hold_id bigint, account_id bigint, reserved_account_id bigint, first_account_id bigint, amount bigint, deadline_at timestamp with time zone
 -- view v_holding: account_id bigint, lot_id bigint, rest bigint, expires_on date, available_from date
 -- view v_line: transfer_id bigint, line text
 -- view v_lot: lot_id bigint, account_id bigint, amount bigint, expires_on date, available_from date, is_pending boolean, effective_on date, booked_at timestamp with time zone, kind text, system text, external_id text

@@ -7,7 +7,19 @@ from comity.kernel.database import Tx
 from comity.kernel.sql import Jsonb, SqlFolder
 from comity.ledger import literals
 from comity.ledger.reports import Block, TraceLine, Transfer
-from comity.ledger.rows import AccountFacts, CheckedBlock, DueLot, HoldEnd, HoldState, MovedLot, TakenBack, TransferLegs
+from comity.ledger.rows import (
+    AccountFacts,
+    CheckedBlock,
+    DueLot,
+    Flow,
+    HoldEnd,
+    HoldMove,
+    HoldState,
+    LotTerms,
+    MovedLot,
+    TakenBack,
+    TransferLegs,
+)
 from comity.ledger.types import (
     AccountKind,
     Book,
@@ -134,6 +146,31 @@ def list_holds(tx: Tx, *, hold_ids: Sequence[int]) -> dict[int, HoldState]:
 def list_overdue_holds(tx: Tx, *, unit: str, now: datetime, limit_max: int) -> list[int]:
     """Return holds of a unit whose deadline has passed."""
     return [row[0] for row in _sql.list_overdue_holds.rows(tx, unit=unit, now=now, limit_max=limit_max)]
+
+
+def list_open_holds(tx: Tx, *, account_ids: Sequence[int]) -> list[HoldState]:
+    """Return the open holds of accounts."""
+    return _sql.list_open_holds.fetch(tx, HoldState, account_ids=list(account_ids))
+
+
+def insert_hold_moves(tx: Tx, *, moves: Sequence[HoldMove]) -> None:
+    """Note where holds went."""
+    _sql.insert_hold_moves.execute(tx, moves=Jsonb(moves))
+
+
+def draw_mark(tx: Tx) -> int:
+    """Return a number between the transfers so far and those to come."""
+    return _sql.draw_mark.value(tx)
+
+
+def list_terms(tx: Tx, *, lot_ids: Sequence[int]) -> dict[int, LotTerms]:
+    """Return the terms of lots."""
+    return {each.lot_id: each for each in _sql.list_terms.fetch(tx, LotTerms, lot_ids=list(lot_ids))}
+
+
+def list_flows(tx: Tx, *, shared: Sequence[int], side: Sequence[int], since: int) -> list[Flow]:
+    """Return what came into shared accounts and left them."""
+    return _sql.list_flows.fetch(tx, Flow, shared=list(shared), side=list(side), since=since)
 
 
 def end_holds(tx: Tx, *, ends: Sequence[HoldEnd], now: datetime) -> None:

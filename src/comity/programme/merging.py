@@ -1,8 +1,7 @@
-"""Accounts follow the person when two profiles become one, and stay apart when one becomes two."""
+"""Accounts follow the person when two profiles become one."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID
 
 from msgspec.structs import asdict
 
@@ -12,17 +11,11 @@ from comity.kernel.database import Tx
 from comity.kernel.errors import Conflict
 from comity.kernel.events import publish
 from comity.ledger import api as ledger
-from comity.programme import rules, store
+from comity.programme import merge_store, rules
 from comity.programme.enrolment import enrol
+from comity.programme.parting import part_strays
 from comity.programme.tiers import recompute
-from comity.programme.types import (
-    MEMBER_ENROLLED,
-    MEMBERS_MERGED,
-    MemberEnrolled,
-    MembersMerged,
-    MergePair,
-    Programme,
-)
+from comity.programme.types import MEMBERS_MERGED, MembersMerged, MergePair, Programme
 
 
 class MergeDisturbed(Conflict):
@@ -32,9 +25,10 @@ class MergeDisturbed(Conflict):
 def merge_members(tx: Tx, *, moves: Sequence[ProfileMove], programmes: Sequence[Programme], now: datetime) -> int:
     """Let the survivors of merged profiles hold what the losers held, and return how many memberships moved.
 
-    Balances move by a transfer that names the member they came from; earnings and aliases go along, so that purchases
-    stay counted once and the old profile still finds the account. Repeatable. Publishes `programme.members_merged`
-    and `programme.tier_changed`. Raises MergeDisturbed.
+    Lots move as they are, pending ones too, debts and open holds with them, by transfers that name the member they came
+    from; earnings and aliases go along, so that purchases stay counted once and the old profile still finds the
+    account. Who was merged into somebody else before is parted from them first. Repeatable. Publishes
+    `programme.members_merged` and `programme.tier_changed`. Raises MergeDisturbed.
     """
     collapsed = collapse_moves(moves)
     if not collapsed:
@@ -42,31 +36,9 @@ def merge_members(tx: Tx, *, moves: Sequence[ProfileMove], programmes: Sequence[
     return sum(_merge(tx, moves=collapsed, programme=programme, now=now) for programme in programmes)
 
 
-def part_members(tx: Tx, *, profile_ids: Sequence[UUID], programmes: Sequence[Programme], now: datetime) -> int:
-    """Give profiles that live again a membership of their own, and return how many got theirs back.
-
-    Until then they would see and spend what belongs to somebody else. They start with nothing: what was earned before
-    stays where the merge brought it. Who had no membership then is a stranger again. Repeatable. Publishes
-    `programme.member_enrolled`.
-    """
-    if not profile_ids:
-        return 0
-    count = 0
-    for programme in programmes:
-        tier = rules.explain_tier(programme.spec.tiers, 0).tier
-        parted = store.part_members(tx, programme=programme.name, profile_ids=profile_ids, tier=tier, now=now)
-        publish(
-            tx,
-            kind=MEMBER_ENROLLED,
-            payloads=[asdict(MemberEnrolled(profile_id=each, programme=programme.name, tier=tier)) for each in parted],
-            now=now,
-        )
-        count += len(parted)
-    return count
-
-
 def _merge(tx: Tx, *, moves: Sequence[ProfileMove], programme: Programme, now: datetime) -> int:
-    pairs = store.lock_pairs(tx, programme=programme.name, moves=moves)
+    part_strays(tx, moves=moves, programme=programme, now=now)
+    pairs = merge_store.lock_pairs(tx, programme=programme.name, moves=moves)
     homeless = [
         each.survivor_profile_id
         for each in pairs
@@ -74,14 +46,14 @@ def _merge(tx: Tx, *, moves: Sequence[ProfileMove], programme: Programme, now: d
     ]
     if homeless:
         enrol(tx, profile_ids=homeless, programme=programme, now=now)
-        pairs = store.lock_pairs(tx, programme=programme.name, moves=moves)
+        pairs = merge_store.lock_pairs(tx, programme=programme.name, moves=moves)
     aliases = [
         (each.loser_profile_id, each.survivor_member_id)
         for each in pairs
         if each.loser_member_id is None and each.survivor_member_id is not None
     ]
     if aliases:
-        store.insert_aliases(tx, programme=programme.name, aliases=aliases, now=now)
+        merge_store.insert_aliases(tx, programme=programme.name, aliases=aliases, now=now)
     merging = [
         each
         for each in pairs
@@ -98,10 +70,12 @@ def _move(tx: Tx, *, pairs: Sequence[MergePair], programme: Programme, now: date
     balances = ledger.get_balances(
         tx, account_ids=[each.loser_account_id for each in pairs if each.loser_account_id is not None]
     )
-    postings = rules.plan_merge_postings(pairs, balances, programme=programme, now=now)
-    if not all(verdict.is_booked for verdict in ledger.post(tx, postings=postings, now=now)):
+    since = ledger.draw_mark(tx)
+    moves = [rules.plan_merge(each, programme=programme, since=since, now=now) for each in pairs]
+    verdicts = ledger.move_all(tx, moves=[each for each in moves if each is not None], now=now)
+    if not all(verdict.is_booked for move in verdicts for verdict in move):
         raise MergeDisturbed(details={"programme": programme.name})
-    store.merge_members(tx, pairs=pairs, now=now)
+    merge_store.merge_members(tx, pairs=pairs, since=since, now=now)
     publish(
         tx,
         kind=MEMBERS_MERGED,

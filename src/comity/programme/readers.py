@@ -7,12 +7,13 @@ from uuid import UUID
 import msgspec
 
 from comity.activity.types import PURCHASE_RECORDED, ProfileMove, PurchaseRecorded
-from comity.identity.types import PROFILE_CREATED, PROFILES_MERGED
+from comity.identity.types import PROFILE_CREATED, PROFILES_MERGED, RECORDS_MOVED
 from comity.kernel.database import Tx
 from comity.kernel.events import Event
 from comity.programme.earning import earn_for_purchases
 from comity.programme.enrolment import Chooser, enrol
-from comity.programme.merging import merge_members, part_members
+from comity.programme.merging import merge_members
+from comity.programme.parting import move_purchases, part_members
 from comity.programme.types import Programme
 
 
@@ -28,6 +29,8 @@ def handle_events(
     """Handle a batch of any of the kinds; others are passed over."""
     handle_profile_events(tx, events=events, programmes=programmes, now=now, choose=choose)
     handle_purchase_events(tx, events=events, programmes=programmes, now=now)
+    left = {UUID(each.payload["source"]) for each in events if each.kind == RECORDS_MOVED}
+    move_purchases(tx, profile_ids=sorted(left), programmes=programmes, now=now)
 
 
 def handle_profile_events(

@@ -127,6 +127,13 @@ def _note_redeemed(
     now: datetime,
 ) -> None:
     done = [place for place in members if verdicts[place].status is RedemptionStatus.REDEEMED]
+    asked = [
+        (transfer_id, redemptions[place].profile_id, members[place].programme)
+        for place in done
+        if redemptions[place].profile_id != members[place].profile_id
+        and (transfer_id := verdicts[place].transfer_id) is not None
+    ]
+    store.note_asked(tx, asked=asked)
     publish_redeemed(
         tx,
         member_ids=[members[place].member_id for place in done],

@@ -12,8 +12,8 @@ from comity.ledger.types import (
     TEXT_LENGTH_MAX,
     AccountKind,
     Book,
+    Move,
     Posting,
-    Takes,
     Terms,
     TrialBalanceRow,
 )
@@ -38,6 +38,7 @@ REDEEM = "redeem"
 MERGE = "merge"
 TRANSFER = "transfer"
 ADJUST = "adjust"
+UNMERGE = "unmerge"
 """Kinds of transfers."""
 
 CALLER_TEXT_LENGTH_MAX = TEXT_LENGTH_MAX - 50
@@ -130,26 +131,20 @@ def plan_redemption(redemption: Redemption, member: LockedMember) -> Posting:
     )
 
 
-def plan_merge_postings(
-    pairs: Sequence[MergePair], balances: Sequence[int], *, programme: Programme, now: datetime
-) -> list[Posting]:
-    """Move the balances of losers to their survivors; the source key names the member they came from."""
-    return [
-        Posting(
-            idempotency_key=f"merge:{pair.loser_member_id}:{pair.survivor_member_id}:{now.isoformat()}",
-            debit_account_id=pair.loser_account_id,
-            credit_account_id=pair.survivor_account_id,
-            amount=balance,
-            kind=MERGE,
-            reason="Two profiles became one.",
-            effective_on=to_local_date(now, programme.spec.timezone),
-            system=OWN_SYSTEM,
-            external_id=f"member:{pair.loser_member_id}",
-            takes=Takes.ANY,
-        )
-        for pair, balance in zip(pairs, balances, strict=True)
-        if balance and pair.loser_account_id is not None and pair.survivor_account_id is not None
-    ]
+def plan_merge(pair: MergePair, *, programme: Programme, since: int, now: datetime) -> Move | None:
+    """Move all that a loser has to the survivor; the source key names the member it came from."""
+    if pair.loser_account_id is None or pair.survivor_account_id is None:
+        return None
+    return Move(
+        source_account_id=pair.loser_account_id,
+        target_account_id=pair.survivor_account_id,
+        idempotency_key=f"merge:{pair.loser_member_id}:{pair.survivor_member_id}:{since}",
+        kind=MERGE,
+        reason="Two profiles became one.",
+        effective_on=to_local_date(now, programme.spec.timezone),
+        system=OWN_SYSTEM,
+        external_id=f"member:{pair.loser_member_id}",
+    )
 
 
 def sum_totals(rows: Sequence[TrialBalanceRow], *, member_count: int) -> ProgrammeTotals:

@@ -24,6 +24,13 @@ create table programme.adjustment (
 CREATE INDEX adjustment_by_maker ON programme.adjustment USING btree (maker, programme, period);
 CREATE INDEX adjustment_waiting ON programme.adjustment USING btree (adjustment_id) WHERE (state = 'waiting'::text);
 
+create table programme.asked (
+    transfer_id bigint not null,
+    member_id bigint not null,
+    constraint asked_pkey PRIMARY KEY (transfer_id)
+);
+CREATE INDEX asked_of_member ON programme.asked USING btree (member_id, transfer_id);
+
 create table programme.counter (
     member_id bigint not null,
     counter text not null,
@@ -58,6 +65,8 @@ create table programme.member (
     last_redemption_at timestamp with time zone,
     merged_into bigint,
     merged_at timestamp with time zone,
+    merged_since bigint,
+    merged_via bigint[] not null default '{}'::bigint[],
     constraint member_pkey PRIMARY KEY (member_id),
     constraint member_account_id_key UNIQUE (account_id),
     constraint member_once UNIQUE (profile_id, programme),

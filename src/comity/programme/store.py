@@ -19,7 +19,6 @@ from comity.programme.types import (
     KnownProgramme,
     LockedMember,
     Member,
-    MergePair,
     TierMove,
 )
 from comity.programme.wishes import Adjustment, AdjustmentState, AdjustmentWish, Backing
@@ -56,12 +55,6 @@ def enrol(
         for profile_id, member_id, account_id in members
     ]
     return [row[0] for row in _sql.enrol.rows(tx, programme=programme, members=Jsonb(rows), tier=tier, enrolled_at=now)]
-
-
-def part_members(tx: Tx, *, programme: str, profile_ids: Sequence[UUID], tier: str | None, now: datetime) -> list[UUID]:
-    """Let aliases whose profile lives again be members of their own; return their profiles."""
-    rows = _sql.part_members.rows(tx, programme=programme, profile_ids=list(profile_ids), tier=tier, parted_at=now)
-    return [row[0] for row in rows]
 
 
 def lock_members(tx: Tx, *, wishes: Sequence[tuple[UUID, str]], now: datetime) -> dict[int, LockedMember]:
@@ -163,21 +156,11 @@ def list_members(tx: Tx, *, profile_ids: Sequence[UUID], programme: str | None) 
     return [(row[0], Member(**dict(zip(fields, row[1:], strict=True)))) for row in rows]
 
 
-def lock_pairs(tx: Tx, *, programme: str, moves: Sequence[msgspec.Struct]) -> list[MergePair]:
-    """Return the members that merges concern, locked."""
-    return _sql.lock_pairs.fetch(tx, MergePair, programme=programme, moves=Jsonb(moves))
-
-
-def merge_members(tx: Tx, *, pairs: Sequence[MergePair], now: datetime) -> None:
-    """Make losers aliases of their survivors."""
-    _sql.merge_members.execute(tx, pairs=Jsonb(pairs), merged_at=now)
-    _sql.move_counted.execute(tx, pairs=Jsonb(pairs))
-
-
-def insert_aliases(tx: Tx, *, programme: str, aliases: Sequence[tuple[UUID, int]], now: datetime) -> None:
-    """Let (profile) stand for (member)."""
-    rows = [{"profile_id": profile_id, "member_id": member_id} for profile_id, member_id in aliases]
-    _sql.insert_aliases.execute(tx, programme=programme, aliases=Jsonb(rows), merged_at=now)
+def note_asked(tx: Tx, *, asked: Sequence[tuple[int, UUID, str]]) -> None:
+    """Note that (transfer, profile, programme) belong to who asked, though somebody else stands for them."""
+    if asked:
+        rows = [{"transfer_id": each[0], "profile_id": each[1], "programme": each[2]} for each in asked]
+        _sql.note_asked.execute(tx, asked=Jsonb(rows))
 
 
 def find_earnings(tx: Tx, *, purchase_id: int) -> list[Earned]:

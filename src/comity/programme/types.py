@@ -19,6 +19,7 @@ POINTS_EXPIRED = "programme.points_expired"
 HOLD_TIMED_OUT = "programme.hold_timed_out"
 TIER_CHANGED = "programme.tier_changed"
 MEMBERS_MERGED = "programme.members_merged"
+POINTS_PARTED = "programme.points_parted"
 """Kinds of events; each payload is the struct of that name below and has `profile_id` and `programme`."""
 
 
@@ -213,6 +214,48 @@ class MembersMerged(msgspec.Struct, frozen=True, kw_only=True):
     programme: str
     loser_profile_id: UUID
     points: int
+
+
+class PointsParted(msgspec.Struct, frozen=True, kw_only=True):
+    """Payload of `programme.points_parted`: what became of points that two had shared; one event for each of them.
+
+    `points` went to `profile_id` (below zero: from it), `given_back` is what the other had spent of theirs, `paid` what
+    they were charged for the other's; of that `shortfall` could not be paid, and `policy` says what became of it.
+    """
+
+    profile_id: UUID
+    programme: str
+    other_profile_id: UUID
+    points: int
+    given_back: int
+    paid: int
+    shortfall: int
+    policy: str
+    rule: str = "who_spent_pays"
+
+
+class Risen(msgspec.Struct, frozen=True, kw_only=True):
+    """An alias that is to be a member of its own, and who stands for it."""
+
+    member_id: int
+    profile_id: UUID
+    account_id: int | None
+    merged_since: int | None
+    merged_via: tuple[int, ...]
+    holder_member_id: int
+    holder_profile_id: UUID
+    holder_account_id: int
+
+
+class Alias(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody another member stands for; `master_profile_id` is the profile they were merged into, as of now."""
+
+    member_id: int
+    profile_id: UUID
+    account_id: int | None
+    merged_since: int | None
+    merged_via: tuple[int, ...]
+    master_profile_id: UUID | None
 
 
 class KnownProgramme(msgspec.Struct, frozen=True, kw_only=True):

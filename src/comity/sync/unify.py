@@ -126,6 +126,7 @@ def _follow_identity(tx: Tx, resolution: Resolution, *, runtime: Runtime, now: d
         moved = [Move(record_id=move.record_id, profile_id=move.target) for move in resolution.moved]
         touched = profile.move_records(tx, moves=moved)
         profile.refresh_profiles(tx, profile_ids=touched, model=runtime.model, now=now)
+        activity.follow_records(tx, record_ids=[move.record_id for move in resolution.moved])
     changed.update(resolution.affected_profile_ids)
     changed.update(merge.loser for merge in resolution.merged)
 

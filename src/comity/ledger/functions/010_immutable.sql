@@ -28,6 +28,10 @@ create or replace trigger hold_is_immutable
 before update or delete or truncate on ledger.hold
 for each statement execute function ledger.refuse_change();
 
+create or replace trigger hold_move_is_immutable
+before update or delete or truncate on ledger.hold_move
+for each statement execute function ledger.refuse_change();
+
 create or replace trigger hold_end_is_immutable
 before update or delete or truncate on ledger.hold_end
 for each statement execute function ledger.refuse_change();

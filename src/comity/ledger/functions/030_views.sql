@@ -65,3 +65,18 @@ left join lateral (
     limit 1
 ) c on true
 where t.lot_amount is not null;
+
+-- Holds, and where they are now.
+create or replace view ledger.v_hold as
+select
+    h.hold_id, coalesce(m.account_id, h.account_id) as account_id,
+    coalesce(m.reserved_account_id, h.reserved_account_id) as reserved_account_id, h.account_id as first_account_id,
+    h.amount, h.deadline_at
+from ledger.hold h
+left join lateral (
+    select w.account_id, w.reserved_account_id
+    from ledger.hold_move w
+    where w.hold_id = h.hold_id
+    order by w.transfer_id desc
+    limit 1
+) m on true;

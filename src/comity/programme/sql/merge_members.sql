@@ -1,12 +1,16 @@
 -- Make members aliases of their survivors: the earnings go along, and who was an alias of the loser is one of the
 -- survivor now.
--- Takes a JSON array of {loser_member_id, survivor_member_id} and merged_at. Returns nothing.
+-- Takes a JSON array of {loser_member_id, survivor_member_id, survivor_account_id} merged_at and merged_since. Returns nothing.
 with pair as (
-    select * from jsonb_to_recordset(%(pairs)s) as w(loser_member_id bigint, survivor_member_id bigint)
+    select *
+    from jsonb_to_recordset(%(pairs)s) as w(
+        loser_member_id bigint, survivor_member_id bigint, survivor_account_id bigint)
 ), alias as (
     update programme.member m
     set merged_into = p.survivor_member_id,
-        merged_at = case when m.member_id = p.loser_member_id then %(merged_at)s else m.merged_at end
+        merged_at = case when m.member_id = p.loser_member_id then %(merged_at)s else m.merged_at end,
+        merged_since = case when m.member_id = p.loser_member_id then %(merged_since)s else m.merged_since end,
+        merged_via = case when m.member_id <> p.loser_member_id then m.merged_via else '{}' end || p.survivor_account_id
     from pair p
     where m.member_id = p.loser_member_id or m.merged_into = p.loser_member_id
 ), earned as (

@@ -1,11 +1,8 @@
--- What caps have counted of members goes to those they were merged into.
+-- What caps have counted of members counts for those they were merged into, too; they keep their own for later.
 -- Takes a JSON array of {loser_member_id, survivor_member_id}.
-with pair as (
-    select * from jsonb_to_recordset(%(pairs)s) as w(loser_member_id bigint, survivor_member_id bigint)
-), gone as (
-    delete from programme.counter c using pair p where c.member_id = p.loser_member_id
-    returning p.survivor_member_id as member_id, c.counter, c.period, c.amount
-)
 insert into programme.counter as c (member_id, counter, period, amount)
-select g.member_id, g.counter, g.period, sum(g.amount) from gone g group by g.member_id, g.counter, g.period
+select p.survivor_member_id, k.counter, k.period, sum(k.amount)
+from jsonb_to_recordset(%(pairs)s) as p(loser_member_id bigint, survivor_member_id bigint)
+join programme.counter k on k.member_id = p.loser_member_id
+group by p.survivor_member_id, k.counter, k.period
 on conflict (member_id, counter, period) do update set amount = c.amount + excluded.amount

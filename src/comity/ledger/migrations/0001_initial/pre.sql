@@ -152,6 +152,15 @@ create table ledger.hold (
     deadline_at timestamptz not null
 );
 
+-- Where a hold went when all that somebody has moved to another account; the latest counts. The transfer names the hold.
+create table ledger.hold_move (
+    transfer_id bigint primary key,
+    hold_id bigint not null,
+    account_id bigint not null,
+    reserved_account_id bigint not null
+);
+create index hold_move_latest on ledger.hold_move (hold_id, transfer_id);
+
 -- How a hold ended, once: captured (whole or in part, the rest released), released, or timed out.
 create table ledger.hold_end (
     hold_id bigint constraint hold_ends_once primary key,

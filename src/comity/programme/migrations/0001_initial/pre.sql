@@ -24,6 +24,10 @@ create table programme.member (
     last_redemption_at timestamptz,
     merged_into bigint references programme.member,
     merged_at timestamptz,
+    -- A number between the transfers before and after: since then the account is shared.
+    merged_since bigint,
+    -- The accounts it has been shared in.
+    merged_via bigint[] not null default '{}',
     constraint member_once unique (profile_id, programme),
     -- An alias of somebody who never was a member has no account.
     check (account_id is not null or merged_into is not null)
@@ -73,3 +77,11 @@ create table programme.adjustment (
 );
 create index adjustment_waiting on programme.adjustment (adjustment_id) where state = 'waiting';
 create index adjustment_by_maker on programme.adjustment (maker, programme, period);
+
+-- Transfers on somebody else's account that belong to another member: asked for by the Global ID that was merged, or
+-- paid for that one.
+create table programme.asked (
+    transfer_id bigint primary key,
+    member_id bigint not null
+);
+create index asked_of_member on programme.asked (member_id, transfer_id);

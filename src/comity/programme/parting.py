@@ -1,0 +1,205 @@
+"""Who was merged by mistake gets back what is theirs, by the key of its source: lots, holds, debts, tier.
+
+Also what was earned and spent meanwhile: purchases go with the record they name, redemptions and holds with the Global
+ID that asked for them. Points that one side spent and that were the other's come back into their lots, and who spent
+them pays: from what they can spend, and by a debt beyond that, which their next points pay. The transfers and
+`programme.points_parted` say so.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from msgspec.structs import asdict
+
+from comity.activity.types import ProfileMove
+from comity.kernel.database import Tx
+from comity.kernel.errors import Broken
+from comity.kernel.events import publish
+from comity.ledger import api as ledger
+from comity.ledger.api import Parted, Parting, Shortfall
+from comity.programme import merge_store, rules, store
+from comity.programme.enrolment import enrol
+from comity.programme.tiers import recompute
+from comity.programme.types import (
+    MEMBER_ENROLLED,
+    POINTS_PARTED,
+    LockedMember,
+    MemberEnrolled,
+    PointsParted,
+    Programme,
+    Risen,
+)
+
+REASON = "Two profiles are two again: each has its own by the key of its source, and who spent the other's points pays."
+POLICY = Shortfall.OWED
+
+
+def part_members(tx: Tx, *, profile_ids: Sequence[UUID], programmes: Sequence[Programme], now: datetime) -> int:
+    """Give profiles that live again a membership of their own with what is theirs, and return how many got it back.
+
+    Who had no membership then is a stranger again. Repeatable. Publishes `programme.member_enrolled`,
+    `programme.points_parted` and `programme.tier_changed`.
+    """
+    if not profile_ids:
+        return 0
+    return sum(
+        len(_part_all(tx, profile_ids=profile_ids, programme=each, is_moving=False, now=now)) for each in programmes
+    )
+
+
+def part_strays(tx: Tx, *, moves: Sequence[ProfileMove], programme: Programme, now: datetime) -> None:
+    """Part those who were merged into somebody else than who stands for them by now."""
+    strays = merge_store.list_strays(tx, programme=programme.name, moves=moves)
+    if strays:
+        _part_all(tx, profile_ids=strays, programme=programme, is_moving=True, now=now)
+
+
+def move_purchases(tx: Tx, *, profile_ids: Sequence[UUID], programmes: Sequence[Programme], now: datetime) -> int:
+    """Let points follow purchases whose record has left these profiles for others, and return from how many.
+
+    Whoever they belong to now becomes a member. Repeatable. Publishes as `part_members`.
+    """
+    count = 0
+    for programme in programmes if profile_ids else ():
+        for _, holder, profile_id in merge_store.list_misplaced(tx, programme=programme.name, profile_ids=profile_ids):
+            enrol(tx, profile_ids=[profile_id], programme=programme, now=now)
+            wishes = [(holder, programme.name), (profile_id, programme.name)]
+            members = store.lock_members(tx, wishes=wishes, now=now)
+            _move_purchases(tx, source=members[0], target=members[1], programme=programme, now=now)
+            count += 1
+    return count
+
+
+def _part_all(
+    tx: Tx, *, profile_ids: Sequence[UUID], programme: Programme, is_moving: bool, now: datetime
+) -> list[Risen]:
+    risen = merge_store.lock_risen(tx, programme=programme.name, profile_ids=profile_ids, is_moving=is_moving)
+    merge_store.forget_aliases(tx, member_ids=[each.member_id for each in risen if each.account_id is None])
+    parted = [each for each in risen if each.account_id is not None]
+    tier = rules.explain_tier(programme.spec.tiers, 0).tier
+    for each in parted:
+        _part(tx, each, tier=tier, programme=programme, now=now)
+    publish(
+        tx,
+        kind=MEMBER_ENROLLED,
+        payloads=[
+            asdict(MemberEnrolled(profile_id=each.profile_id, programme=programme.name, tier=tier)) for each in parted
+        ],
+        now=now,
+    )
+    touched = {each.member_id for each in parted} | {each.holder_member_id for each in parted}
+    recompute(tx, member_ids=sorted(touched), programme=programme, now=now)
+    return parted
+
+
+def _part(tx: Tx, risen: Risen, *, tier: str | None, programme: Programme, now: datetime) -> None:
+    """Part one alias from who stands for it; those that were merged into it before go along."""
+    aliases = merge_store.list_aliases(tx, member_id=risen.holder_member_id)
+    followers = [each for each in aliases if each.master_profile_id == risen.profile_id]
+    side = {risen.member_id, *(each.member_id for each in followers)}
+    others = [each for each in aliases if each.member_id not in side and each.account_id is not None]
+    merge_store.part_member(tx, risen=risen, follower_ids=[each.member_id for each in followers], tier=tier, now=now)
+    keys = merge_store.move_earnings(
+        tx,
+        programme=programme.name,
+        source_member_id=risen.holder_member_id,
+        target_member_id=risen.member_id,
+        profile_ids=[risen.profile_id, *(each.profile_id for each in followers)],
+    )
+    # Who came along when the risen one was merged has shared the account since then, others since their own merge.
+    apart = [each for each in followers if risen.account_id not in each.merged_via]
+    since = min(each.merged_since for each in (risen, *apart) if each.merged_since is not None)
+    own_accounts = {each.account_id for each in (risen, *followers) if each.account_id is not None}
+    shared = {risen.holder_account_id, *(each.account_id for each in others if each.account_id is not None)}
+    shared = sorted(shared.union(*(each.merged_via for each in (risen, *followers))) - own_accounts)
+    alias_ids = [each.member_id for each in aliases]
+    wish = Parting(
+        idempotency_key=f"unmerge:{risen.member_id}:{ledger.draw_mark(tx)}",
+        source_account_id=risen.holder_account_id,
+        target_account_id=risen.account_id or 0,
+        shared_account_ids=tuple(shared),
+        side_account_ids=tuple(sorted(own_accounts)),
+        since_transfer_id=since,
+        own_transfer_ids=merge_store.list_asked(tx, member_ids=sorted(side)),
+        own_keys=keys,
+        payers=merge_store.list_payers(tx, member_ids=alias_ids),
+        move_kind=rules.MERGE,
+        external_id=f"member:{risen.member_id}",
+        programme_account_id=_get_account(tx, programme),
+        kind=rules.UNMERGE,
+        effective_on=rules.to_local_date(now, programme.spec.timezone),
+        system=rules.OWN_SYSTEM,
+        reason=REASON,
+        shortfall=POLICY,
+    )
+    [parted] = ledger.part(tx, partings=[wish], now=now)
+    others_ids = [each for each in alias_ids if each != risen.member_id]
+    merge_store.note_payers(tx, charges=parted.charges, member_ids=others_ids)
+    _tell(tx, parted, programme=programme, holder=risen.holder_profile_id, parted_profile=risen.profile_id, now=now)
+
+
+def _move_purchases(tx: Tx, *, source: LockedMember, target: LockedMember, programme: Programme, now: datetime) -> None:
+    keys = merge_store.move_earnings(
+        tx,
+        programme=programme.name,
+        source_member_id=source.member_id,
+        target_member_id=target.member_id,
+        profile_ids=[target.profile_id],
+    )
+    if keys:
+        wish = Parting(
+            idempotency_key=f"unmerge:{source.member_id}:{target.member_id}:{ledger.draw_mark(tx)}",
+            source_account_id=source.account_id,
+            target_account_id=target.account_id,
+            shared_account_ids=(source.account_id,),
+            side_account_ids=(target.account_id,),
+            since_transfer_id=0,
+            own_transfer_ids=frozenset(),
+            own_keys=keys,
+            payers={},
+            move_kind=None,
+            external_id=f"member:{source.member_id}",
+            programme_account_id=_get_account(tx, programme),
+            kind=rules.UNMERGE,
+            effective_on=rules.to_local_date(now, programme.spec.timezone),
+            system=rules.OWN_SYSTEM,
+            reason=REASON,
+            shortfall=POLICY,
+        )
+        [parted] = ledger.part(tx, partings=[wish], now=now)
+        _tell(tx, parted, programme=programme, holder=source.profile_id, parted_profile=target.profile_id, now=now)
+    recompute(tx, member_ids=sorted([source.member_id, target.member_id]), programme=programme, now=now)
+
+
+def _get_account(tx: Tx, programme: Programme) -> int:
+    known = store.find_programme(tx, programme=programme.name)
+    if known is None:
+        raise Broken("Members are parted of a programme that was never opened.", details={"programme": programme.name})
+    return known.account_id
+
+
+def _tell(tx: Tx, parted: Parted, *, programme: Programme, holder: UUID, parted_profile: UUID, now: datetime) -> None:
+    told = [
+        PointsParted(
+            profile_id=parted_profile,
+            programme=programme.name,
+            other_profile_id=holder,
+            points=parted.moved,
+            given_back=parted.given_back_to_target,
+            paid=parted.paid_by_target,
+            shortfall=parted.shortfall_of_target,
+            policy=POLICY,
+        ),
+        PointsParted(
+            profile_id=holder,
+            programme=programme.name,
+            other_profile_id=parted_profile,
+            points=-parted.moved,
+            given_back=parted.given_back_to_source,
+            paid=parted.paid_by_source,
+            shortfall=parted.shortfall_of_source,
+            policy=POLICY,
+        ),
+    ]
+    publish(tx, kind=POINTS_PARTED, payloads=[asdict(each) for each in told], now=now)

@@ -1,0 +1,191 @@
+"""Two who were merged by mistake are parted: who spent pays, and the books say so."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from comity.activity import api as activity
+from comity.activity.types import ProfileMove, PurchaseFact, RecordReference
+from comity.definitions.types import ProgrammeSpec
+from comity.identity.types import RECORDS_MOVED
+from comity.kernel.events import Event
+from comity.ledger import api as ledger
+from comity.ledger.types import NewHold
+from comity.programme import api, parting, readers, store
+from comity.programme.types import POINTS_PARTED, Programme
+from tests.db.programme.test_api import ADA, BOB, EVE, check_books, published
+
+SPEC = {
+    "title": "Club", "currency": "EUR", "timezone": "Europe/Berlin", "enrol": {"automatic": True},
+    "earning": {"points_per_unit": 1, "unit_minor": 100},
+    "tiers": {"window_days": 365, "levels": [{"name": "Blue", "from": 0}, {"name": "Gold", "from": 150}]},
+}  # fmt: skip
+CLUB = Programme(name="club", spec=msgspec.convert(SPEC, ProgrammeSpec))
+RECORDS = {ADA: 1, BOB: 2, EVE: 3}
+
+
+class Club:
+    """People with a record each, whose purchases name it."""
+
+    def __init__(self, tx, now):
+        self.tx, self.now = tx, now
+        for profile_id, number in RECORDS.items():
+            tx.execute("insert into identity.profile values (%s, %s, null, now())", [profile_id, number])
+            tx.execute(
+                "insert into identity.record (record_id, system, stream, external_id, profile_id, linked_at, rule, "
+                "match_hash, features) overriding system value "
+                "values (%s, 'crm', 'Contact', %s, %s, now(), 'founded', 0, '{}')",
+                [number, f"c{number}", profile_id],
+            )
+        api.enrol(tx, profile_ids=list(RECORDS), programme=CLUB, now=now)
+
+    def buy(self, person, points, number):
+        [(living,)] = self.tx.execute(
+            "select profile_id from identity.record where record_id = %s", [RECORDS[person]]
+        ).fetchall()
+        fact = PurchaseFact(
+            system="shop", stream="Order", external_id=f"o{number}", occurred_at=self.now, amount_minor=points * 100,
+            currency="EUR",
+            person=RecordReference(system="crm", stream="Contact", external_id=f"c{RECORDS[person]}"),
+        )  # fmt: skip
+        activity.accept_purchases(self.tx, purchases=[fact], profile_ids=[living], now=self.now)
+        [told] = self.tx.execute(
+            "select payload from kernel.event where kind = 'activity.purchase_recorded' order by event_id desc limit 1"
+        ).fetchone()
+        event = Event(event_id=1, xid=1, kind="activity.purchase_recorded", payload=told, occurred_at=self.now)
+        readers.handle_events(self.tx, events=[event], programmes=[CLUB], now=self.now)
+
+    def give(self, people, leader):
+        """Identity puts the records of people where they belong, and purchases follow."""
+        for person in people:
+            merged = None if person == leader else leader
+            self.tx.execute("update identity.profile set merged_into = %s where profile_id = %s", [merged, person])
+            self.tx.execute(
+                "update identity.record set profile_id = %s where record_id = %s", [leader, RECORDS[person]]
+            )
+        activity.follow_records(self.tx, record_ids=[RECORDS[person] for person in people])
+
+    def merge(self, loser, survivor):
+        self.give([loser], survivor)
+        moves = [ProfileMove(loser_profile_id=loser, survivor_profile_id=survivor)]
+        assert api.merge_members(self.tx, moves=moves, programmes=[CLUB], now=self.now) == 1
+
+    def part(self, person):
+        self.give([person], person)
+        assert parting.part_members(self.tx, profile_ids=[person], programmes=[CLUB], now=self.now) == 1
+        assert parting.part_members(self.tx, profile_ids=[person], programmes=[CLUB], now=self.now) == 0
+        check_books(self.tx)
+
+    def redeem(self, person, points, key):
+        return api.redeem(
+            self.tx, profile_id=person, programme="club", points=points, idempotency_key=key, now=self.now
+        )
+
+    def show(self, person):
+        member = api.get_member(self.tx, profile_id=person, programme="club")
+        return member.points, member.tier
+
+
+@pytest.fixture
+def club(tx, clock):
+    return Club(tx, clock.now())
+
+
+def test_each_gets_their_own_back_also_what_was_bought_meanwhile(club):
+    club.buy(ADA, 100, 1)
+    club.buy(BOB, 40, 2)
+    club.merge(ADA, BOB)
+    club.buy(ADA, 60, 3)
+    club.buy(BOB, 5, 4)
+    assert club.show(BOB) == (205, "Gold")
+    club.part(ADA)
+    assert (club.show(ADA), club.show(BOB)) == ((160, "Gold"), (45, "Blue"))
+    club.merge(ADA, BOB)
+    club.part(ADA)
+    assert (club.show(ADA), club.show(BOB)) == ((160, "Gold"), (45, "Blue"))
+
+
+def test_who_spent_pays_and_owes_what_they_cannot_pay(club, tx):
+    club.buy(ADA, 100, 1)
+    club.buy(BOB, 40, 2)
+    club.merge(ADA, BOB)
+    spent = club.redeem(BOB, 90, "r").transfer_id
+    club.part(ADA)
+    assert (club.show(ADA)[0], club.show(BOB)[0]) == (100, -50)
+    told = {UUID(each["profile_id"]): each for each in published(tx, POINTS_PARTED)}
+    assert (told[ADA]["points"], told[ADA]["given_back"], told[ADA]["paid"]) == (10, 90, 0)
+    assert (told[BOB]["points"], told[BOB]["paid"], told[BOB]["shortfall"]) == (-10, 90, 50)
+    assert (told[BOB]["rule"], told[BOB]["policy"]) == ("who_spent_pays", "owed")
+    # The story of what was spent tells who got it back, and why.
+    [line] = [each for each in ledger.trace(tx, transfer_id=spent).lines if each.reverses_transfer_id == spent]
+    assert (line.amount, line.kind, line.reason) == (90, "unmerge", parting.REASON)
+    club.buy(BOB, 60, 3)
+    assert club.show(BOB)[0] == 10
+
+
+def test_who_spent_by_the_merged_id_pays_from_their_own(club):
+    club.buy(BOB, 40, 1)
+    club.buy(ADA, 100, 2)
+    club.merge(ADA, BOB)
+    club.redeem(ADA, 30, "r")
+    club.part(ADA)
+    assert (club.show(ADA)[0], club.show(BOB)[0]) == (70, 40)
+
+
+def test_of_three_one_leaves_and_each_of_the_others_pays_their_own(club):
+    for number, (person, points) in enumerate([(ADA, 50), (BOB, 60), (EVE, 70)]):
+        club.buy(person, points, number)
+    club.merge(ADA, BOB)
+    club.merge(EVE, BOB)
+    club.redeem(EVE, 55, "r")
+    club.part(ADA)
+    assert (club.show(ADA)[0], club.show(BOB)[0]) == (50, 75)
+    club.part(EVE)
+    assert [club.show(each)[0] for each in (ADA, BOB, EVE)] == [50, 60, 15]
+
+
+def test_a_hold_follows_who_asked_for_it(club, tx, now):
+    club.buy(ADA, 100, 1)
+    account = api.get_member(tx, profile_id=ADA, programme="club").account_id
+    wish = NewHold(
+        idempotency_key="h", account_id=account, amount=30, deadline_at=now + timedelta(hours=1),
+        effective_on=now.date(), system="till", external_id="1",
+    )  # fmt: skip
+    ledger.reserve(tx, holds=[wish], now=now)
+    club.merge(ADA, BOB)
+    club.part(ADA)
+    club.merge(ADA, BOB)
+    assert api.time_out_holds(tx, programme=CLUB, now=now + timedelta(hours=2)) == 1
+    assert club.show(BOB)[0] == 100
+    club.part(ADA)
+    assert (club.show(ADA)[0], club.show(BOB)[0]) == (100, 0)
+
+
+def test_a_purchase_goes_with_its_record_to_somebody_who_was_never_merged(club, tx):
+    club.buy(ADA, 100, 1)
+    club.buy(ADA, 20, 2)
+    club.redeem(ADA, 70, "r")
+    tx.execute("update activity.report set person_external_id = 'c3' where external_id = 'o1'")
+    activity.follow_records(tx, record_ids=[3])
+    event = Event(
+        event_id=1, xid=1, kind=RECORDS_MOVED, payload={"record_id": 3, "source": str(ADA), "target": str(EVE)},
+        occurred_at=club.now,
+    )  # fmt: skip
+    for _ in range(2):
+        readers.handle_events(tx, events=[event], programmes=[CLUB], now=club.now)
+        assert (club.show(ADA)[0], club.show(EVE)[0]) == (-50, 100)
+    check_books(tx)
+
+
+@pytest.fixture
+def now(clock):
+    return clock.now()
+
+
+def test_asking_by_ones_own_id_leaves_no_note(club, tx):
+    club.buy(ADA, 100, 1)
+    club.redeem(ADA, 30, "r")
+    assert tx.execute("select count(*) from programme.asked").fetchone() == (0,)
+    store.note_asked(tx, asked=[])
