@@ -46,6 +46,14 @@ def hold_many(tx: Tx, *, holds: Sequence[HoldWish], now: datetime) -> list[Held 
         )
     wanted = [_to_hold(holds[place], member) for place, member in members.items()]
     verdicts = dict(zip(members, ledger.reserve(tx, holds=wanted, now=now), strict=True))
+    store.note_asked(
+        tx,
+        asked=[
+            (each.transfer_id, holds[place].profile_id, holds[place].programme)
+            for place, each in verdicts.items()
+            if each.transfer_id is not None and holds[place].profile_id != members[place].profile_id
+        ],
+    )
     booked = [each.transfer_id for each in verdicts.values() if each.transfer_id is not None and each.is_booked]
     deadlines = {each.hold_id: each.deadline_at for each in ledger.list_holds(tx, hold_ids=booked)}
     short = [members[place] for place, each in verdicts.items() if each.status is PostingStatus.INSUFFICIENT]
