@@ -37,6 +37,7 @@ soak: $(DEV) ## the long runs
 
 bench: $(DEV) ## measure, beside the limit each figure is held against
 	$(BIN)/comity bench intake
+	$(BIN)/comity bench redeem
 	$(BIN)/comity bench unify
 	$(BIN)/comity bench ledger
 	$(BIN)/comity bench bulk
