@@ -30,7 +30,8 @@ from comity.definitions.types import (
 )
 from comity.kernel.errors import NotFound
 from comity.programme.engine.asking import Asked
-from comity.programme.engine.facts import Line
+from comity.programme.engine.facts import Line, Terms
+from comity.programme.engine.lifetimes import plan_terms
 
 PurchaseTest = Callable[[Asked], bool]
 LineTest = Callable[[Asked, int], bool]
@@ -96,7 +97,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """One version of a programme, ready to run.
 
     `words` are the words its conditions use: what of a member's attributes has to be known. `ladder_points` are the
-    kinds of points the ladders go by.
+    kinds of points the ladders go by. `known_terms` remembers what `get_terms` has worked out.
     """
 
     programme: str
@@ -113,6 +114,14 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     words: frozenset[str]
     has_point_limits: bool
     has_limits: bool
+    known_terms: dict[tuple[int, date], Terms] = msgspec.field(default_factory=dict[tuple[int, date], Terms])
+
+    def get_terms(self, place: int, day: date) -> Terms:
+        """Get the terms of points earned on a day, by their place in `terms`; most days have many purchases."""
+        found = self.known_terms.get((place, day))
+        if found is None:
+            found = self.known_terms[place, day] = plan_terms(*self.terms[place], day)
+        return found
 
     @property
     def first_ladder(self) -> str:

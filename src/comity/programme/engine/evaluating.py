@@ -27,7 +27,6 @@ from comity.programme.engine.facts import (
     StepKind,
 )
 from comity.programme.engine.granting import Grant, count_grants, cut_grant, find_places, grant_award
-from comity.programme.engine.lifetimes import plan_terms
 
 _NO_COUNTS: Counts = {}
 
@@ -178,7 +177,7 @@ def _close(asked: Asked, rules: Rules, outcome: Outcome, grants: Sequence[Grant]
     for (currency, terms), amount in lot_points.items():
         name = rules.points[currency].name
         points[name] = points.get(name, 0) + amount
-        lots.append(Lot(currency=name, points=amount, terms=plan_terms(*rules.terms[terms], asked.business_on)))
+        lots.append(Lot(currency=name, points=amount, terms=rules.get_terms(terms, asked.business_on)))
     return Earning(
         purchase_id=asked.purchase.purchase_id,
         programme=rules.programme,
