@@ -1,4 +1,4 @@
-"""An explanation comes to what is booked, whatever came before and in whatever order."""
+"""An explanation comes to what is booked, whatever came before."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -37,16 +37,17 @@ def earn(tx, version, purchases, now):
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(first=specs(), then=specs(), purchases=PURCHASES, split=st.integers(0, 16), size=st.integers(1, 5))
 def test_comes_to_what_is_booked(tx, first, then, purchases, split, size):
-    """In batches, in any order, with another version from some day on."""
+    """In batches, in the order of time, with another version from some day on."""
     then = msgspec.structs.replace(then, timezone=first.timezone)
     with tx.transaction(force_rollback=True):
-        recorded = load(tx, purchases)
-        version, now = put_in_force(tx, first, START), FIRST
+        recorded = sorted(load(tx, purchases), key=lambda each: (each.occurred_at, each.purchase_id))
+        version, now = put_in_force(tx, first, START), START
         for place in range(0, len(recorded), size):
-            now += timedelta(hours=7 * size)
+            batch = recorded[place : place + size]
             if place <= split < place + size and then != first:
-                version = put_in_force(tx, then, now)
-            earn(tx, version, recorded[place : place + size], now + timedelta(seconds=1))
+                version = put_in_force(tx, then, now + timedelta(seconds=1))
+            now = max(batch[-1].occurred_at, now + timedelta(seconds=1)) + timedelta(seconds=1)
+            earn(tx, version, batch, now)
         for each in recorded:
             [found] = api.explain_purchase(tx, purchase_id=each.purchase_id)
             assert found.is_exact
