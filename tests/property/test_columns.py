@@ -98,7 +98,9 @@ def test_ids_by_the_many_are_of_version_7():
     """As `uuid7` gives them one by one."""
     for ids in (RandomIds(), SeededIds(3)):
         drawn = [UUID(bytes=each) for each in ids.uuid7_bytes(NOW, 500)]
-        assert len(set(drawn)) == 500
+        assert drawn == sorted(set(drawn))
+        assert len(drawn) == 500
+        assert ids.uuid7_bytes(NOW, 0) == []
         assert {each.version for each in drawn} == {7}
         assert {each.variant for each in drawn} == {ids.uuid7(NOW).variant}
         assert {each.int >> 80 for each in drawn} == {ids.uuid7(NOW).int >> 80}

@@ -39,9 +39,10 @@ def load(tx: Tx, *, frame: pl.DataFrame, match: CompiledMatch, now: datetime, id
     resolution = resolve_bulk(frame, match=match)
     clusters = resolution.clusters.to_numpy().astype(np.int64)
     record_ids = _number(clusters, first=bulk_store.draw_record_id_range(tx, count=frame.height))
-    founders = np.unique(clusters)
-    profiles = pl.Series("profile_id", sorted(ids.uuid7_bytes(now, len(founders))), dtype=pl.Binary)
-    profile_ids = profiles.gather(np.searchsorted(founders, clusters))
+    is_founder = clusters == np.arange(len(clusters))
+    founders = np.flatnonzero(is_founder)
+    profiles = pl.Series("profile_id", ids.uuid7_bytes(now, len(founders)), dtype=pl.Binary)
+    profile_ids = profiles.gather((np.cumsum(is_founder) - 1)[clusters])
     # While PostgreSQL copies a table in and builds its indexes, the next one is made here.
     with ThreadPoolExecutor(max_workers=1) as thread:
         records = thread.submit(_records, frame, resolution, record_ids, profile_ids, match=match, now=now)
