@@ -66,7 +66,13 @@ CONNECTORS: dict[str, ConnectorSpec] = {spec.name: spec for spec in (SALESFORCE,
 REACTIONS: tuple[Reaction, ...] = (
     Reaction(
         reader="programme",
-        kinds=(PROFILE_CREATED, PROFILES_MERGED, RECORDS_MOVED, "activity.purchase_recorded"),
+        kinds=(
+            PROFILE_CREATED,
+            PROFILES_MERGED,
+            RECORDS_MOVED,
+            "activity.purchase_recorded",
+            "activity.purchase_changed",
+        ),
         handle=keep_memberships,
     ),
     Reaction(
@@ -75,6 +81,7 @@ REACTIONS: tuple[Reaction, ...] = (
             "programme.member_enrolled",
             "programme.points_earned",
             "programme.points_available",
+            "programme.points_taken_back",
             "programme.points_redeemed",
             "programme.points_expired",
             "programme.hold_timed_out",

@@ -7,20 +7,24 @@ from uuid import UUID
 from comity.activity import rules, store
 from comity.activity.rules import collapse_moves
 from comity.activity.types import (
+    PURCHASE_CHANGED,
     PURCHASE_DIFFERS,
     PURCHASE_RECORDED,
     AcceptedPurchase,
     LinkedRecord,
     ProfileMove,
     Purchase,
+    PurchaseChanged,
     PurchaseFact,
     RecordReference,
+    ReturnFact,
 )
 from comity.kernel.database import Tx
 from comity.kernel.events import publish
 
 __all__ = [
     "accept_purchases",
+    "accept_returns",
     "attach_waiting",
     "collapse_moves",
     "find_purchases",
@@ -38,16 +42,19 @@ def accept_purchases(
 ) -> list[AcceptedPurchase]:
     """Take reports of purchases in and say for each whether the fact is new; `profile_ids` go with `purchases`.
 
-    A known report only refreshes itself; another report with the same business key joins the fact. A report with
+    Another report with the same business key joins the fact. The report that came first decides what the fact says:
+    when it says something else later (another amount, cancelled), the fact is corrected. A report of somebody else with
     another amount or currency is kept as differing and published as such, whenever that changes. A purchase without
-    profile waits for `attach_waiting`. Publishes `activity.purchase_recorded` once per fact, when it has a profile.
-    Raises TooManyPurchases.
+    profile waits for `attach_waiting`. Publishes `activity.purchase_recorded` once per fact, when it has a profile, and
+    `activity.purchase_changed` when it says something else from then on. Raises TooManyPurchases.
     """
     if not purchases:
         return []
     rules.check_batch(purchases, profile_ids)
     taken = store.accept_purchases(tx, purchases=purchases, profile_ids=profile_ids, now=now)
     publish(tx, kind=PURCHASE_RECORDED, payloads=rules.plan_recorded(taken), now=now)
+    recorded = [each.purchase_id for each in taken if each.is_recorded]
+    _publish_changed(tx, [*rules.plan_changed(taken), *_list_returned(tx, recorded)], now=now)
     publish(tx, kind=PURCHASE_DIFFERS, payloads=rules.plan_differing(purchases, taken), now=now)
     return [
         AcceptedPurchase(
@@ -60,12 +67,27 @@ def accept_purchases(
     ]
 
 
+def accept_returns(tx: Tx, *, returns: Sequence[ReturnFact], now: datetime) -> int:
+    """Take reports of returns in and return how many purchases they change; repeatable.
+
+    A return counts once, whoever tells of it; the report that came first decides, also later. One whose purchase is not
+    known yet waits for it. Publishes `activity.purchase_changed`. Raises TooManyPurchases.
+    """
+    if not returns:
+        return 0
+    rules.check_batch(returns, returns)
+    changed = store.accept_returns(tx, returns=returns, now=now)
+    _publish_changed(tx, changed, now=now)
+    return len(changed)
+
+
 def attach_waiting(tx: Tx, *, records: Sequence[LinkedRecord], now: datetime) -> int:
     """Give waiting purchases of these records their profile, publish them, and return how many; repeatable."""
     if not records:
         return 0
     recorded = store.attach_waiting(tx, records=records)
     publish(tx, kind=PURCHASE_RECORDED, payloads=[rules.to_payload(each) for each in recorded], now=now)
+    _publish_changed(tx, _list_returned(tx, [each.purchase_id for each in recorded]), now=now)
     return len(recorded)
 
 
@@ -99,3 +121,12 @@ def find_purchases(tx: Tx, *, system: str, external_id: str, stream: str | None 
 def list_waiting(tx: Tx, *, limit_max: int = PAGE_MAX) -> list[RecordReference]:
     """List the persons' records that purchases wait for, longest waiting first."""
     return store.list_waiting(tx, limit_max=min(limit_max, PAGE_MAX))
+
+
+def _list_returned(tx: Tx, purchase_ids: Sequence[int]) -> list[PurchaseChanged]:
+    """Return those that came back before they were recorded: whoever hears of the purchase has to hear of that too."""
+    return store.list_returned(tx, purchase_ids=purchase_ids) if purchase_ids else []
+
+
+def _publish_changed(tx: Tx, changed: Sequence[PurchaseChanged], *, now: datetime) -> None:
+    publish(tx, kind=PURCHASE_CHANGED, payloads=[rules.to_payload(each) for each in changed], now=now)

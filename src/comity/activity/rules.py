@@ -9,6 +9,7 @@ import msgspec
 from comity.activity.types import (
     PURCHASES_MAX,
     ProfileMove,
+    PurchaseChanged,
     PurchaseDiffers,
     PurchaseFact,
     PurchaseRecorded,
@@ -19,7 +20,7 @@ from comity.activity.types import (
 _RECORDED_FIELDS = PurchaseRecorded.__struct_fields__
 
 
-def check_batch(purchases: Sequence[PurchaseFact], profile_ids: Sequence[UUID | None]) -> None:
+def check_batch(purchases: Sequence[object], profile_ids: Sequence[object]) -> None:
     """Refuse a batch that is too large, and profile ids that do not go with the purchases."""
     if len(purchases) > PURCHASES_MAX:
         raise TooManyPurchases(details={"count": len(purchases), "count_max": PURCHASES_MAX})
@@ -35,6 +36,16 @@ def to_payload(fact: msgspec.Struct) -> dict[str, Any]:
 def plan_recorded(taken: Sequence[Taken]) -> list[dict[str, Any]]:
     """Return the payloads of the facts that got their profile just now."""
     return [{name: getattr(each, name) for name in _RECORDED_FIELDS} for each in taken if each.is_recorded]
+
+
+def plan_changed(taken: Sequence[Taken]) -> list[PurchaseChanged]:
+    """Return the facts that say something else now; one that is recorded just now says so there."""
+    recorded = {each.purchase_id for each in taken if each.is_recorded}
+    return [
+        PurchaseChanged(purchase_id=each.purchase_id, profile_id=each.profile_id)
+        for each in taken
+        if each.is_changed and each.purchase_id not in recorded and each.profile_id is not None
+    ]
 
 
 def plan_differing(purchases: Sequence[PurchaseFact], taken: Sequence[Taken]) -> list[dict[str, Any]]:

@@ -8,9 +8,11 @@ from comity.activity.types import (
     LinkedRecord,
     ProfileMove,
     Purchase,
+    PurchaseChanged,
     PurchaseFact,
     PurchaseRecorded,
     RecordReference,
+    ReturnFact,
     Taken,
 )
 from comity.kernel.database import Tx
@@ -29,6 +31,16 @@ def accept_purchases(
 def attach_waiting(tx: Tx, *, records: Sequence[LinkedRecord]) -> list[PurchaseRecorded]:
     """Give waiting purchases their profile and return them."""
     return _sql.attach_waiting.fetch(tx, PurchaseRecorded, records=Jsonb(records))
+
+
+def accept_returns(tx: Tx, *, returns: Sequence[ReturnFact], now: datetime) -> list[PurchaseChanged]:
+    """Take reports of returns in; return the purchases they change."""
+    return _sql.accept_returns.fetch(tx, PurchaseChanged, reports=Jsonb(returns), accepted_at=now)
+
+
+def list_returned(tx: Tx, *, purchase_ids: Sequence[int]) -> list[PurchaseChanged]:
+    """Return which of these purchases have returns."""
+    return _sql.list_returned.fetch(tx, PurchaseChanged, purchase_ids=list(purchase_ids))
 
 
 def reassign_profiles(tx: Tx, *, moves: Sequence[ProfileMove]) -> int:

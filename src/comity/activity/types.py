@@ -1,6 +1,7 @@
 """What crosses the door of the room `activity`."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -12,6 +13,9 @@ PURCHASES_MAX = 10_000
 
 PURCHASE_RECORDED = "activity.purchase_recorded"
 """A fact that has a profile; its payload is PurchaseRecorded. Published once per fact."""
+
+PURCHASE_CHANGED = "activity.purchase_changed"
+"""A fact that says something else than when it was recorded, or has another return; its payload is PurchaseChanged."""
 
 PURCHASE_DIFFERS = "activity.purchase_differs"
 """A report that says another amount or currency than the fact it speaks of; its payload is PurchaseDiffers."""
@@ -30,7 +34,10 @@ class RecordReference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PurchaseFact(msgspec.Struct, frozen=True, kw_only=True):
-    """One system's report of a purchase. Without a business key the report stands for itself."""
+    """One system's report of a purchase. Without a business key the report stands for itself.
+
+    `details` hold `channel`, `store`, `brand` and `lines`, as far as they were told.
+    """
 
     system: str
     stream: str
@@ -40,6 +47,25 @@ class PurchaseFact(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     business_key: str | None = None
     person: RecordReference | None = None
+    is_cancelled: bool = False
+    details: dict[str, Any] | None = None
+
+
+class ReturnFact(msgspec.Struct, frozen=True, kw_only=True):
+    """One system's report of a return: so much of the purchase with that key came back.
+
+    The business key is the same in every system that reports the same return.
+    """
+
+    system: str
+    stream: str
+    external_id: str
+    business_key: str
+    purchase_key: str
+    occurred_at: datetime
+    amount_minor: int
+    currency: str
+    details: dict[str, Any] | None = None
 
 
 class AcceptedPurchase(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +104,7 @@ class Purchase(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     first_system: str
     recorded_at: datetime
+    is_cancelled: bool = False
 
 
 class PurchaseRecorded(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +119,15 @@ class PurchaseRecorded(msgspec.Struct, frozen=True, kw_only=True):
     system: str
     stream: str
     external_id: str
+    is_cancelled: bool = False
+    details: dict[str, Any] | None = None
+
+
+class PurchaseChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """Payload of `activity.purchase_changed`."""
+
+    purchase_id: int
+    profile_id: UUID
 
 
 class PurchaseDiffers(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +148,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """One report with the fact it speaks of, as the database took it in.
 
     `is_news`: the report differs and did not say so before. `is_recorded`: the fact got its profile by this report.
+    `is_changed`: the fact says something else by this report.
     """
 
     purchase_id: int
@@ -127,3 +164,6 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     is_differing: bool
     is_news: bool
     is_recorded: bool
+    is_cancelled: bool
+    details: dict[str, Any] | None
+    is_changed: bool

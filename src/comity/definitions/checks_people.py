@@ -93,6 +93,8 @@ def _check_purchase(spec: MappingSpec, fields: PurchaseFields, project: Project)
         )
     for place, source in fields.sources.items():
         yield from _check_source(source, ("fields", place))
+    for place, source in fields.lines.sources.items() if fields.lines else ():
+        yield from _check_source(source, ("fields", "lines", place))
 
 
 def _check_source(source: SourceField, path: Path) -> Iterator[Found]:

@@ -97,11 +97,41 @@ def _source(value: str | SourceField, lens: Lens) -> SourceField:
     return value
 
 
+class LineFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The lines of a purchase: `field` holds a list of objects, the other paths are inside each of them.
+
+    Amounts are of the purchase's currency, unless their lens says another. Lines without a `line_id` are numbered.
+    """
+
+    field: Path
+    amount: str | SourceField
+    line_id: str | SourceField | None = None
+    quantity: str | SourceField | None = None
+    item: str | SourceField | None = None
+    category: str | SourceField | None = None
+
+    @property
+    def sources(self) -> dict[str, SourceField]:
+        """Each value's source with its lens filled in; what is left out is not there."""
+        more = {
+            "line_id": (self.line_id, "text"),
+            "quantity": (self.quantity, "integer"),
+            "item": (self.item, "text"),
+            "category": (self.category, "text"),
+        }
+        return {
+            "amount": _source(self.amount, "money"),
+            **{name: _source(value, lens) for name, (value, lens) in more.items() if value is not None},
+        }
+
+
 class PurchaseFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Fields of a purchase. A bare path stands for {field: path} with the usual lens.
 
     `business_key` is the same in every system that reports the same fact; `person` is the external id of the
-    person's record in `person_system` (this system when left out) and `person_stream`.
+    person's record in `person_system` (this system when left out) and `person_stream`. A purchase whose `cancelled` is
+    true (or any text at all, for other lenses than boolean) counts no more. A record with a value in `returns` is a
+    return: so much of the purchase with that business key came back; the sign of the amount says nothing.
     """
 
     business_key: str | SourceField
@@ -111,16 +141,30 @@ class PurchaseFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     person: str | SourceField
     person_stream: Annotated[str, Meta(min_length=1, description="Stream the person's record belongs to.")]
     person_system: Annotated[str, Meta(min_length=1, description="System of the person's record.")] | None = None
+    cancelled: str | SourceField | None = None
+    returns: str | SourceField | None = None
+    channel: str | SourceField | None = None
+    store: str | SourceField | None = None
+    brand: str | SourceField | None = None
+    lines: LineFields | None = None
 
     @property
     def sources(self) -> dict[str, SourceField]:
-        """Each value's source with its lens filled in."""
+        """Each value's source with its lens filled in; what is left out is not there."""
+        more = {
+            "cancelled": (self.cancelled, "boolean"),
+            "returns": (self.returns, "text"),
+            "channel": (self.channel, "text"),
+            "store": (self.store, "text"),
+            "brand": (self.brand, "text"),
+        }
         return {
             "business_key": _source(self.business_key, "text"),
             "occurred_at": _source(self.occurred_at, "timestamp"),
             "amount": _source(self.amount, "money"),
             "currency": _source(self.currency, "text"),
             "person": _source(self.person, "text"),
+            **{name: _source(value, lens) for name, (value, lens) in more.items() if value is not None},
         }
 
 

@@ -1,6 +1,6 @@
 """A mapping ready for use."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from comity.definitions.types import Direction, MappingKind, MappingSpec
@@ -97,7 +97,8 @@ def _reader(lens: Lens, *, clears: bool, width: int) -> Reader:
 class CompiledMapping:
     """A mapping ready for use; made by `compile_mapping`, shared by threads.
 
-    `fields` are the rows in the order of the specification (for purchases the five values).
+    `fields` are the rows in the order of the specification (for purchases the values they may have); `lines` are the
+    values of a purchase's lines, which stand as a list in a column of their own.
     """
 
     def __init__(
@@ -109,6 +110,8 @@ class CompiledMapping:
         groups: tuple["Group", ...],
         external_id_column: int,
         changed_at_column: int | None,
+        lines: Mapping[str, CompiledField] | None = None,
+        lines_column: int | None = None,
     ) -> None:
         """Take what the compiler made."""
         self.spec = spec
@@ -117,6 +120,8 @@ class CompiledMapping:
         self.groups = groups
         self.external_id_column = external_id_column
         self.changed_at_column = changed_at_column
+        self.lines = lines or {}
+        self.lines_column = lines_column
         self.read_fields = tuple(field for field in fields if field.direction.is_read)
         self.written_fields = tuple(field for field in fields if field.direction.is_written)
         self.written_columns = tuple(dict.fromkeys(at for field in self.written_fields for at in field.columns))

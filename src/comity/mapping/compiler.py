@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from comity.definitions.types import AttributeSpec, AttributeType, Direction, FieldSpec, MappingSpec, SourceField
+from comity.definitions.types import (
+    AttributeSpec,
+    AttributeType,
+    Direction,
+    FieldSpec,
+    LineFields,
+    MappingSpec,
+    SourceField,
+)
 from comity.definitions.types import lens_name as name_of
 from comity.definitions.types import lens_options as options_of
 from comity.mapping.compiled import CompiledField, CompiledMapping, Group
@@ -11,7 +19,7 @@ from comity.mapping.lenses.base import Lens
 from comity.mapping.lenses.registry import build_lens, check_fit, suggest
 from comity.mapping.lenses.text import SplitLens
 from comity.mapping.paths import Extractor, is_path, parse_path
-from comity.mapping.types import LOYALTY_TYPES, PURCHASE_TYPES, Fault, MappingInvalid
+from comity.mapping.types import LINE_TYPES, LOYALTY_TYPES, PURCHASE_TYPES, Fault, MappingInvalid
 
 Attributes = Mapping[str, AttributeSpec | AttributeType]
 
@@ -50,6 +58,7 @@ class _Compiler:
     def __init__(self, spec: MappingSpec, attributes: Attributes) -> None:
         self.spec = spec
         self.faults: list[Fault] = []
+        self._lines: dict[str, CompiledField] = {}
         self._types = {
             name: each if isinstance(each, AttributeType) else each.type for name, each in attributes.items()
         }
@@ -63,6 +72,8 @@ class _Compiler:
         purchase = spec.purchase_fields
         if purchase is not None:
             found = [self._purchase_row(name, source) for name, source in purchase.sources.items()]
+            if purchase.lines is not None:
+                self._line_rows(purchase.lines)
         else:
             found = [self._person_row(at, field) for at, field in enumerate(spec.person_fields)]
         rows = [row for row in found if row is not None]
@@ -114,14 +125,36 @@ class _Compiler:
                 self._fault(place, f"{name} cannot be the same for all records.", "Give the field that holds it.")
             path = self.spec.external_id
         else:
-            kind = PURCHASE_TYPES.get("amount_minor" if name == "amount" else name, AttributeType.TEXT)
             given = source.lens or "text"
+            kind = PURCHASE_TYPES.get("amount_minor" if name == "amount" else name, AttributeType.TEXT)
+            if name == "cancelled" and name_of(given) == "boolean":
+                kind = AttributeType.BOOLEAN
             lens = self._lens(place, name_of(given), options_of(given), kind, Direction.READ)
             path = source.field or ""
             self._check_path(f"{place}.field", path)
         if lens is None:
             return None
         return _Row(place=place, attribute=name, path=path, lens=lens, direction=Direction.READ, clears=True)
+
+    def _line_rows(self, lines: LineFields) -> None:
+        self._check_path("fields.lines.field", lines.field)
+        for name, source in lines.sources.items():
+            place = f"fields.lines.{name}"
+            if source.field is None or source.constant is not None:
+                self._fault(place, "It needs a `field` of the line.", "Write the path of the value inside the line.")
+                continue
+            given = source.lens or "text"
+            lens = self._lens(place, name_of(given), options_of(given), LINE_TYPES[name], Direction.READ)
+            self._check_path(f"{place}.field", source.field)
+            if lens is not None:
+                self._lines[name] = CompiledField(
+                    attribute=name,
+                    path=source.field,
+                    lens=lens,
+                    direction=Direction.READ,
+                    clears=True,
+                    columns=tuple(range(1 + len(lens.paths))),
+                )
 
     def _lens(
         self, place: str, name: str, options: Mapping[str, Any], attribute_type: AttributeType, direction: Direction
@@ -180,6 +213,8 @@ class _Compiler:
         spec = self.spec
         paths = [spec.external_id, spec.changed_at or spec.external_id]
         paths += [path for row in rows for path in (row.path, *row.lens.paths)]
+        listed = spec.purchase_fields.lines if spec.purchase_fields else None
+        paths += [listed.field] if listed else []
         extractor = Extractor(paths)
         at = {path: column for column, path in enumerate(extractor.paths)}
         fields = tuple(
@@ -200,6 +235,8 @@ class _Compiler:
             groups=_groups(fields),
             external_id_column=at[spec.external_id],
             changed_at_column=None if spec.changed_at is None else at[spec.changed_at],
+            lines=self._lines,
+            lines_column=at[listed.field] if listed else None,
         )
 
 

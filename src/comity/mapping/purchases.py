@@ -1,4 +1,4 @@
-"""Reading purchases: every value is needed, amounts are in the currency of their own record."""
+"""Reading purchases and returns: amounts are in the currency of their own record, and no bad value is guessed at."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -6,12 +6,17 @@ from typing import Any, Final
 from comity.mapping.compiled import CompiledField, CompiledMapping
 from comity.mapping.lenses.base import Rejection
 from comity.mapping.lenses.numbers import NOT_CURRENCY, MoneyLens, is_currency
+from comity.mapping.lines import read_lines
 from comity.mapping.paths import Columns
 from comity.mapping.problems import problem_of
 from comity.mapping.types import ABSENT, MappedBatch, Problem, RecordKey
 
 MISSING: Final = Rejection("missing", "a value", "Correct the record at the source, or the field of the mapping.")
 """Every purchase needs a business key, a time, an amount and a currency."""
+
+NEEDED: Final = ("business_key", "occurred_at", "amount_minor", "currency")
+TOLD: Final = ("cancelled", "returns", "channel", "store", "brand")
+"""What may be missing: then nothing is said of it."""
 
 
 def read_purchases(
@@ -31,24 +36,34 @@ def read_purchases(
     values["amount_minor"] = _amounts(fields["amount"], raw["amount"], values["currency"])
     raw["amount_minor"] = raw["amount"]
     bad_rows: set[int] = set()
-    for name in ("business_key", "occurred_at", "amount_minor", "currency"):
+    told = [name for name in TOLD if name in fields]
+    values |= {name: fields[name].read_column(raw[name]) for name in told}
+    for name in (*NEEDED, *told):
         path = fields["amount" if name == "amount_minor" else name].path
         for row, value in enumerate(values[name]):
-            if value is None or value is ABSENT or value.__class__ is Rejection:
+            if value.__class__ is Rejection or (name in NEEDED and (value is None or value is ABSENT)):
                 rejection = value if isinstance(value, Rejection) else MISSING
                 problems.append(
                     problem_of(rejection, position=positions[row], field=path, found=raw[name][row], is_fatal=True)
                 )
                 bad_rows.add(row)
+    lines = read_lines(
+        mapping,
+        columns,
+        currencies=values["currency"],
+        positions=positions,
+        bad_rows=bad_rows,
+        problems=problems,
+    )
     people = _people(mapping, values["person"])
     keep = [row for row in range(len(records)) if row not in bad_rows]
-    order = ("business_key", "occurred_at", "amount_minor", "currency")
     return MappedBatch(
         kind=mapping.kind,
         records=[records[row] for row in keep],
         positions=[positions[row] for row in keep],
-        columns={name: [values[name][row] for row in keep] for name in order}
-        | {"person": [people[row] for row in keep]},
+        columns={name: [values[name][row] for row in keep] for name in (*NEEDED, *told)}
+        | {"person": [people[row] for row in keep]}
+        | ({"lines": [lines[row] for row in keep]} if lines else {}),
         changed_at=[changed_at[row] for row in keep],
         problems=problems,
     )

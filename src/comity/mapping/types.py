@@ -32,7 +32,17 @@ PURCHASE_TYPES: Final[Mapping[str, AttributeType]] = {
     "amount_minor": AttributeType.MONEY,
     "currency": AttributeType.TEXT,
 }
-"""Columns of a batch of purchases; the column `person` holds record keys beside them."""
+"""Columns of a batch of purchases that have a value each; the column `person` holds record keys beside them."""
+
+
+LINE_TYPES: Final[Mapping[str, AttributeType]] = {
+    "amount": AttributeType.MONEY,
+    "line_id": AttributeType.TEXT,
+    "quantity": AttributeType.INTEGER,
+    "item": AttributeType.TEXT,
+    "category": AttributeType.TEXT,
+}
+"""Values of a line of a purchase."""
 
 
 class RecordKey(Struct, frozen=True, order=True, gc=False):

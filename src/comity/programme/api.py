@@ -21,7 +21,8 @@ from comity.programme.progress import get_points, get_progress, list_statement, 
 from comity.programme.readers import handle_events
 from comity.programme.redemption import redeem, redeem_many, to_redeemed
 from comity.programme.rules import explain_tier
-from comity.programme.running import find_ignored
+from comity.programme.running import find_ignored, say_programme
+from comity.programme.settling import follow_purchases
 from comity.programme.simulating_run import count_history, simulate, simulate_on_processes
 from comity.programme.simulating_types import ExplainedEarning, Gain, History, Simulation, Trial
 from comity.programme.types import (
@@ -98,6 +99,7 @@ __all__ = [
     "find_earnings",
     "find_ignored",
     "find_members",
+    "follow_purchases",
     "get_adjustment",
     "get_member",
     "get_points",
@@ -115,6 +117,7 @@ __all__ = [
     "redeem_many",
     "reject",
     "release_points",
+    "say_programme",
     "simulate",
     "simulate_on_processes",
     "sum_programmes",

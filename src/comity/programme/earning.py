@@ -6,15 +6,17 @@ from datetime import datetime
 from msgspec.structs import asdict
 
 from comity.activity.types import PurchaseRecorded
+from comity.definitions.types import CorrectionPolicy
 from comity.kernel.database import Tx
 from comity.kernel.errors import Broken
 from comity.kernel.events import publish
 from comity.ledger import api as ledger
 from comity.ledger.types import Posting, PostingVerdict
-from comity.programme import rules, running, store
+from comity.programme import rules, running, store, store_stands
 from comity.programme.enrolment import enrol
+from comity.programme.settling import settle
 from comity.programme.tiers import recompute
-from comity.programme.types import POINTS_EARNED, Earned, Earning, LockedMember, PointsEarned, Programme
+from comity.programme.types import POINTS_EARNED, Earned, Earning, LockedMember, PointsEarned, Programme, PurchaseState
 
 
 def earn_for_purchases(
@@ -44,6 +46,83 @@ def _earn(tx: Tx, *, purchases: Sequence[PurchaseRecorded], programme: Programme
         members = store.lock_members(tx, wishes=wishes, now=now)
     if not members:
         return []
+    late, walked, plain = _sort(tx, purchases, members, programme)
+    earned = _settle(tx, purchases, members, late, programme=programme, is_entry=False, now=now)
+    earned += _settle(tx, purchases, members, walked, programme=programme, is_entry=True, now=now)
+    members = {place: members[place] for place in plain}
+    return earned + (_earn_plainly(tx, purchases, members, programme=programme, now=now) if members else [])
+
+
+def _sort(
+    tx: Tx, purchases: Sequence[PurchaseRecorded], members: Mapping[int, LockedMember], programme: Programme
+) -> tuple[list[int], list[int], list[int]]:
+    """Tell places of purchases that came late (others follow them), that look at the tier of their day, and the rest.
+
+    Where no purchase earns by others, none is late.
+    """
+    versions = [each.rules for each in running.list_versions(programme)]
+    is_forward = programme.spec.corrections is CorrectionPolicy.ADJUST_FORWARD
+    if not is_forward and not any(running.has_memory(each) for each in versions):
+        return [], [], sorted(members)
+    latest = store_stands.list_latest(tx, member_ids=sorted({each.member_id for each in members.values()}))
+    late = [
+        place
+        for place in sorted(members)
+        if (purchases[place].occurred_at, purchases[place].purchase_id)
+        < latest.get(members[place].member_id, (purchases[place].occurred_at, 0))
+    ]
+    others = sorted(members.keys() - set(late))
+    is_walked = any(running.looks_at_tiers(each) for each in versions)
+    is_walked = is_walked or (len(versions) > 1 and any(running.needs_history(each) for each in versions))
+    return (late, others, []) if is_walked else (late, [], others)
+
+
+def _settle(
+    tx: Tx,
+    purchases: Sequence[PurchaseRecorded],
+    members: Mapping[int, LockedMember],
+    places: Sequence[int],
+    *,
+    programme: Programme,
+    is_entry: bool,
+    now: datetime,
+) -> list[Earned]:
+    changed: dict[int, list[int]] = {}
+    for place in places:
+        changed.setdefault(members[place].member_id, []).append(purchases[place].purchase_id)
+    return settle(
+        tx,
+        members={each.member_id: each for each in members.values()},
+        changed=changed,
+        programme=programme,
+        is_entry=is_entry,
+        now=now,
+        told={purchases[place].purchase_id: _to_state(purchases[place]) for place in places},
+    )
+
+
+def _to_state(purchase: PurchaseRecorded) -> PurchaseState:
+    return PurchaseState(
+        purchase_id=purchase.purchase_id,
+        occurred_at=purchase.occurred_at,
+        amount_minor=purchase.amount_minor,
+        currency=purchase.currency,
+        is_cancelled=purchase.is_cancelled,
+        details=purchase.details,
+        system=purchase.system,
+        external_id=purchase.external_id,
+        returns=[],
+    )
+
+
+def _earn_plainly(
+    tx: Tx,
+    purchases: Sequence[PurchaseRecorded],
+    members: Mapping[int, LockedMember],
+    *,
+    programme: Programme,
+    now: datetime,
+) -> list[Earned]:
     plan = _plan(tx, purchases=purchases, members=members, programme=programme)
     postings = rules.plan_earn_postings(plan, programme.name)
     booked = iter(_post(tx, postings=postings, now=now))
@@ -52,7 +131,7 @@ def _earn(tx: Tx, *, purchases: Sequence[PurchaseRecorded], programme: Programme
         tx,
         programme=programme.name,
         earnings=plan,
-        transfer_ids=[each[0].transfer_id if each else None for each in verdicts],
+        transfer_ids=[[each.transfer_id or 0 for each in booked] for booked in verdicts],
         now=now,
     )
     fresh = [each for each in plan if each.purchase.purchase_id in new]
@@ -78,7 +157,7 @@ def _plan(
 ) -> list[Earning]:
     """Return what purchases earn, given what their members have behind them where the rules ask for that."""
     member_ids = sorted({each.member_id for each in members.values()})
-    is_asked = running.needs_history(running.make_ready(programme))
+    is_asked = any(running.needs_history(each.rules) for each in running.list_versions(programme))
     return running.plan_earnings(
         purchases,
         members,

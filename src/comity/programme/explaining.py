@@ -1,12 +1,15 @@
 """Why a stored purchase earned what it earned: decided once more, from what was before it, with every step told.
 
 What the hub books is not written down as a story. It is derived again: the version in force, the tier, what caps had
-counted. Purchases are taken as they came in, or, where that does not give what is booked, in the order of their time
-(a late purchase may have been derived anew). When neither does, the answer says so.
+counted. Purchases are taken as they came in, or, where that does not give what is booked, in the order of their time,
+or as all of them are known now, with what was returned (a correction may have derived them anew). When none of it does,
+the answer says so.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+import msgspec
 
 from comity.definitions import api as definitions
 from comity.definitions.types import TIERS_LADDER, DocumentUnknown, Kind, ProgrammeSpec
@@ -16,7 +19,10 @@ from comity.programme.engine import facts
 from comity.programme.engine.compiling import Rules, compile_programme
 from comity.programme.engine.days import to_business_day
 from comity.programme.engine.evaluating import evaluate
+from comity.programme.engine.replaying import Person, replay
+from comity.programme.history import is_usable, to_facts
 from comity.programme.rules import explain_tier, get_window
+from comity.programme.running import list_versions, say_programme, tell_purchase, to_id
 from comity.programme.simulating_types import Decided, ExplainedEarning, VersionInForce
 from comity.programme.types import EarnOutcome
 
@@ -56,6 +62,7 @@ def explain(
     readings = [_Reading(decided, programme, versions, in_time=each) for each in (False, True)] if versions else []
     told = [reading.tell(target) for reading in readings]
     exact = [each for each in told if sum(each[1].points.values()) == target.points]
+    exact = exact or (_replay(decided, target, programme, versions) if versions else [])
     version, earning = (exact or told or [(None, None)])[0]
     return ExplainedEarning(
         programme=programme,
@@ -69,6 +76,22 @@ def explain(
         is_exact=bool(exact),
         explanation=earning.explanation if earning else None,
     )
+
+
+def _replay(
+    decided: Sequence[Decided], target: Decided, programme: str, versions: Sequence[VersionInForce]
+) -> list[tuple[VersionInForce, facts.Earning]]:
+    """Go through all that is known now; return what it says of the purchase where that is what is booked."""
+    said = say_programme(
+        programme, versions[-1].spec, [(each.applied_at, each.version, each.spec) for each in versions], version=-1
+    )
+    told = [to_facts(each) for each in decided if is_usable(each)]
+    going = replay(list_versions(said), Person(), told, explains=True)
+    earning = going.earnings.get(to_id(target.purchase_id))
+    if earning is None or sum(lot.points for lot in going.booked[earning.purchase_id].lots) != target.points:
+        return []
+    number = versions[-1].version if earning.version < 0 else earning.version
+    return [(next(each for each in versions if each.version == number), earning)]
 
 
 class _Reading:
@@ -114,12 +137,8 @@ class _Reading:
         *,
         explains: bool = False,
     ) -> facts.Earning:
-        purchase = facts.Purchase(
-            purchase_id=str(each.purchase_id),
-            occurred_at=each.occurred_at,
-            amount_minor=max(-facts.AMOUNT_MAX, min(facts.AMOUNT_MAX, each.amount_minor)),
-            currency=each.currency,
-        )
+        amount = max(-facts.AMOUNT_MAX, min(facts.AMOUNT_MAX, each.amount_minor))
+        purchase = msgspec.structs.replace(tell_purchase(each), amount_minor=amount)
         member = facts.Member(
             tiers={TIERS_LADDER: self._find_tier(each, rules)}, purchase_count=purchase_count, counts=counts
         )

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from comity.activity.types import PURCHASE_RECORDED, ProfileMove, PurchaseRecorded
+from comity.activity.types import PURCHASE_CHANGED, PURCHASE_RECORDED, ProfileMove, PurchaseChanged, PurchaseRecorded
 from comity.identity.types import PROFILE_CREATED, PROFILES_MERGED, RECORDS_MOVED
 from comity.kernel.database import Tx
 from comity.kernel.events import Event
@@ -14,6 +14,7 @@ from comity.programme.earning import earn_for_purchases
 from comity.programme.enrolment import Chooser, enrol
 from comity.programme.merging import merge_members
 from comity.programme.parting import move_purchases, part_members
+from comity.programme.settling import follow_purchases
 from comity.programme.types import Programme
 
 
@@ -58,6 +59,10 @@ def handle_profile_events(
 
 
 def handle_purchase_events(tx: Tx, *, events: Sequence[Event], programmes: Sequence[Programme], now: datetime) -> None:
-    """Let recorded purchases earn."""
+    """Let recorded purchases earn; what the changed ones have earned follows."""
     purchases = [msgspec.convert(each.payload, PurchaseRecorded) for each in events if each.kind == PURCHASE_RECORDED]
     earn_for_purchases(tx, purchases=purchases, programmes=programmes, now=now)
+    changed = {
+        msgspec.convert(each.payload, PurchaseChanged).purchase_id for each in events if each.kind == PURCHASE_CHANGED
+    }
+    follow_purchases(tx, purchase_ids=sorted(changed), programmes=programmes, now=now)

@@ -4,11 +4,14 @@ The engine decides more than the hub has facts for yet. What would be ignored is
 nobody is promised points that nobody books.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec.structs import replace
 
 from comity.activity.types import PurchaseRecorded
 from comity.definitions.types import (
@@ -17,27 +20,33 @@ from comity.definitions.types import (
     EarningRule,
     PointsSpec,
     ProgrammeSpec,
+    ReturnsSpec,
     SlidingExpiry,
 )
 from comity.programme.engine import facts
 from comity.programme.engine.compiling import Rules, compile_programme
-from comity.programme.engine.replaying import evaluate_batch
-from comity.programme.types import Counted, Earning, EarnOutcome, LockedMember, Programme
+from comity.programme.engine.days import to_business_day
+from comity.programme.engine.replaying import Version, evaluate_batch, pick_version
+from comity.programme.simulating_types import Decided
+from comity.programme.types import Counted, Earning, EarnOutcome, Former, LockedMember, Programme, PurchaseState
 
 RUNNING = frozenset(
     {"title", "currency", "earning", "timezone", "enrol", "tiers", "points", "earning_rules", "stacking", "groups"}
-    | {"transfers", "adjustments"}
+    | {"transfers", "adjustments", "returns", "corrections", "brands", "exclusions"}
 )
 RUNNING_OF_RULES = frozenset(
     {
         *("name", "points", "rate", "fixed", "multiplier_percent", "of", "group", "rounding", "tiers", "when"),
         *("first_day", "last_day", "first_purchase", "amount_min_minor", "caps", "pending", "expiry"),
+        *("per_item", "categories", "items", "channels", "stores", "brands"),
     }
 )
 RUNNING_OF_POINTS = frozenset({"name", "label", "caps", "pending", "expiry"})
 KNOWN_WORDS = frozenset(
     {
         *("purchase.amount_minor", "purchase.currency", "purchase.occurred_on", "purchase.weekday", "purchase.hour"),
+        *("purchase.channel", "purchase.store", "purchase.brand"),
+        *("line.item", "line.category", "line.amount_minor", "line.quantity"),
         *("purchase.number", "loyalty.tier", f"tier.{TIERS_LADDER}", "today"),
     }
 )
@@ -48,6 +57,7 @@ OUTCOMES = {
     facts.Outcome.NOTHING: EarnOutcome.NOTHING,
     facts.Outcome.NOT_POSITIVE: EarnOutcome.NOT_POSITIVE,
     facts.Outcome.OTHER_CURRENCY: EarnOutcome.OTHER_CURRENCY,
+    facts.Outcome.OTHER_BRAND: EarnOutcome.OTHER_BRAND,
     facts.Outcome.TOO_LARGE: EarnOutcome.TOO_LARGE,
 }
 
@@ -57,14 +67,21 @@ def find_ignored(spec: ProgrammeSpec) -> list[str]:
     found = _list_set(spec, RUNNING)
     if len(spec.points) > 1:
         found.append("points[1]")
+    if spec.returns.window_days != ReturnsSpec().window_days:
+        found.append("returns.window_days")  # Nothing asks for it but referral.
     for place, points in enumerate(spec.points[:1]):
         found += [f"points[{place}].{name}" for name in _list_set(points, RUNNING_OF_POINTS)]
         found += _list_lifetime(points, f"points[{place}]")
     for place, rule in enumerate(spec.earning_rules):
         found += [f"earning_rules[{place}].{name}" for name in _list_set(rule, RUNNING_OF_RULES)]
         found += _list_lifetime(rule, f"earning_rules[{place}]")
-        if rule.when is not None and _words_of(spec, place) - KNOWN_WORDS:
+        alone = replace(spec, earning_rules=(rule,), exclusions=())
+        if rule.when is not None and _words_of(alone) - KNOWN_WORDS:
             found.append(f"earning_rules[{place}].when")
+    for place, each in enumerate(spec.exclusions):
+        alone = replace(spec, earning_rules=(), exclusions=(each,))
+        if each.when is not None and _words_of(alone) - KNOWN_WORDS:
+            found.append(f"exclusions[{place}].when")
     return found
 
 
@@ -91,9 +108,8 @@ def _default_of(field: msgspec.structs.FieldInfo) -> Any:
     return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
 
 
-def _words_of(spec: ProgrammeSpec, place: int) -> frozenset[str]:
-    """Return the words of one rule's condition; without attributes at hand, one of them is a word nobody knows."""
-    alone = msgspec.structs.replace(spec, earning_rules=(spec.earning_rules[place],), exclusions=())
+def _words_of(alone: ProgrammeSpec) -> frozenset[str]:
+    """Return the words of conditions; without attributes at hand, one of them is a word nobody knows."""
     try:
         return compile_programme("-", 0, alone).words
     except ConditionInvalid:
@@ -104,6 +120,43 @@ def _words_of(spec: ProgrammeSpec, place: int) -> frozenset[str]:
 def make_ready(programme: Programme) -> Rules:
     """Compile the rules of a programme; once for each version."""
     return compile_programme(programme.name, programme.version, programme.spec)
+
+
+def say_programme(
+    name: str, spec: ProgrammeSpec, said: Iterable[tuple[datetime, int, ProgrammeSpec]], *, version: int = 0
+) -> Programme:
+    """Return a programme with what it said before, oldest first; of several versions of a day the last counts."""
+    days: dict[date, Former] = {}
+    for applied_at, number, each in said:
+        first_day = to_business_day(applied_at, ZoneInfo(spec.timezone))
+        days[first_day] = Former(first_day=first_day, spec=each, version=number)
+    last_day = max(days, default=date.min)
+    past = tuple(days[day] for day in sorted(days) if day < last_day)
+    return Programme(name=name, spec=spec, version=version, first_day=last_day if past else date.min, past=past)
+
+
+@lru_cache(maxsize=64)
+def list_versions(programme: Programme) -> list[Version]:
+    """Compile all that a programme ever said, with the day each began."""
+    former = [
+        Version(rules=compile_programme(programme.name, each.version, each.spec), first_day=each.first_day)
+        for each in programme.past
+    ]
+    return [*former, Version(rules=make_ready(replace(programme, past=())), first_day=programme.first_day)]
+
+
+def has_memory(rules: Rules) -> bool:
+    """True when what a purchase earns depends on any other, be it only by the tier."""
+    return needs_history(rules) or looks_at_tiers(rules)
+
+
+def looks_at_tiers(rules: Rules) -> bool:
+    """True when what a purchase earns depends on the member's tier on its day."""
+    return any(each.tiers for each in rules.spec.earning_rules) or any(_is_tier(word) for word in rules.words)
+
+
+def _is_tier(word: str) -> bool:
+    return word == "loyalty.tier" or word.startswith("tier.")
 
 
 def needs_history(rules: Rules) -> bool:
@@ -123,11 +176,10 @@ def plan_earnings(
     purchase_counts: Mapping[int, int],
     counted: Sequence[Counted],
 ) -> list[Earning]:
-    """Let purchases of members earn, in the order of time; `members` are by place in `purchases`.
+    """Let purchases of members earn, each by what the programme said on its day; `members` are by place in `purchases`.
 
     `purchase_counts` and `counted` are what members have behind them, by member id; empty where rules do not ask.
     """
-    rules = make_ready(programme)
     counts: dict[int, dict[facts.Counter, int]] = {}
     for each in counted:
         counts.setdefault(each.member_id, {})[each.counter, each.period] = each.amount
@@ -139,32 +191,67 @@ def plan_earnings(
         )
         for member in members.values()
     }
-    places = [place for place in sorted(members) if abs(purchases[place].amount_minor) <= facts.AMOUNT_MAX]
-    told = [(str(members[place].member_id), _to_facts(purchases[place])) for place in places]
-    results = dict(zip(places, evaluate_batch(rules, told, states, explains=False), strict=True))
-    return [
-        _to_earning(purchases[place], members[place], results[place], rules)
-        if place in results
-        else _refuse_amount(purchases[place], members[place], rules)
-        for place in sorted(members)
-    ]
+    versions = list_versions(programme)
+    latest = versions[-1].rules
+    usable: dict[int, list[int]] = {}
+    found: dict[int, Earning] = {}
+    for place in sorted(members):
+        purchase = purchases[place]
+        if _is_usable(purchase):
+            day = to_business_day(purchase.occurred_at, latest.zone)
+            at = 0 if len(versions) == 1 else versions.index(_pick(versions, day))
+            usable.setdefault(at, []).append(place)
+        else:
+            found[place] = _refuse_outright(purchase, members[place], latest)
+    for at, places in usable.items():
+        rules = versions[at].rules
+        told = [(str(members[place].member_id), tell_purchase(purchases[place])) for place in places]
+        for place, result in zip(places, evaluate_batch(rules, told, states, explains=False), strict=True):
+            found[place] = _to_earning(purchases[place], members[place], result, rules)
+    return [found[place] for place in sorted(found)]
 
 
-def _to_facts(purchase: PurchaseRecorded) -> facts.Purchase:
+def _pick(versions: Sequence[Version], day: date) -> Version:
+    rules = pick_version(versions, day)
+    return next(each for each in versions if each.rules is rules)
+
+
+def to_id(purchase_id: int) -> str:
+    """Name a purchase to the engine, which takes those of one moment in the order of their ids."""
+    return f"{purchase_id:020}"
+
+
+def tell_purchase(told: PurchaseRecorded | PurchaseState | Decided) -> facts.Purchase:
+    """Tell the engine of a purchase, but not of its returns."""
+    details = told.details or {}
     return facts.Purchase(
-        purchase_id=str(purchase.purchase_id),
-        occurred_at=purchase.occurred_at,
-        amount_minor=purchase.amount_minor,
-        currency=purchase.currency,
+        purchase_id=to_id(told.purchase_id),
+        occurred_at=told.occurred_at,
+        amount_minor=told.amount_minor,
+        currency=told.currency,
+        channel=details.get("channel"),
+        store=details.get("store"),
+        brand=details.get("brand"),
+        lines=tuple(msgspec.convert(each, facts.Line) for each in details.get("lines", ())),
     )
 
 
-def _refuse_amount(purchase: PurchaseRecorded, member: LockedMember, rules: Rules) -> Earning:
+def _is_usable(purchase: PurchaseRecorded) -> bool:
+    return not purchase.is_cancelled and abs(purchase.amount_minor) <= facts.AMOUNT_MAX
+
+
+def _refuse_outright(purchase: PurchaseRecorded, member: LockedMember, rules: Rules) -> Earning:
     return Earning(
         purchase=purchase,
         member=member,
         points=0,
-        outcome=EarnOutcome.TOO_LARGE if purchase.amount_minor > 0 else EarnOutcome.NOT_POSITIVE,
+        outcome=(
+            EarnOutcome.CANCELLED
+            if purchase.is_cancelled
+            else EarnOutcome.TOO_LARGE
+            if purchase.amount_minor > 0
+            else EarnOutcome.NOT_POSITIVE
+        ),
         effective_on=purchase.occurred_at.astimezone(rules.zone).date(),
     )
 

@@ -39,12 +39,32 @@ create table programme.counter (
     constraint counter_pkey PRIMARY KEY (member_id, counter, period)
 );
 
+create table programme.earned_lot (
+    purchase_id bigint not null,
+    programme text not null,
+    lot_number integer not null,
+    transfer_id bigint not null,
+    currency text not null,
+    points bigint not null,
+    kept bigint not null default 0,
+    take_count integer not null default 0,
+    available_from date,
+    expires_on date,
+    awaits text,
+    waits_until date,
+    constraint earned_lot_pkey PRIMARY KEY (purchase_id, programme, lot_number),
+    constraint earned_lot_kept_check CHECK ((kept >= 0)),
+    constraint earned_lot_points_check CHECK ((points >= 0))
+);
+
 create table programme.earning (
     programme text not null,
     purchase_id bigint not null,
     member_id bigint not null,
     points bigint not null,
     outcome text not null,
+    occurred_at timestamp with time zone not null,
+    counted jsonb,
     effective_on date not null,
     transfer_id bigint,
     earned_at timestamp with time zone not null,

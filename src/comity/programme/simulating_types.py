@@ -1,6 +1,7 @@
 """What simulations and explanations are told, and what they answer."""
 
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -117,6 +118,9 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True):
     outcome: EarnOutcome
     effective_on: date
     earned_at: datetime
+    is_cancelled: bool = False
+    details: dict[str, Any] | None = None
+    returns: list[dict[str, Any]] = []
 
 
 class ExplainedEarning(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,7 +25,7 @@ from comity.programme.wishes import Adjustment, AdjustmentState, AdjustmentWish,
 
 _sql = SqlFolder(__package__)
 
-COUNTED_OUTCOMES = [EarnOutcome.EARNED, EarnOutcome.BELOW_ONE_POINT, EarnOutcome.NOTHING]
+COUNTED_OUTCOMES = [EarnOutcome.EARNED, EarnOutcome.BELOW_ONE_POINT, EarnOutcome.NOTHING, EarnOutcome.RETURNED]
 
 
 def find_programme(tx: Tx, *, programme: str) -> KnownProgramme | None:
@@ -77,7 +77,7 @@ def lock_members(tx: Tx, *, wishes: Sequence[tuple[UUID, str]], now: datetime) -
 
 
 def insert_earnings(
-    tx: Tx, *, programme: str, earnings: Sequence[Earning], transfer_ids: Sequence[int | None], now: datetime
+    tx: Tx, *, programme: str, earnings: Sequence[Earning], transfer_ids: Sequence[Sequence[int]], now: datetime
 ) -> set[int]:
     """Note what purchases earned and return the purchases that are new."""
     rows: list[dict[str, Any]] = [
@@ -87,9 +87,24 @@ def insert_earnings(
             "points": each.points,
             "outcome": each.outcome,
             "effective_on": each.effective_on,
-            "transfer_id": transfer_id,
+            "occurred_at": each.purchase.occurred_at,
+            "counted": [[one.counter, one.period, one.amount] for one in each.counted] or None,
+            "transfer_id": made[0] if made else None,
+            "lots": [
+                {
+                    "lot_number": number,
+                    "transfer_id": transfer_id,
+                    "currency": lot.currency,
+                    "points": lot.points,
+                    "available_from": lot.terms.available_from,
+                    "expires_on": lot.terms.expires_on,
+                    "awaits": lot.terms.awaits,
+                    "waits_until": lot.terms.waits_until,
+                }
+                for number, (lot, transfer_id) in enumerate(zip(each.lots, made, strict=True))
+            ],
         }
-        for each, transfer_id in zip(earnings, transfer_ids, strict=True)
+        for each, made in zip(earnings, transfer_ids, strict=True)
     ]
     return {row[0] for row in _sql.insert_earnings.rows(tx, programme=programme, earnings=Jsonb(rows), earned_at=now)}
 

@@ -2,6 +2,7 @@
 
 import enum
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -9,10 +10,11 @@ import msgspec
 from comity.activity.types import PurchaseRecorded
 from comity.definitions.types import ProgrammeSpec
 from comity.kernel.errors import Conflict, Invalid, NotFound, Refused
-from comity.programme.engine.facts import Lot
+from comity.programme.engine.facts import Lot, Terms
 
 MEMBER_ENROLLED = "programme.member_enrolled"
 POINTS_EARNED = "programme.points_earned"
+POINTS_TAKEN_BACK = "programme.points_taken_back"
 POINTS_AVAILABLE = "programme.points_available"
 POINTS_REDEEMED = "programme.points_redeemed"
 POINTS_EXPIRED = "programme.points_expired"
@@ -39,12 +41,26 @@ class InvalidRedemption(Invalid):
     """A redemption needs points above zero and a key and a reason of at most 450 printable characters."""
 
 
+class Former(msgspec.Struct, frozen=True, kw_only=True):
+    """What a programme said from a day on."""
+
+    first_day: date
+    spec: ProgrammeSpec
+    version: int
+
+
 class Programme(msgspec.Struct, frozen=True, kw_only=True):
-    """A programme by name, as defined now; `version` is that of the definitions it comes from."""
+    """A programme by name, as defined now; `version` is that of the definitions it comes from.
+
+    Since `first_day` it says this; `past` is what it said before, oldest first. A purchase earns by what was said on
+    its day, one from before all by what was said first.
+    """
 
     name: str
     spec: ProgrammeSpec
     version: int = 0
+    first_day: date = date.min
+    past: tuple[Former, ...] = ()
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +128,10 @@ class EarnOutcome(enum.StrEnum):
     NOTHING = "nothing"
     NOT_POSITIVE = "not_positive"
     OTHER_CURRENCY = "other_currency"
+    OTHER_BRAND = "other_brand"
     TOO_LARGE = "too_large"
+    RETURNED = "returned"
+    CANCELLED = "cancelled"
 
 
 class Earned(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,6 +179,20 @@ class PointsEarned(msgspec.Struct, frozen=True, kw_only=True):
     points: int
     balance: int | None
     transfer_id: int | None
+
+
+class PointsTakenBack(msgspec.Struct, frozen=True, kw_only=True):
+    """Payload of `programme.points_taken_back`: the purchase was returned, corrected or cancelled.
+
+    `shortfall` is what the policy of returns left with the member.
+    """
+
+    profile_id: UUID
+    programme: str
+    purchase_id: int
+    points: int
+    shortfall: int
+    balance: int | None
 
 
 class PointsAvailable(msgspec.Struct, frozen=True, kw_only=True):
@@ -317,3 +350,59 @@ class TierMove(msgspec.Struct, frozen=True, kw_only=True):
     old_tier: str | None
     new_tier: str | None
     qualifying_points: int
+
+
+class BookedLot(msgspec.Struct, frozen=True, kw_only=True):
+    """A lot that a purchase made: `points` are what it should be worth by now, `kept` what could not be taken back.
+
+    `take_count` is how often something was taken back of it. The rest are its terms as the engine knows them.
+    """
+
+    purchase_id: int
+    lot_number: int
+    transfer_id: int
+    currency: str
+    points: int
+    kept: int = 0
+    take_count: int = 0
+    available_from: date | None
+    expires_on: date | None
+    awaits: str | None = None
+    waits_until: date | None = None
+
+    @property
+    def terms(self) -> Terms:
+        """The terms, as one value."""
+        return Terms(
+            available_from=self.available_from,
+            expires_on=self.expires_on,
+            awaits=self.awaits,
+            waits_until=self.waits_until,
+        )
+
+
+class Stand(msgspec.Struct, frozen=True, kw_only=True):
+    """What a purchase has earned so far, and how it was counted."""
+
+    purchase_id: int
+    member_id: int
+    occurred_at: datetime
+    effective_on: date
+    points: int
+    outcome: EarnOutcome
+    counted: tuple[tuple[str, str, int], ...] = ()
+    lots: tuple[BookedLot, ...] = ()
+
+
+class PurchaseState(msgspec.Struct, frozen=True, kw_only=True):
+    """A purchase as it is known now; `returns` are `amount_minor` and `lines` (or none), in the order of time."""
+
+    purchase_id: int
+    occurred_at: datetime
+    amount_minor: int
+    currency: str
+    is_cancelled: bool
+    details: dict[str, Any] | None
+    system: str
+    external_id: str
+    returns: list[dict[str, Any]]

@@ -1,14 +1,14 @@
 """The pure half of unify: a batch of changes decoded and mapped, on another thread while the database works."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from comity.activity.types import PurchaseFact, RecordReference
+from comity.activity.types import PurchaseFact, RecordReference, ReturnFact
 from comity.identity.types import RecordFacts, RecordKey
 from comity.inbox.types import Change, ChangeBatch, ChangeKind, ParkedChange
 from comity.mapping import api as mapping
@@ -26,6 +26,7 @@ class Prepared(msgspec.Struct, kw_only=True):
     changed_ats: list[datetime] = []
     shown: list[int | None] = []
     purchases: list[PurchaseFact] = []
+    returns: list[ReturnFact] = []
     deleted: list[RecordKey] = []
     merged: list[tuple[RecordKey, RecordKey]] = []
     parked: dict[int, ParkedChange] = {}
@@ -171,6 +172,22 @@ def _add_purchases(prepared: Prepared, stream: StreamMapping, changes: Sequence[
     columns = mapped.columns
     for index, key in enumerate(mapped.records):
         person: RecordKey | None = columns["person"][index]
+        purchase_key = _tell(columns, "returns", index)
+        if purchase_key is not None:
+            prepared.returns.append(
+                ReturnFact(
+                    system=key.system,
+                    stream=key.stream,
+                    external_id=key.external_id,
+                    business_key=columns["business_key"][index],
+                    purchase_key=purchase_key,
+                    occurred_at=columns["occurred_at"][index],
+                    amount_minor=0 if _tell(columns, "cancelled", index) else abs(columns["amount_minor"][index]),
+                    currency=columns["currency"][index],
+                    details=_tell_details(columns, index),
+                )
+            )
+            continue
         prepared.purchases.append(
             PurchaseFact(
                 system=key.system,
@@ -182,5 +199,22 @@ def _add_purchases(prepared: Prepared, stream: StreamMapping, changes: Sequence[
                 currency=columns["currency"][index],
                 person=person
                 and RecordReference(system=person.system, stream=person.stream, external_id=person.external_id),
+                is_cancelled=bool(_tell(columns, "cancelled", index)),
+                details=_tell_details(columns, index),
             )
         )
+
+
+def _tell(columns: Mapping[str, list[Any]], name: str, index: int) -> Any:
+    """Return a value that need not be there; None where nothing is said."""
+    value = columns[name][index] if name in columns else None
+    return None if value is ABSENT else value
+
+
+def _tell_details(columns: Mapping[str, list[Any]], index: int) -> dict[str, Any] | None:
+    details = {
+        name: value
+        for name in ("channel", "store", "brand", "lines")
+        if (value := _tell(columns, name, index)) is not None
+    }
+    return details or None

@@ -1,11 +1,20 @@
 """The definitions in force, compiled once per revision; a running hub follows them without a restart."""
 
 import threading
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from comity.definitions import api as definitions
-from comity.definitions.types import Definitions, MappingKind, MappingSpec, SystemSpec
+from comity.definitions.types import (
+    Definitions,
+    DocumentVersion,
+    Kind,
+    MappingKind,
+    MappingSpec,
+    ProgrammeSpec,
+    SystemSpec,
+)
 from comity.identity import api as identity
 from comity.identity.api import CompiledMatch
 from comity.kernel.database import Tx
@@ -13,6 +22,7 @@ from comity.mapping import api as mapping
 from comity.mapping.api import CompiledMapping
 from comity.profile import api as profile
 from comity.profile.types import ProfileModel
+from comity.programme import api as programme
 from comity.programme.types import Programme
 from comity.sync.types import NotReady
 
@@ -54,6 +64,7 @@ class StreamMapping(msgspec.Struct, frozen=True, kw_only=True):
         purchase = self.spec.purchase_fields
         if purchase is not None:
             names.extend(source.field for source in purchase.sources.values() if source.field)
+            names.extend([purchase.lines.field] if purchase.lines else [])
         return list(dict.fromkeys(names))
 
 
@@ -83,8 +94,14 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
         return [stream for (name, _), stream in sorted(self.streams.items()) if name == system and stream.writes]
 
 
-def compile_runtime(current: Definitions) -> Runtime:
-    """Compile definitions. Raises the Invalid errors of mapping, identity and profile."""
+def compile_runtime(
+    current: Definitions, *, programmes: Mapping[str, Sequence[DocumentVersion]] | None = None
+) -> Runtime:
+    """Compile definitions. Raises the Invalid errors of mapping, identity and profile.
+
+    `programmes` are the versions each programme has had, newest first: a purchase earns by what was said on its day.
+    """
+    versions = programmes or {}
     attributes = current.attributes
     rules = current.rules
     streams = {
@@ -105,7 +122,16 @@ def compile_runtime(current: Definitions) -> Runtime:
             rules_version=rules.version if rules else 0,
         ),
         programmes=tuple(
-            Programme(name=name, spec=spec, version=current.revision)
+            programme.say_programme(
+                name,
+                spec,
+                [
+                    (each.applied_at, each.version, each.spec)
+                    for each in reversed(versions.get(name, ()))
+                    if isinstance(each.spec, ProgrammeSpec) and not each.is_retired
+                ],
+                version=current.revision,
+            )
             for name, spec in sorted(current.programmes.items())
         ),
     )
@@ -130,5 +156,8 @@ class RuntimeSource:
                 current = definitions.get_definitions(tx)
                 if not current.documents:
                     raise NotReady
-                self._runtime = compile_runtime(current)
+                versions = {
+                    name: definitions.list_versions(tx, kind=Kind.PROGRAMME, name=name) for name in current.programmes
+                }
+                self._runtime = compile_runtime(current, programmes=versions)
             return self._runtime

@@ -139,6 +139,7 @@ def _paths_of(spec: MappingSpec) -> set[str]:
     purchase = spec.purchase_fields
     if purchase is not None:
         paths |= {source.field for source in purchase.sources.values() if source.field}
+        paths |= {purchase.lines.field} if purchase.lines else set()
     return paths | ({spec.changed_at} if spec.changed_at else set())
 
 

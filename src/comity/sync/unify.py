@@ -246,6 +246,10 @@ def _apply_purchases(tx: Tx, prepared: Prepared, resolution: Resolution, *, now:
         if is_new
     ]
     activity.attach_waiting(tx, records=linked, now=now)
+    return _accept_purchases(tx, prepared, now=now) + activity.accept_returns(tx, returns=prepared.returns, now=now)
+
+
+def _accept_purchases(tx: Tx, prepared: Prepared, *, now: datetime) -> int:
     if not prepared.purchases:
         return 0
     people = [

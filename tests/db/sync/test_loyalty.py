@@ -11,17 +11,24 @@ from tests.scenario.project import SHOP
 EXPIRY = "  points: [{name: points, expiry: {kind: rolling, after: {months: 12}}}]\n  earning:"
 
 
+MORE = """    cancelled: {field: status, lens: {enum: {values: {void: void}, unknown: empty}}}
+    returns: refund_of
+    channel: channel
+"""
+
+
 @pytest.fixture
 def shop(stage):
     stage.replace("programme", "  earning:", EXPIRY)
-    stage.write(shop=SHOP.format(name="shop", person_system="crm-a", person_stream="Contact"))
+    stage.write(shop=SHOP.format(name="shop", person_system="crm-a", person_stream="Contact") + MORE)
     stage.apply()
 
-    def sell(ada, number, total):
+    def sell(ada, number, total, version="v1", **more):
         sold_at = stage.clock.now().isoformat()
         stage.push(
-            "shop", "order", number, "v1",
-            {"number": number, "sold_at": sold_at, "total": total, "currency": "EUR", "customer": ada.ids["crm-a"]},
+            "shop", "order", number, version,
+            {"number": number, "sold_at": sold_at, "total": total, "currency": "EUR", "customer": ada.ids["crm-a"],
+             **more},
         )  # fmt: skip
 
     return sell
@@ -84,3 +91,20 @@ def test_pending_points_reach_the_systems_when_they_can_be_spent(stage, shop, ad
     stage.keep()
     stage.settle()
     assert {str(ada.shown(name, "points")).removesuffix(".0") for name in ada.ids} == {"600"}
+
+
+def test_returns_corrections_and_cancellations_reach_every_system(stage, shop, ada):
+    def shown():
+        stage.settle()
+        [points] = {str(ada.shown(name, "points")).removesuffix(".0") for name in ada.ids}
+        return int(points), *ada.everywhere("tier")
+
+    shop(ada, "b1", -100, refund_of="r1")
+    shop(ada, "r1", 600)
+    shop(ada, "r2", 40)
+    assert shown() == (540, "Silver")
+    shop(ada, "r1", 580, version="v2", status="paid")
+    shop(ada, "r2", 40, version="v2", status="void")
+    assert shown() == (480, "Blue")
+    shop(ada, "b1", -100, version="v2", refund_of="r1", status="void")
+    assert shown() == (580, "Silver")

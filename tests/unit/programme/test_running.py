@@ -48,9 +48,15 @@ class TestFindIgnored:
             ({}, []),
             ({"earning_rules": [{**RULE, "caps": [{"per": "day", "points": 5}]}], "stacking": "best_of"}, []),
             ({"earning_rules": [{**RULE, "when": "purchase.weekday = 6 and loyalty.tier = 'Gold'"}]}, []),
-            ({"earning_rules": [RULE, {**RULE, "name": "web", "channels": ["web"]}]}, ["earning_rules[1].channels"]),
+            ({"earning_rules": [RULE, {**RULE, "name": "web", "channels": ["web"], "categories": ["spa"]}]}, []),
+            ({"exclusions": [{"name": "cards", "when": "line.category = 'gift' or purchase.channel = 'web'"}]}, []),
+            ({"exclusions": [{"name": "cards", "when": "country = 'DE'"}]}, ["exclusions[0].when"]),
+            (
+                {"earning_rules": [{**RULE, "budget": "b"}], "budgets": [{"name": "b", "points": 9}]},
+                ["budgets", "earning_rules[0].budget"],
+            ),
             ({"earning_rules": [{**RULE, "when": "country = 'DE'"}]}, ["earning_rules[0].when"]),
-            ({"earning_rules": [{**RULE, "when": "purchase.store = 'Ulm'"}]}, ["earning_rules[0].when"]),
+            ({"earning_rules": [{**RULE, "when": "purchase.store = 'Ulm'"}]}, []),
             ({"points": [{"name": "miles", "expiry": {"kind": "rolling", "after": {"months": 24}}}]}, []),
             (
                 {"points": [{"name": "miles", "expiry": {"kind": "sliding", "after": {"months": 6}}}]},
@@ -62,7 +68,8 @@ class TestFindIgnored:
             ({"earning_rules": [{**RULE, "pending": {"until": "stay"}}]}, ["earning_rules[0].pending.until"]),
             ({"points": [{"name": "miles"}, {"name": "status"}]}, ["points[1]"]),
             ({"transfers": {}, "adjustments": {"checker_above": 100}}, []),
-            ({"returns": {"policy": "allow_negative"}}, ["returns"]),
+            ({"returns": {"policy": "allow_negative"}, "corrections": "adjust_forward"}, []),
+            ({"returns": {"window_days": 14}}, ["returns.window_days"]),
         ],
     )
     def test_names_the_field(self, changes, fields):

@@ -1,5 +1,14 @@
 -- Facts that have a profile, for rooms downstream.
 create or replace view activity.v_purchase as
-select purchase_id, business_key, profile_id, occurred_at, amount_minor, currency, first_system, first_external_id, recorded_at
+select
+    purchase_id, business_key, profile_id, occurred_at, amount_minor, currency, first_system, recorded_at, is_cancelled,
+    details, first_stream, first_external_id
 from activity.purchase
 where profile_id is not null;
+
+-- Returns whose purchase is known.
+create or replace view activity.v_return as
+select
+    r.return_id, r.business_key, p.purchase_id, r.occurred_at, r.amount_minor, r.currency, r.details, r.recorded_at
+from activity.return r
+join activity.purchase p on p.business_key = r.purchase_key;

@@ -15,4 +15,5 @@ from found f
 where p.purchase_id = f.purchase_id and p.profile_id is null
 returning
     p.purchase_id, p.business_key, p.profile_id, p.occurred_at, p.amount_minor, p.currency,
-    p.first_system as system, p.first_stream as stream, p.first_external_id as external_id
+    p.first_system as system, p.first_stream as stream, p.first_external_id as external_id,
+    p.is_cancelled, p.details

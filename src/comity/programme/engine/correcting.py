@@ -68,13 +68,15 @@ def plan_correction(
     policy: CorrectionPolicy,
     today: date,
     open_from: date,
+    kept: Collection[str] = (),
     budgets: Counts | None = None,
 ) -> Correction:
     """Return what to book so that a member's purchases, as they are known now, have earned what the policy says.
 
     `purchases` are all of the member as they are known now; `booked` what each has earned so far; `changed` the ids of
-    those that are new, other than they were, or gone. `open_from` is the first day no period lock covers. `budgets` are
-    the shared counters, this member's earlier draws included. Done twice, the second plan is empty. Raises
+    those that are new, other than they were, or gone. `open_from` is the first day no period lock covers. `kept` stand
+    as they were booked, whatever came in between. `budgets` are the shared counters, this member's earlier draws
+    included. Done twice, the second plan is empty. Raises
     InvalidPurchase, InvalidReturn, NoVersion.
     """
     shared = dict(budgets or {})
@@ -82,7 +84,9 @@ def plan_correction(
         return _adjust(versions, person, purchases, booked, changed=changed, today=today, budgets=shared)
     is_frozen = policy is CorrectionPolicy.FREEZE_CLOSED_PERIOD
     frozen = {
-        key: each for key, each in booked.items() if is_frozen and each.business_on < open_from and key not in changed
+        key: each
+        for key, each in booked.items()
+        if key in kept or (is_frozen and each.business_on < open_from and key not in changed)
     }
     for each in booked.values():
         _add(shared, each.budget_counts, sign=-1)  # The replay adds what is drawn, in its turn.

@@ -8,6 +8,7 @@ copy (
             e.purchase_id is not null as was_member
         from activity.v_purchase p
         left join programme.earning e on %(asks_members)s and e.purchase_id = p.purchase_id and e.programme = %(programme)s
+        where not p.is_cancelled
         union all
         -- What was redeemed by somebody who was merged since is the survivor's.
         select m.profile_id, null, t.booked_at, -t.amount, '', true

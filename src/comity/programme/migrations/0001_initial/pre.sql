@@ -42,12 +42,34 @@ create table programme.earning (
     member_id bigint not null,
     points bigint not null check (points >= 0),
     outcome text not null,
+    occurred_at timestamptz not null,
+    -- What caps have counted of it: a JSON array of [counter, period, amount]; null for nothing.
+    counted jsonb,
     effective_on date not null,
     transfer_id bigint,
     earned_at timestamptz not null,
     primary key (purchase_id, programme)
 );
 create index earning_in_window on programme.earning (member_id, effective_on) include (points);
+
+-- The lots that a purchase made. The points are those of the purchase as it is known now: returns and corrections take
+-- from them, and are booked in the ledger as transfers of their own.
+create table programme.earned_lot (
+    purchase_id bigint not null,
+    programme text not null,
+    lot_number int not null,
+    transfer_id bigint not null,
+    currency text not null,
+    points bigint not null check (points >= 0),
+    -- What should have been taken back and could not, by the policy of returns.
+    kept bigint not null default 0 check (kept >= 0),
+    take_count int not null default 0,
+    available_from date,
+    expires_on date,
+    awaits text,
+    waits_until date,
+    primary key (purchase_id, programme, lot_number)
+);
 
 -- What the caps of earning rules have counted of a member, by period of the programme's calendar.
 create table programme.counter (

@@ -1,0 +1,266 @@
+"""Purchases that came late, were corrected, cancelled or returned: the books follow, by entries that compensate."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
+
+import msgspec
+from msgspec.structs import asdict, replace
+
+from comity.kernel.database import Tx
+from comity.kernel.errors import Broken
+from comity.kernel.events import publish
+from comity.ledger import api as ledger
+from comity.ledger.types import POSTINGS_MAX, Posting, PostingStatus, PostingVerdict, Reversal, ReversalVerdict
+from comity.programme import history, store
+from comity.programme import store_stands as stands_store
+from comity.programme.history import Bookings
+from comity.programme.tiers import recompute
+from comity.programme.types import (
+    POINTS_EARNED,
+    POINTS_TAKEN_BACK,
+    BookedLot,
+    Counted,
+    Earned,
+    LockedMember,
+    PointsEarned,
+    PointsTakenBack,
+    Programme,
+    PurchaseState,
+    Stand,
+)
+
+
+def follow_purchases(
+    tx: Tx, *, purchase_ids: Sequence[int], programmes: Sequence[Programme], now: datetime
+) -> list[Earned]:
+    """Let what purchases have earned follow what is known of them now; return what stands. Repeatable.
+
+    By the programme's policies of corrections and returns, by compensating entries only; a second time there is nothing
+    left to do. Purchases that earned nowhere are passed over. Publishes `programme.points_earned`,
+    `programme.points_taken_back` and `programme.tier_changed`.
+    """
+    found: list[Earned] = []
+    for programme in programmes if purchase_ids else ():
+        earners = stands_store.list_earners(tx, programme=programme.name, purchase_ids=purchase_ids)
+        wishes = [(profile_id, programme.name) for _, profile_id in earners]
+        places = store.lock_members(tx, wishes=wishes, now=now)
+        members = {each.member_id: each for each in places.values()}
+        changed: dict[int, set[int]] = {}
+        # Somebody may have been merged while we waited: whose they are is read again.
+        for each in stands_store.list_stands(
+            tx, programme=programme.name, member_ids=sorted(members), purchase_ids=purchase_ids
+        ):
+            changed.setdefault(each.member_id, set()).add(each.purchase_id)
+        found += settle(tx, members=members, changed=changed, programme=programme, is_entry=False, now=now)
+    return found
+
+
+class _Work(msgspec.Struct, kw_only=True):
+    """What is to be done for one member."""
+
+    member: LockedMember
+    bookings: Bookings
+    stands: list[Stand]
+    counted: list[Counted]
+
+
+def settle(
+    tx: Tx,
+    *,
+    members: Mapping[int, LockedMember],
+    changed: Mapping[int, Collection[int]],
+    programme: Programme,
+    is_entry: bool,
+    now: datetime,
+    told: Mapping[int, PurchaseState] | None = None,
+) -> list[Earned]:
+    """Book what changed purchases of locked members come to, both by member id; return what stands of them.
+
+    With `is_entry` they come after all that stands. `told` are facts that are at hand already.
+    """
+    if not changed:
+        return []
+    works = _plan(tx, members=members, changed=changed, programme=programme, is_entry=is_entry, told=told or {})
+    lots, given, taken = _book(tx, works, now=now)
+    if lots:
+        stands_store.put_lots(tx, programme=programme.name, lots=list(lots.values()))
+    stands = _note(tx, works, lots, programme=programme, now=now)
+    _publish(tx, works, given, taken, programme=programme.name, now=now)
+    recompute(tx, member_ids=sorted(changed), programme=programme, now=now)
+    return [
+        Earned(
+            purchase_id=each.purchase_id,
+            programme=programme.name,
+            profile_id=members[each.member_id].profile_id,
+            points=each.points,
+            outcome=each.outcome,
+        )
+        for each in stands
+        if each.purchase_id in changed.get(each.member_id, ())
+    ]
+
+
+def _plan(
+    tx: Tx,
+    *,
+    members: Mapping[int, LockedMember],
+    changed: Mapping[int, Collection[int]],
+    programme: Programme,
+    is_entry: bool,
+    told: Mapping[int, PurchaseState],
+) -> list[_Work]:
+    new_ids = {each for ids in changed.values() for each in ids}
+    wanted = None if is_entry or history.needs_all(programme) else sorted(new_ids)
+    stands: dict[int, dict[int, Stand]] = {}
+    for each in stands_store.list_stands(tx, programme=programme.name, member_ids=sorted(changed), purchase_ids=wanted):
+        stands.setdefault(each.member_id, {})[each.purchase_id] = each
+    known = new_ids if is_entry else new_ids.union(*stands.values())
+    states = dict(told) | {each.purchase_id: each for each in stands_store.list_states(tx, purchase_ids=sorted(known))}
+    open_from = stands_store.find_open_day(tx, programme=programme.name) or date.min
+    works: list[_Work] = []
+    for member_id, ids in sorted(changed.items()):
+        mine = stands.get(member_id, {})
+        facts = {key: states[key] for key in {*mine, *ids} if key in states}
+        correction = history.plan(
+            programme,
+            list(mine.values()),
+            facts,
+            changed=ids,
+            is_entry=is_entry,
+            today=members[member_id].today,
+            open_from=open_from,
+        )
+        bookings = history.plan_bookings(
+            correction.deltas,
+            {key: each.lots for key, each in mine.items()},
+            facts,
+            member=members[member_id],
+            programme=programme,
+        )
+        after = history.restate(mine, facts, correction, changed=ids, member_id=member_id, programme=programme)
+        works.append(
+            _Work(
+                member=members[member_id],
+                bookings=bookings,
+                stands=after,
+                counted=history.compare_counts(mine, after),
+            )
+        )
+    return works
+
+
+LotKey = tuple[int, int]
+
+
+def _book(
+    tx: Tx, works: Sequence[_Work], *, now: datetime
+) -> tuple[dict[LotKey, BookedLot], dict[int, PostingVerdict], dict[int, list[ReversalVerdict]]]:
+    """Post; what is given comes first, so that it is there to be taken. Return the lots as they are now, and both."""
+    lots: dict[LotKey, BookedLot] = {
+        (lot.purchase_id, lot.lot_number): lot for work in works for lot in work.bookings.restored
+    }
+    given: dict[int, PostingVerdict] = {}
+    made = [each for work in works for each in work.bookings.made]
+    for each, posted in zip(made, _post(tx, [each.posting for each in made], now=now), strict=True):
+        purchase_id = int(each.delta.purchase_id)
+        given[purchase_id] = posted
+        lots[purchase_id, each.lot_number] = history.to_lot(each, posted.transfer_id or 0)
+    taken: dict[int, list[ReversalVerdict]] = {}
+    takes = [each for work in works for each in work.bookings.taken]
+    for each, undone in zip(takes, _reverse(tx, [each.reversal for each in takes], now=now), strict=True):
+        lot, wanted = each.lot, each.reversal.amount or 0
+        taken.setdefault(lot.purchase_id, []).append(undone)
+        lots[lot.purchase_id, lot.lot_number] = replace(
+            lot,
+            points=lot.points - wanted,
+            kept=lot.kept + wanted - undone.amount,
+            take_count=lot.take_count + 1,
+        )
+    return lots, given, taken
+
+
+def _post(tx: Tx, postings: Sequence[Posting], *, now: datetime) -> list[PostingVerdict]:
+    verdicts: list[PostingVerdict] = []
+    for start in range(0, len(postings), POSTINGS_MAX):
+        verdicts += ledger.post(tx, postings=postings[start : start + POSTINGS_MAX], now=now)
+    for posting, verdict in zip(postings, verdicts, strict=True):
+        if not verdict.is_booked:
+            raise Broken(
+                "A corrected purchase could not be posted.",
+                details={"idempotency_key": posting.idempotency_key, "status": verdict.status},
+            )
+    return verdicts
+
+
+def _reverse(tx: Tx, reversals: Sequence[Reversal], *, now: datetime) -> list[ReversalVerdict]:
+    verdicts: list[ReversalVerdict] = []
+    for start in range(0, len(reversals), POSTINGS_MAX):
+        verdicts += ledger.reverse(tx, reversals=reversals[start : start + POSTINGS_MAX], now=now)
+    for place, (wish, verdict) in enumerate(zip(reversals, verdicts, strict=True)):
+        if verdict.status is PostingStatus.ALREADY_REVERSED:
+            # Somebody took points of this purchase back by hand: what they left is all there is.
+            [verdicts[place]] = ledger.reverse(tx, reversals=[replace(wish, amount=None)], now=now)
+        if not verdicts[place].is_booked and verdicts[place].status is not PostingStatus.ALREADY_REVERSED:
+            raise Broken(
+                "Points of a purchase could not be taken back.",
+                details={"idempotency_key": wish.idempotency_key, "status": verdicts[place].status},
+            )
+    return verdicts
+
+
+def _note(
+    tx: Tx,
+    works: Sequence[_Work],
+    lots: Mapping[LotKey, BookedLot],
+    *,
+    programme: Programme,
+    now: datetime,
+) -> list[Stand]:
+    """Note what stands of each purchase that is other than it was, and what caps count by now."""
+    stands = [stand for work in works for stand in work.stands]
+    first = {key[0]: lot.transfer_id for key, lot in lots.items() if key[1] == 0}
+    stands_store.put_earnings(tx, programme=programme.name, stands=stands, transfer_ids=first, now=now)
+    store.add_counted(tx, counted=[each for work in works for each in work.counted])
+    return stands
+
+
+def _publish(
+    tx: Tx,
+    works: Sequence[_Work],
+    given: Mapping[int, PostingVerdict],
+    taken: Mapping[int, Sequence[ReversalVerdict]],
+    *,
+    programme: str,
+    now: datetime,
+) -> None:
+    earned: list[PointsEarned] = []
+    returned: list[PointsTakenBack] = []
+    for work in works:
+        points: dict[int, int] = {}
+        for each in work.bookings.made:
+            key = int(each.delta.purchase_id)
+            points[key] = points.get(key, 0) + each.posting.amount
+        earned += [
+            PointsEarned(
+                profile_id=work.member.profile_id,
+                programme=programme,
+                purchase_id=key,
+                points=count,
+                balance=given[key].balance_after,
+                transfer_id=given[key].transfer_id,
+            )
+            for key, count in points.items()
+        ]
+        returned += [
+            PointsTakenBack(
+                profile_id=work.member.profile_id,
+                programme=programme,
+                purchase_id=key,
+                points=sum(each.amount for each in taken[key]),
+                shortfall=sum(each.shortfall for each in taken[key]),
+                balance=taken[key][-1].debit_balance_after,
+            )
+            for key in dict.fromkeys(each.lot.purchase_id for each in work.bookings.taken)
+        ]
+    publish(tx, kind=POINTS_EARNED, payloads=[asdict(each) for each in earned], now=now)
+    publish(tx, kind=POINTS_TAKEN_BACK, payloads=[asdict(each) for each in returned], now=now)

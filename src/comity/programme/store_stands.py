@@ -1,0 +1,88 @@
+"""Statements of what purchases have earned, and of what is known of them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from uuid import UUID
+
+from comity.kernel.database import Tx
+from comity.kernel.sql import Jsonb, SqlFolder
+from comity.programme.types import BookedLot, EarnOutcome, PurchaseState, Stand
+
+_sql = SqlFolder(__package__)
+
+
+def list_earners(tx: Tx, *, programme: str, purchase_ids: Sequence[int]) -> list[tuple[int, UUID]]:
+    """Return (purchase, profile) of those purchases that have earned, if only nothing."""
+    rows = _sql.list_earners.rows(tx, programme=programme, purchase_ids=list(purchase_ids))
+    return [(purchase_id, profile_id) for purchase_id, profile_id in rows]
+
+
+def list_latest(tx: Tx, *, member_ids: Sequence[int]) -> dict[int, tuple[datetime, int]]:
+    """Return when members bought last, and what, by member id."""
+    rows = _sql.list_latest.rows(tx, member_ids=list(member_ids))
+    return {member_id: (occurred_at, purchase_id) for member_id, occurred_at, purchase_id in rows}
+
+
+def list_stands(
+    tx: Tx, *, programme: str, member_ids: Sequence[int], purchase_ids: Sequence[int] | None
+) -> list[Stand]:
+    """Return what purchases of members have earned, with their lots; all of theirs where none are named."""
+    rows = _sql.list_stands.rows(
+        tx,
+        programme=programme,
+        member_ids=list(member_ids),
+        purchase_ids=None if purchase_ids is None else list(purchase_ids),
+    )
+    lots: dict[int, list[BookedLot]] = {}
+    for lot in _sql.list_lots.fetch(tx, BookedLot, programme=programme, purchase_ids=[row[0] for row in rows]):
+        lots.setdefault(lot.purchase_id, []).append(lot)
+    return [
+        Stand(
+            purchase_id=purchase_id,
+            member_id=member_id,
+            occurred_at=occurred_at,
+            effective_on=effective_on,
+            points=points,
+            outcome=EarnOutcome(outcome),
+            counted=tuple((counter, period, amount) for counter, period, amount in counted or ()),
+            lots=tuple(lots.get(purchase_id, ())),
+        )
+        for purchase_id, member_id, occurred_at, effective_on, points, outcome, counted in rows
+    ]
+
+
+def list_states(tx: Tx, *, purchase_ids: Sequence[int]) -> list[PurchaseState]:
+    """Return purchases as they are known now."""
+    return _sql.list_states.fetch(tx, PurchaseState, purchase_ids=list(purchase_ids))
+
+
+def find_open_day(tx: Tx, *, programme: str) -> date | None:
+    """Return the first day of the books that no lock covers, or None where all days are open."""
+    rows = _sql.find_open_day.rows(tx, programme=programme)
+    return rows[0][0] if rows else None
+
+
+def put_earnings(
+    tx: Tx, *, programme: str, stands: Sequence[Stand], transfer_ids: Mapping[int, int], now: datetime
+) -> None:
+    """Bring what purchases have earned up to date; the transfers are those of their first lots."""
+    if stands:
+        rows = [
+            {
+                "purchase_id": each.purchase_id,
+                "member_id": each.member_id,
+                "points": each.points,
+                "outcome": each.outcome,
+                "effective_on": each.effective_on,
+                "occurred_at": each.occurred_at,
+                "counted": each.counted or None,
+                "transfer_id": transfer_ids.get(each.purchase_id),
+            }
+            for each in stands
+        ]
+        _sql.put_earnings.execute(tx, programme=programme, earnings=Jsonb(rows), earned_at=now)
+
+
+def put_lots(tx: Tx, *, programme: str, lots: Sequence[BookedLot]) -> None:
+    """Bring lots of purchases up to date."""
+    _sql.put_lots.execute(tx, programme=programme, lots=Jsonb(lots))
