@@ -14,6 +14,12 @@ NO_AMOUNT: Final = Rejection("missing", "an amount of the line", "Correct the re
 NEGATIVE: Final = Rejection("negative", "a quantity of zero or more", "Correct the record at the source.")
 TWICE: Final = Rejection("twice", "a line_id of its own for each line", "Name a field that differs, or leave it out.")
 
+TOO_LARGE: Final = Rejection("too_large", "at most 10,000 lines, and numbers of 15 digits", "Correct the record.")
+
+LINES_MAX: Final = 10_000
+NUMBER_MAX: Final = 1_000_000_000_000_000
+"""What programmes can count with."""
+
 Line = dict[str, Any]
 
 
@@ -45,6 +51,8 @@ def read_lines(
 def _read_list(mapping: CompiledMapping, found: Any, currency: Any) -> list[Line] | Rejection:
     if not isinstance(found, list):
         return NOT_LINES
+    if len(cast("list[Any]", found)) > LINES_MAX:
+        return TOO_LARGE
     lines: list[Line] = []
     for number, told in enumerate(cast("list[Any]", found), start=1):
         line = _read_line(mapping, told, currency if isinstance(currency, str) else "")
@@ -67,6 +75,8 @@ def _read_line(mapping: CompiledMapping, told: Any, currency: str) -> Line | Rej
             line["amount_minor" if name == "amount" else name] = value
     if "amount_minor" not in line:
         return NO_AMOUNT
+    if max(abs(line["amount_minor"]), abs(line.get("quantity", 0))) > NUMBER_MAX:
+        return TOO_LARGE
     return NEGATIVE if line.get("quantity", 0) < 0 else line
 
 

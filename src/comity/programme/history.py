@@ -297,6 +297,14 @@ def compare_counts(before: Mapping[int, Stand], after: Sequence[Stand]) -> list[
     ]
 
 
+def _to_refusal(state: PurchaseState, programme: Programme) -> EarnOutcome:
+    if state.currency != programme.spec.currency:
+        return EarnOutcome.OTHER_CURRENCY
+    brands = programme.spec.brands
+    is_ours = not brands or (state.details or {}).get("brand") in brands
+    return EarnOutcome.TOO_LARGE if is_ours else EarnOutcome.OTHER_BRAND
+
+
 def to_outcome(state: PurchaseState | None, booked: Booked | None, programme: Programme) -> EarnOutcome:
     """Say why a purchase has earned what it has by now."""
     if state is None or state.is_cancelled:
@@ -308,8 +316,7 @@ def to_outcome(state: PurchaseState | None, booked: Booked | None, programme: Pr
     if booked.lots:
         return EarnOutcome.EARNED
     if not booked.is_counted:
-        is_foreign = state.currency != programme.spec.currency
-        return EarnOutcome.OTHER_CURRENCY if is_foreign else EarnOutcome.OTHER_BRAND
+        return _to_refusal(state, programme)
     is_returned = sum(each["amount_minor"] for each in state.returns) >= state.amount_minor
     nothing = EarnOutcome.NOTHING if programme.spec.earning_rules else EarnOutcome.BELOW_ONE_POINT
     return EarnOutcome.RETURNED if is_returned else nothing

@@ -69,6 +69,8 @@ def test_lines_are_read_in_the_currency_of_the_purchase():
         ([{"sku": "tea"}], "missing"),
         ([{"price": {"net": 1}, "count": -1}], "negative"),
         ([{"price": {"net": 1}, "count": "two"}], "not_an_integer"),
+        ([{"price": {"net": 10**14}}], "too_large"),
+        ([{}] * 10_001, "too_large"),
         ([{"price": {"net": 1}, "sku": "1"}, {"price": {"net": 1}, "sku": "1"}], "twice"),
     ],
 )
