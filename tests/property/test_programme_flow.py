@@ -17,7 +17,8 @@ from comity.ledger import store as books
 from comity.programme import api, history
 from comity.programme.engine.replaying import Person, replay
 from comity.programme.running import list_versions, to_id
-from comity.programme.types import Former, Programme, PurchaseState
+from comity.programme.stands import PurchaseState
+from comity.programme.types import Former, Programme
 
 NOW = datetime(2026, 6, 1, 10, tzinfo=UTC)
 RATE = {"name": "base", "rate": {"points": 1, "per_minor": 100}}

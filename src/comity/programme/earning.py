@@ -15,8 +15,9 @@ from comity.ledger.types import Posting, PostingVerdict
 from comity.programme import rules, running, store, store_stands
 from comity.programme.enrolment import enrol
 from comity.programme.settling import settle
+from comity.programme.stands import PurchaseState
 from comity.programme.tiers import recompute
-from comity.programme.types import POINTS_EARNED, Earned, Earning, LockedMember, PointsEarned, Programme, PurchaseState
+from comity.programme.types import POINTS_EARNED, Earned, Earning, LockedMember, PointsEarned, Programme
 
 
 def earn_for_purchases(

@@ -20,7 +20,8 @@ from comity.programme.engine.replaying import Booked, Person, Version
 from comity.programme.rules import EARN, to_ledger_terms, to_local_date
 from comity.programme.running import has_memory, list_versions, tell_purchase, to_id
 from comity.programme.simulating_types import Decided
-from comity.programme.types import BookedLot, Counted, EarnOutcome, LockedMember, Programme, PurchaseState, Stand
+from comity.programme.stands import BookedLot, PurchaseState, Stand
+from comity.programme.types import Counted, EarnOutcome, LockedMember, Programme
 
 TAKE = "take"
 COUNTED_OUTCOMES = frozenset(

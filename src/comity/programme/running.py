@@ -28,7 +28,8 @@ from comity.programme.engine.compiling import Rules, compile_programme
 from comity.programme.engine.days import to_business_day
 from comity.programme.engine.replaying import Version, evaluate_batch, pick_version
 from comity.programme.simulating_types import Decided
-from comity.programme.types import Counted, Earning, EarnOutcome, Former, LockedMember, Programme, PurchaseState
+from comity.programme.stands import PurchaseState
+from comity.programme.types import Counted, Earning, EarnOutcome, Former, LockedMember, Programme
 
 RUNNING = frozenset(
     {"title", "currency", "earning", "timezone", "enrol", "tiers", "points", "earning_rules", "stacking", "groups"}

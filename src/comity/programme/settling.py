@@ -14,19 +14,17 @@ from comity.ledger.types import POSTINGS_MAX, Posting, PostingStatus, PostingVer
 from comity.programme import history, store
 from comity.programme import store_stands as stands_store
 from comity.programme.history import Bookings
+from comity.programme.stands import BookedLot, PurchaseState, Stand
 from comity.programme.tiers import recompute
 from comity.programme.types import (
     POINTS_EARNED,
     POINTS_TAKEN_BACK,
-    BookedLot,
     Counted,
     Earned,
     LockedMember,
     PointsEarned,
     PointsTakenBack,
     Programme,
-    PurchaseState,
-    Stand,
 )
 
 

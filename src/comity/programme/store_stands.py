@@ -6,7 +6,8 @@ from uuid import UUID
 
 from comity.kernel.database import Tx
 from comity.kernel.sql import Jsonb, SqlFolder
-from comity.programme.types import BookedLot, EarnOutcome, PurchaseState, Stand
+from comity.programme.stands import BookedLot, PurchaseState, Stand
+from comity.programme.types import EarnOutcome
 
 _sql = SqlFolder(__package__)
 

@@ -1,0 +1,65 @@
+"""What purchases have earned so far, lot by lot, and what is known of them now."""
+
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+
+from comity.programme.engine.facts import Terms
+from comity.programme.types import EarnOutcome
+
+
+class BookedLot(msgspec.Struct, frozen=True, kw_only=True):
+    """A lot that a purchase made: `points` are what it should be worth by now, `kept` what could not be taken back.
+
+    `take_count` is how often something was taken back of it. The rest are its terms as the engine knows them.
+    """
+
+    purchase_id: int
+    lot_number: int
+    transfer_id: int
+    currency: str
+    points: int
+    kept: int = 0
+    take_count: int = 0
+    available_from: date | None
+    expires_on: date | None
+    awaits: str | None = None
+    waits_until: date | None = None
+
+    @property
+    def terms(self) -> Terms:
+        """The terms, as one value."""
+        return Terms(
+            available_from=self.available_from,
+            expires_on=self.expires_on,
+            awaits=self.awaits,
+            waits_until=self.waits_until,
+        )
+
+
+class Stand(msgspec.Struct, frozen=True, kw_only=True):
+    """What a purchase has earned so far, and how it was counted."""
+
+    purchase_id: int
+    member_id: int
+    occurred_at: datetime
+    effective_on: date
+    points: int
+    outcome: EarnOutcome
+    counted: tuple[tuple[str, str, int], ...] = ()
+    lots: tuple[BookedLot, ...] = ()
+
+
+class PurchaseState(msgspec.Struct, frozen=True, kw_only=True):
+    """A purchase as it is known now; `returns` are `amount_minor` and `lines` (or none), in the order of time."""
+
+    purchase_id: int
+    occurred_at: datetime
+    amount_minor: int
+    currency: str
+    is_cancelled: bool
+    details: dict[str, Any] | None
+    system: str
+    external_id: str
+    returns: list[dict[str, Any]]
