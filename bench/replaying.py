@@ -14,11 +14,12 @@ from comity.programme.types import Earned, Member, Programme, Redemption, Redemp
 
 
 class Happening(msgspec.Struct, frozen=True, kw_only=True):
-    """A purchase, or a wish to redeem points, and when."""
+    """A purchase (`is_returned`: something of it came back at once), or a wish to redeem points, and when."""
 
     happened_at: datetime
     purchase: PurchaseRecorded | None = None
     redemption: Redemption | None = None
+    is_returned: bool = False
 
 
 class Outcome(msgspec.Struct, kw_only=True):
@@ -40,6 +41,9 @@ def replay(tx: Tx, *, version: Programme, happenings: Sequence[Happening], on: d
         if each.purchase is not None:
             profiles.add(each.purchase.profile_id)
             found = programme.earn_for_purchases(tx, purchases=[each.purchase], programmes=[version], now=now)
+            if each.is_returned:
+                ids = [each.purchase.purchase_id]
+                found += programme.follow_purchases(tx, purchase_ids=ids, programmes=[version], now=now)
             earned |= {one.purchase_id: one for one in found}
         if each.redemption is not None:
             [verdict] = programme.redeem_many(tx, redemptions=[each.redemption], now=now)

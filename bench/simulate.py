@@ -180,7 +180,7 @@ def _list_purchases(rows: Iterator[tuple[Any, ...]]) -> list[PurchaseRecorded]:
             occurred_at=datetime.fromisoformat(occurred_at), amount_minor=int(amount), currency=currency, system="shop",
             stream="Order", external_id=purchase_id,
         )
-        for profile_id, purchase_id, occurred_at, amount, currency, _ in rows
+        for profile_id, purchase_id, occurred_at, amount, currency, *_ in rows
     ]  # fmt: skip
 
 

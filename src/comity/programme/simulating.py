@@ -1,8 +1,9 @@
 """A version of a programme tried on members' histories. Pure.
 
 Purchases go one by one in the order of their time, each as the running hub takes one in the moment it happens: by the
-tier of its day, with what caps have counted so far. Redemptions of the past are made again, as far as the points go,
-from the lots that expire first. Members do not touch each other, so any part of them may be gone through by itself.
+tier of its day, with what caps have counted so far. What came back of it never counted. Redemptions of the past are
+made again, as far as the points go, from the lots that expire first. Members do not touch each other, so any part of
+them may be gone through by itself.
 """
 
 from bisect import bisect_right
@@ -18,6 +19,7 @@ from comity.programme.engine import facts
 from comity.programme.engine.compiling import Rules, compile_programme
 from comity.programme.engine.days import to_business_day
 from comity.programme.engine.evaluating import evaluate
+from comity.programme.engine.replaying import book
 from comity.programme.rules import get_window
 from comity.programme.simulating_types import (
     Figures,
@@ -129,10 +131,11 @@ class Course:
         self._purchase_count += earning.outcome in COUNTED
         for count in earning.counts:
             self._counts[count.counter] = self._counts.get(count.counter, 0) + count.amount
-        if not earning.lots:
+        lots = book(purchase, earning, rules).lots if purchase.returned_minor else earning.lots
+        if not lots:
             return
         points = 0
-        for lot in earning.lots:
+        for lot in lots:
             key = (lot.terms.expires_on or date.max, lot.terms.available_from or date.max)
             self._lots[key] = self._lots.get(key, 0) + lot.points
             points += lot.points

@@ -17,8 +17,10 @@ import msgspec
 from comity.kernel.database import Database, Tx, export_snapshot
 from comity.programme import store_history as store
 from comity.programme.engine import facts
+from comity.programme.history import to_facts
 from comity.programme.simulating import Deed, Part, Tryout, add_parts, asks_members
 from comity.programme.simulating_types import History, Simulation, Trial
+from comity.programme.stands import PurchaseState
 
 Told = Callable[[int], None]
 """Called now and then with the number of purchases that were gone through since the last time."""
@@ -128,7 +130,7 @@ def simulate_part(tx: Tx, *, trial: Trial, history: History, told: Told = lambda
 def read_members(rows: Iterable[store.HistoryRow]) -> Iterator[tuple[UUID, list[Deed]]]:
     """Turn rows, which come member by member, into what each member did."""
     current, deeds = "", list[Deed]()
-    for profile_id, purchase_id, happened_at, amount, currency, was_member in rows:
+    for profile_id, purchase_id, happened_at, amount, currency, was_member, details, returns in rows:
         if profile_id != current:
             if deeds:
                 yield UUID(current), deeds
@@ -139,6 +141,24 @@ def read_members(rows: Iterable[store.HistoryRow]) -> Iterator[tuple[UUID, list[
             amount_minor=int(amount) if purchase_id else 0,
             currency=currency,
         )
+        if details or returns:
+            purchase = _tell_whole(purchase, details, returns)
         deeds.append(Deed(purchase=purchase, redeemed=0 if purchase_id else int(amount), was_member=was_member == "t"))
     if deeds:
         yield UUID(current), deeds
+
+
+def _tell_whole(purchase: facts.Purchase, details: str | None, returns: str | None) -> facts.Purchase:
+    """Tell a purchase with its lines and all that came back of it, as the hub tells it to the engine."""
+    state = PurchaseState(
+        purchase_id=int(purchase.purchase_id),
+        occurred_at=purchase.occurred_at,
+        amount_minor=purchase.amount_minor,
+        currency=purchase.currency,
+        is_cancelled=False,
+        details=msgspec.json.decode(details) if details else None,
+        system="",
+        external_id="",
+        returns=msgspec.json.decode(returns) if returns else [],
+    )
+    return to_facts(state) if abs(state.amount_minor) <= facts.AMOUNT_MAX else purchase

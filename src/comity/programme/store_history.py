@@ -9,8 +9,10 @@ from comity.programme.simulating_types import Decided, History
 
 _sql = SqlFolder(__package__)
 
-HistoryRow = tuple[str, str | None, str, str, str, str]
-"""profile_id, purchase_id (None: a redemption), moment, amount, currency, was_member; each as COPY writes it."""
+HistoryRow = tuple[str, str | None, str, str, str, str, str | None, str | None]
+"""profile_id, purchase_id (None: a redemption), moment, amount, currency, was_member, details and returns (JSON).
+
+Each is text, as COPY writes it."""
 
 
 def count_history(tx: Tx, *, until: datetime) -> int:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bench.replaying import Happening, replay
 from comity.activity import api as activity
-from comity.activity.types import PurchaseFact, PurchaseRecorded
+from comity.activity.types import PurchaseFact, PurchaseRecorded, ReturnFact
 from comity.definitions.types import ProgrammeSpec
 from comity.programme import api
 from comity.programme.api import History, Trial
@@ -40,6 +40,7 @@ RULES = st.lists(
         st.builds(lambda caps: {"multiplier_percent": 300, "when": "loyalty.tier = 'Gold'", "caps": caps}, CAPS),
         st.just({"fixed": 70, "first_purchase": True}),
         st.builds(lambda caps: {"fixed": 11, "when": "purchase.number >= 3", "caps": caps}, CAPS),
+        st.just({"fixed": 5, "channels": ["web"]}),
     ),
     min_size=1,
     max_size=4,
@@ -75,28 +76,35 @@ MOMENTS = st.builds(
     st.sampled_from([0, 1, 3, 4, 15]),
 )
 """Days at the ends of the windows below, hours around midnight."""
-PURCHASES = st.lists(
-    st.tuples(
-        st.sampled_from(PEOPLE), MOMENTS, st.sampled_from([-1, 90, 5_050, 12_000, 19_999]),
-        st.sampled_from(["EUR"] * 5 + ["USD"]),
-    ),
-    min_size=4, max_size=16,
+BOUGHT = (
+    st.sampled_from(PEOPLE), MOMENTS, st.sampled_from([-1, 90, 5_050, 12_000, 19_999]),
+    st.sampled_from(["EUR"] * 5 + ["USD"]),
 )  # fmt: skip
+PURCHASES = st.lists(st.tuples(*BOUGHT), min_size=4, max_size=16)
+DETAILS, RETURNED = st.sampled_from([None, None, {"channel": "web"}]), st.sampled_from([0, 0, 0, 1, 50, 12_000])
 
 
 def load(tx, purchases):
-    """Store purchases and return them as the hub hears of them."""
+    """Store purchases with what came back of them, and return them as the hub hears of them."""
+    purchases = [(*each, None, 0)[:6] if len(each) < 6 else each for each in purchases]
     facts = [
         PurchaseFact(system="shop", stream="Order", external_id=f"o{place}", occurred_at=moment, amount_minor=amount,
-                     currency=currency)
-        for place, (_, moment, amount, currency) in enumerate(purchases)
+                     currency=currency, details=details)
+        for place, (_, moment, amount, currency, details, _) in enumerate(purchases)
     ]  # fmt: skip
+    returns = [
+        ReturnFact(system="shop", stream="Return", external_id=f"r{place}", business_key=f"r{place}",
+                   purchase_key=f"shop:o{place}", occurred_at=moment, amount_minor=returned, currency=currency)
+        for place, (_, moment, _, currency, _, returned) in enumerate(purchases)
+        if returned
+    ]  # fmt: skip
+    activity.accept_returns(tx, returns=returns, now=FIRST)
     taken = activity.accept_purchases(tx, purchases=facts, profile_ids=[each[0] for each in purchases], now=FIRST)
     return [
         PurchaseRecorded(
             purchase_id=fact.purchase_id, business_key=f"shop:{told.external_id}", profile_id=fact.profile_id,
             occurred_at=told.occurred_at, amount_minor=told.amount_minor, currency=told.currency, system="shop",
-            stream="Order", external_id=told.external_id,
+            stream="Order", external_id=told.external_id, details=told.details,
         )
         for told, fact in zip(facts, taken, strict=True)
     ]  # fmt: skip
@@ -106,7 +114,7 @@ def happen(recorded, spec=None):
     """The purchases as they happen, up to the last day."""
     zone = ZoneInfo(spec.timezone if spec else "UTC")
     return [
-        Happening(happened_at=each.occurred_at, purchase=each)
+        Happening(happened_at=each.occurred_at, purchase=each, is_returned=True)
         for each in recorded
         if spec is None or each.occurred_at.astimezone(zone).date() <= ON
     ]
@@ -138,7 +146,11 @@ def check_same(found, name, hub):
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(running=specs(), proposed=specs(), purchases=PURCHASES)
+@given(
+    running=specs(),
+    proposed=specs(),
+    purchases=st.lists(st.tuples(*BOUGHT, DETAILS, RETURNED), min_size=4, max_size=16),
+)
 def test_both_versions_come_to_what_the_hub_comes_to(tx, running, proposed, purchases):
     proposed = msgspec.structs.replace(proposed, timezone=running.timezone)
     with tx.transaction(force_rollback=True):
