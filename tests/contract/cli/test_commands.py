@@ -143,7 +143,7 @@ class TestKeys:
 
     def test_unknown_scope_names_the_known_ones(self, hub):
         result = hub("keys", "create", "till", "--scope", "everything", "--json")
-        assert (result.exit_code, told(result)["details"]["known"][0]) == (2, "configure")
+        assert (result.exit_code, "adjust" in told(result)["details"]["known"]) == (2, True)
 
     def test_unknown_prefix(self, hub):
         result = hub("keys", "revoke", "nobody", "--json")
