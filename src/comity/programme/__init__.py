@@ -1,8 +1,9 @@
-"""Loyalty programmes: membership, the base earning rate, one tier ladder, redemption.
+"""Loyalty programmes: membership, earning rules, returns and corrections, one tier ladder, what members do with points.
 
-Owns: members and what each purchase earned them.
+Owns: members, what each purchase earned them lot by lot, what caps have counted, adjustments that wait for a second
+key, and who asked for what while two members were one.
 Invariants: one living membership per profile and programme; a purchase earns once per programme, whoever reports it and
 however often; points live in the ledger alone; a tier is a pure function of ladder and points earned in the window.
-Tables: programme.programme, programme.member, programme.earning; view v_member.
+Tables: programme, member, earning, earned_lot, counter, adjustment, asked of the schema programme; view v_member.
 Place in the flow: after activity and ledger, before segments and outbox, which hear of it by events.
 """

@@ -42,9 +42,12 @@ declare
         from unnest(batch) p
         where slot_keeps[p.credit_slot] and (slot_keeps[p.debit_slot] or slot_owes[p.credit_slot] > 0 or p.may_owe)
         union
-        select batch[w.place].credit_slot
-        from unnest(piece_froms) with ordinality as w(piece, place)
-        where w.piece is not null and slot_keeps[batch[w.place].credit_slot]
+        select w.credit_slot
+        from unnest(batch, piece_froms) as w(
+            key, request, debit_slot, credit_slot, debit, credit, amount, kind, reason, effective_on, system,
+            external_id, reversed, number, takes, may_owe, expires_on, available_from, money_debit, money_credit,
+            money_amount, piece)
+        where w.piece is not null and slot_keeps[w.credit_slot]
         order by 1);
     slot int;
 begin
