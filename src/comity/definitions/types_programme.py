@@ -21,6 +21,7 @@ from comity.definitions.types_rewards import (
     AdjustmentSpec,
     CorrectionPolicy,
     PoolSpec,
+    RedemptionsSpec,
     ReferralSpec,
     ReturnsSpec,
     RewardSpec,
@@ -64,6 +65,7 @@ class ProgrammeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     budgets: Annotated[tuple[BudgetSpec, ...], Meta(max_length=100)] = ()
     ladders: Annotated[tuple[LadderSpec, ...], Meta(max_length=10)] = ()
     rewards: Annotated[tuple[RewardSpec, ...], Meta(max_length=1_000)] = ()
+    redemptions: RedemptionsSpec = RedemptionsSpec()
     returns: ReturnsSpec = ReturnsSpec()
     corrections: CorrectionPolicy = CorrectionPolicy.RE_DERIVE
     referral: ReferralSpec | None = None

@@ -36,6 +36,12 @@ class RewardSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     voucher: VoucherSpec | None = None
 
 
+class RedemptionsSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Spending points; `large_above` is where other parts of a company want to hear of it."""
+
+    large_above: Annotated[PointsCount | None, Meta(description="More than this is told as a large redemption.")] = None
+
+
 class ReturnPolicy(enum.StrEnum):
     """What of the points of a returned purchase can be taken back.
 

@@ -79,12 +79,14 @@ def hold_many(tx: Tx, *, holds: Sequence[HoldWish], now: datetime) -> list[Held 
     return answers
 
 
-def end_holds(tx: Tx, *, ends: Sequence[EndWish], now: datetime) -> list[HoldEnded | ComityError]:
+def end_holds(
+    tx: Tx, *, ends: Sequence[EndWish], now: datetime, large_above: Mapping[str, int] | None = None
+) -> list[HoldEnded | ComityError]:
     """Capture or release holds, each wish on its own merits; return for each how the hold ended, or what is wrong.
 
     What is not captured is released. A hold ends once; the same wish again answers as the first time. Errors:
-    WishInvalid, UnknownHold, HoldExceeded, HoldResolved, HoldOverdue, KeyReused. Publishes `programme.points_redeemed`
-    and `programme.points_moved`.
+    WishInvalid, UnknownHold, HoldExceeded, HoldResolved, HoldOverdue, KeyReused. Publishes `programme.points_redeemed`,
+    `programme.points_moved` and, above the limits by programme, `programme.large_redemption`.
     """
     answers: list[HoldEnded | ComityError] = [WishInvalid() for _ in ends]
     places = [place for place, each in enumerate(ends) if rules.can_post_wish(each.idempotency_key, each.reason)]
@@ -105,7 +107,7 @@ def end_holds(tx: Tx, *, ends: Sequence[EndWish], now: datetime) -> list[HoldEnd
     for place, verdict in verdicts.items():
         member = members[place]
         answers[place] = _to_ended(ends[place], member, verdict, balance=balances[member.account_id])
-    _publish_ended(tx, members, verdicts, balances, now=now)
+    _publish_ended(tx, members, verdicts, balances, large_above, now=now)
     return answers
 
 
@@ -223,6 +225,7 @@ def _publish_ended(
     members: Mapping[int, LockedMember],
     verdicts: Mapping[int, HoldVerdict],
     balances: Mapping[int, int],
+    large_above: Mapping[str, int] | None,
     *,
     now: datetime,
 ) -> None:
@@ -241,6 +244,7 @@ def _publish_ended(
             for place, each in done.items()
             if each.captured
         ],
+        large_above=large_above,
         now=now,
     )
     publish_moved(

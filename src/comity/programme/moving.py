@@ -1,6 +1,6 @@
 """What all that moves points tells: balances after it, and events."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from msgspec.structs import asdict
@@ -9,7 +9,14 @@ from comity.kernel.database import Tx
 from comity.kernel.events import publish
 from comity.ledger import api as ledger
 from comity.programme import store
-from comity.programme.types import POINTS_REDEEMED, InsufficientPoints, LockedMember, PointsRedeemed
+from comity.programme.types import (
+    LARGE_REDEMPTION,
+    POINTS_REDEEMED,
+    InsufficientPoints,
+    LargeRedemption,
+    LockedMember,
+    PointsRedeemed,
+)
 from comity.programme.wishes import POINTS_MOVED, PointsMoved
 
 
@@ -39,8 +46,30 @@ def publish_moved(tx: Tx, *, moved: Sequence[PointsMoved], now: datetime) -> Non
     publish(tx, kind=POINTS_MOVED, payloads=[asdict(each) for each in moved], now=now)
 
 
-def publish_redeemed(tx: Tx, *, member_ids: Sequence[int], redeemed: Sequence[PointsRedeemed], now: datetime) -> None:
-    """Remember when members last redeemed, and publish `programme.points_redeemed`."""
-    if redeemed:
-        store.note_redemptions(tx, member_ids=sorted(set(member_ids)), now=now)
-        publish(tx, kind=POINTS_REDEEMED, payloads=[asdict(each) for each in redeemed], now=now)
+def publish_redeemed(
+    tx: Tx,
+    *,
+    member_ids: Sequence[int],
+    redeemed: Sequence[PointsRedeemed],
+    large_above: Mapping[str, int] | None,
+    now: datetime,
+) -> None:
+    """Remember when members last redeemed; publish `programme.points_redeemed` and `programme.large_redemption`.
+
+    `large_above` are the limits of those programmes that have one.
+    """
+    if not redeemed:
+        return
+    limits = large_above or {}
+    store.note_redemptions(tx, member_ids=sorted(set(member_ids)), now=now)
+    publish(tx, kind=POINTS_REDEEMED, payloads=[asdict(each) for each in redeemed], now=now)
+    publish(
+        tx,
+        kind=LARGE_REDEMPTION,
+        payloads=[
+            asdict(LargeRedemption(**asdict(each), large_above=limits[each.programme]))
+            for each in redeemed
+            if each.points > limits.get(each.programme, each.points)
+        ],
+        now=now,
+    )

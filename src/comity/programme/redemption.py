@@ -1,6 +1,6 @@
 """Members spend points."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -34,13 +34,15 @@ _STATUSES = {
 }
 
 
-def redeem_many(tx: Tx, *, redemptions: Sequence[Redemption], now: datetime) -> list[RedemptionVerdict]:
+def redeem_many(
+    tx: Tx, *, redemptions: Sequence[Redemption], now: datetime, large_above: Mapping[str, int] | None = None
+) -> list[RedemptionVerdict]:
     """Redeem in order, each on its own merits, and return one verdict each, with balance and tier.
 
     An idempotency key stands for (profile, programme, points, reason) for good: the same request again gets transfer
     and balance of the first time, another request `key_reused`. A refused redemption leaves its key free; where points
     are missing, its balance is what could be spent.
-    Publishes `programme.points_redeemed`.
+    Publishes `programme.points_redeemed` and, above the limits by programme, `programme.large_redemption`.
     """
     verdicts = [RedemptionVerdict(status=RedemptionStatus.INVALID) for _ in redemptions]
     places = [place for place, each in enumerate(redemptions) if rules.is_valid_redemption(each)]
@@ -66,7 +68,7 @@ def redeem_many(tx: Tx, *, redemptions: Sequence[Redemption], now: datetime) -> 
     for place in short:
         balance = (verdicts[place].balance or 0) - bound[members[place].account_id]
         verdicts[place] = replace(verdicts[place], balance=max(0, balance))
-    _note_redeemed(tx, redemptions, members, verdicts, now=now)
+    _note_redeemed(tx, redemptions, members, verdicts, large_above, now=now)
     return verdicts
 
 
@@ -123,6 +125,7 @@ def _note_redeemed(
     redemptions: Sequence[Redemption],
     members: dict[int, LockedMember],
     verdicts: Sequence[RedemptionVerdict],
+    large_above: Mapping[str, int] | None,
     *,
     now: datetime,
 ) -> None:
@@ -147,5 +150,6 @@ def _note_redeemed(
             )
             for place in done
         ],
+        large_above=large_above,
         now=now,
     )

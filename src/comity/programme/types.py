@@ -16,6 +16,7 @@ POINTS_EARNED = "programme.points_earned"
 POINTS_TAKEN_BACK = "programme.points_taken_back"
 POINTS_AVAILABLE = "programme.points_available"
 POINTS_REDEEMED = "programme.points_redeemed"
+LARGE_REDEMPTION = "programme.large_redemption"
 POINTS_EXPIRED = "programme.points_expired"
 HOLD_TIMED_OUT = "programme.hold_timed_out"
 TIER_CHANGED = "programme.tier_changed"
@@ -208,6 +209,17 @@ class PointsRedeemed(msgspec.Struct, frozen=True, kw_only=True):
     profile_id: UUID
     programme: str
     points: int
+    balance: int | None
+    transfer_id: int | None
+
+
+class LargeRedemption(msgspec.Struct, frozen=True, kw_only=True):
+    """Payload of `programme.large_redemption`: somebody spent more at once than `redemptions.large_above`."""
+
+    profile_id: UUID
+    programme: str
+    points: int
+    large_above: int
     balance: int | None
     transfer_id: int | None
 

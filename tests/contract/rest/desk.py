@@ -60,6 +60,7 @@ spec:
 SECRET = "a shared secret"
 LIMITS = """
   transfers: {points_min: 10, points_max: 100, caps: [{per: day, times: 2}]}
+  redemptions: {large_above: 400}
   adjustments: {checker_above: 100, points_max: 5000, maker_max: 10000}
 """
 

@@ -71,6 +71,7 @@ class Application:
             ("POST", "/v1/events"): self._intake.accept_one,
             ("POST", "/v1/events/bulk"): self._intake.accept_bulk,
             **{("POST", path): verb.accept for path, verb in verbs.items()},
+            ("POST", "/v1/redemptions/bulk"): verbs["/v1/redemptions"].accept_bulk,
             ("GET", DESCRIPTION_PATH): self._send_description,
         }
         self._hot_paths = {path: method for method, path in self._hot}

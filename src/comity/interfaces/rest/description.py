@@ -11,6 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 
 from comity import __version__
+from comity.interfaces.rest.edge import LineVerdict
 from comity.interfaces.rest.events import IncomingEvent
 from comity.interfaces.rest.holds import DESCRIBED as HOLDS
 from comity.interfaces.rest.redeem import RedemptionRequest
@@ -49,6 +50,21 @@ class BulkAnswer(msgspec.Struct, frozen=True, kw_only=True):
     rejected: list[RejectedLine]
 
 
+class RedemptionLine(LineVerdict, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one line: `outcome` is done, repeated or refused; `told` is as for a single redemption."""
+
+    told: RedemptionVerdict | None = None
+
+
+class RedemptionsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the lines: done + repeated + refused = lines."""
+
+    done: int
+    repeated: int
+    refused: int
+    verdicts: list[RedemptionLine]
+
+
 _HOT: dict[str, dict[str, Any]] = {
     "/v1/events": {
         "operationId": "accept_event",
@@ -84,6 +100,18 @@ _HOT: dict[str, dict[str, Any]] = {
             "201": ("points were spent", "RedemptionVerdict"),
             "200": ("they were spent already", "RedemptionVerdict"),
         },
+    },
+    "/v1/redemptions/bulk": {
+        "operationId": "redeem_points_bulk",
+        "tags": ["redemptions"],
+        "summary": "Spend points of up to 1,000 members, one wish a line.",
+        "description": "One JSON object a line, as for POST /v1/redemptions, each with its own `idempotency_key`; a "
+        "JSON list of them will do, too. All that can be done is committed as one batch; the answer has a verdict for "
+        "each line, in order. Sent again, what was done is `repeated`. When no line can be read, the answer is 422 "
+        "with the same verdicts. Needs a key with scope `redeem`.",
+        "scope": "redeem",
+        "request": ("application/x-ndjson", {"type": "string", "description": "RedemptionRequest, one a line."}),
+        "responses": {"200": ("what became of the lines", "RedemptionsAnswer")},
     },
     **{
         path: {
@@ -125,7 +153,7 @@ def describe(handlers: Sequence[HTTPRouteHandler]) -> dict[str, Any]:
             _complete(operation, handler)
             operation["tags"] = [path.removeprefix("/v1").split("/")[1]]
     _, own = msgspec.json.schema_components(
-        [_shape_of_event(), EventAnswer, BulkAnswer, *sorted(_OWN, key=str)], ref_template=_REF
+        [_shape_of_event(), EventAnswer, BulkAnswer, RedemptionsAnswer, *sorted(_OWN, key=str)], ref_template=_REF
     )
     document["components"]["schemas"].update(own)
     document["components"]["securitySchemes"] = {

@@ -13,6 +13,7 @@ from comity.interfaces.rest.callers import Callers
 from comity.interfaces.rest.edge import KEY_LENGTH_MAX, Verb, decode_wish, require_wish_key
 from comity.interfaces.rest.events import Name
 from comity.interfaces.rest.redeem import REASON_LENGTH_MAX, REMEDIES
+from comity.interfaces.shared.programmes import list_large
 from comity.kernel.errors import ComityError
 from comity.ledger.types import AMOUNT_MAX
 from comity.programme import api as programme
@@ -168,7 +169,11 @@ def open_release(hub: wiring.Hub, callers: Callers) -> Verb[EndWish, HoldEnded]:
 
 def _open_end(hub: wiring.Hub, callers: Callers, *, name: str, read: ReadEnd) -> Verb[EndWish, HoldEnded]:
     def work(wishes: Sequence[EndWish]) -> Sequence[HoldEnded | ComityError]:
-        return hub.database.run(lambda tx: programme.end_holds(tx, ends=wishes, now=hub.clock.now()))
+        return hub.database.run(
+            lambda tx: programme.end_holds(
+                tx, ends=wishes, now=hub.clock.now(), large_above=list_large(hub.runtimes, tx)
+            )
+        )
 
     return Verb(
         name=name,

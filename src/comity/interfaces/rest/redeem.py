@@ -11,6 +11,7 @@ from comity.access.types import Caller
 from comity.interfaces.rest.callers import Callers
 from comity.interfaces.rest.edge import KEY_LENGTH_MAX, Verb, decode_wish, require_wish_key
 from comity.interfaces.rest.events import Name
+from comity.interfaces.shared.programmes import list_large
 from comity.kernel.errors import ComityError, Invalid
 from comity.programme import api as programme
 from comity.programme.types import (
@@ -58,10 +59,17 @@ _decoder = msgspec.json.Decoder(RedemptionRequest)
 
 
 def open_redeem(hub: wiring.Hub, callers: Callers) -> Verb[Redemption, RedemptionVerdict]:
-    """POST /v1/redemptions: 201 with transfer, balance and tier as of the commit, 200 for a repetition."""
+    """POST /v1/redemptions: 201 with transfer, balance and tier as of the commit, 200 for a repetition.
+
+    POST /v1/redemptions/bulk takes up to 1,000 at once.
+    """
 
     def work(wanted: Sequence[Redemption]) -> Sequence[RedemptionVerdict | ComityError]:
-        verdicts = hub.database.run(lambda tx: programme.redeem_many(tx, redemptions=wanted, now=hub.clock.now()))
+        verdicts = hub.database.run(
+            lambda tx: programme.redeem_many(
+                tx, redemptions=wanted, now=hub.clock.now(), large_above=list_large(hub.runtimes, tx)
+            )
+        )
         return [_to_answer(each) for each in verdicts]
 
     return Verb(

@@ -2,9 +2,11 @@
 
 import difflib
 
+from comity.kernel.database import Tx
 from comity.programme.api import ProgrammeNotDefined
 from comity.programme.types import Programme
-from comity.sync.api import Runtime
+from comity.sync.api import Runtime, RuntimeSource
+from comity.sync.types import NotReady
 
 
 def require_programme(runtime: Runtime, name: str) -> Programme:
@@ -15,3 +17,13 @@ def require_programme(runtime: Runtime, name: str) -> Programme:
     near = difflib.get_close_matches(name, known, n=1)
     remedy = f"Did you mean {near[0]}?" if near else "Use one of those that are known."
     raise ProgrammeNotDefined(details={"programme": name, "known": sorted(known), "remedy": remedy})
+
+
+def list_large(source: RuntimeSource, tx: Tx) -> dict[str, int]:
+    """Return above how many points programmes want to hear of a redemption; those that say nothing are left out."""
+    try:
+        runtime = source.get(tx)
+    except NotReady:
+        return {}
+    limits = {each.name: each.spec.redemptions.large_above for each in runtime.programmes}
+    return {name: limit for name, limit in limits.items() if limit is not None}
