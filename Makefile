@@ -32,8 +32,8 @@ fix: $(DEV) ## format, and repair what the linter can repair
 test: check ## check, then all tests
 	$(BIN)/pytest -n $(JOBS)
 
-soak: $(DEV) ## the long runs
-	$(BIN)/pytest -m soak
+soak: $(DEV) ## the long runs, and every property with many examples and fresh chance
+	$(BIN)/pytest -m 'soak or hypothesis' --hypothesis-profile=soak
 
 bench: $(DEV) ## measure, beside the limit each figure is held against
 	$(BIN)/comity bench intake

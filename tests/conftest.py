@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from hypothesis import is_hypothesis_test
 from psycopg import sql
 
 from comity.kernel import migrate as kernel_migrate
@@ -16,6 +17,7 @@ from comity.kernel.database import Database, Tx
 from comity.kernel.embedded import ServerInUse, ensure, remove
 from comity.kernel.errors import NotFound
 from comity.kernel.ids import SeededIds
+from tests import chance
 
 ROOMS = (
     "kernel", "definitions", "access", "systems", "inbox", "identity", "profile", "activity", "ledger", "programme",
@@ -23,6 +25,24 @@ ROOMS = (
 )  # fmt: skip
 
 NOW = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Before Hypothesis reads its options."""
+    chance.begin(config)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Prepare the properties among the tests."""
+    found = (each.function for each in items if isinstance(each, pytest.Function))
+    chance.prepare(each for each in found if is_hypothesis_test(each))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how to see a soak again."""
+    if told := chance.tell():
+        terminalreporter.write_line(told)
 
 
 @pytest.fixture(scope="session")

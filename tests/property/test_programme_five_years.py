@@ -33,6 +33,7 @@ from comity.programme.engine.facts import Line, Member, Purchase
 from comity.programme.engine.lifetimes import release_terms, slide_expiry
 from comity.programme.engine.returning import LotRest, settle, take_back
 from comity.programme.engine.tiers import Qualifying, find_standing
+from tests.chance import seeds
 
 START = datetime(2024, 1, 1, tzinfo=UTC)  # Two leap days lie ahead.
 DAYS = 5 * 366
@@ -182,7 +183,7 @@ class World:
                 lot.use(lot.rest, "expired")
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", seeds(*range(6), soak=30))
 @pytest.mark.parametrize("expiry", EXPIRIES, ids=lambda each: type(each).__name__)
 def test_every_point_ends_somewhere(expiry, seed):
     zone = ZONES[seed % len(ZONES)]

@@ -2,10 +2,8 @@
 
 import os
 import random
-import secrets
 import signal
 import time
-from pathlib import Path
 
 import pytest
 
@@ -14,6 +12,7 @@ from comity.kernel.database import Database
 from comity.kernel.embedded import ensure
 from comity.kernel.embedded.postmaster import find_running
 from comity.kernel.errors import Unavailable
+from tests.chance import seeds
 from tests.scenario.books import find_faults, read_books
 from tests.scenario.conftest import connect_three
 from tests.scenario.convergence import assert_converged
@@ -22,7 +21,9 @@ from tests.scenario.project import SHOP, starter
 from tests.scenario.rehearsal import Rehearsal, eventually
 
 PEOPLE = 8
-SETTLE_SECONDS = 90
+SETTLE_SECONDS = 300
+VICTIMS = ("rest", "worker", "worker", "database", "everything")
+"""Each has its turn before any comes again."""
 
 
 @pytest.fixture
@@ -43,12 +44,6 @@ def killed_hub(server, tmp_path):
     hub.write(**starter())
     yield hub
     hub.stop()
-
-
-def _seed() -> int:
-    seed = int(os.environ.get("COMITY_TEST_SEED", "0")) or secrets.randbits(31)
-    print(f"replay: COMITY_TEST_SEED={seed} .venv/bin/pytest {Path(__file__).relative_to(Path.cwd())} -s")
-    return seed
 
 
 def _people(systems):
@@ -78,10 +73,11 @@ def _kill(hub: Rehearsal, server, victim: str) -> None:
 
 
 def _storm(hub: Rehearsal, server, *, kills: int, chance: random.Random) -> list[str]:
-    killed = []
+    killed, victims = [], []
     for _ in range(kills):
         time.sleep(chance.uniform(0.1, 4.0))
-        victim = chance.choice(["rest", "worker", "worker", "database", "everything"])
+        victims = victims or chance.sample(VICTIMS, len(VICTIMS))
+        victim = victims.pop()
         _kill(hub, server, victim)
         killed.append(victim)
         time.sleep(chance.uniform(0.0, 0.3))
@@ -108,8 +104,8 @@ def _answers(hub: Rehearsal) -> bool:
     return True
 
 
-def _run(hub: Rehearsal, server, systems, *, kills: int) -> None:
-    seed = _seed()
+def _run(hub: Rehearsal, server, systems, *, kills: int, seed: int) -> None:
+    print(f"replay: COMITY_TEST_SEED={seed} .venv/bin/pytest tests/scenario/test_kill.py -s")
     chance = random.Random(seed)
     places, customers = _people(systems)
     hub.write(shop=SHOP.format(name="shop", person_system="crm-a", person_stream="Contact"))
@@ -143,10 +139,7 @@ def _run(hub: Rehearsal, server, systems, *, kills: int) -> None:
     )
 
 
-def test_twenty_kills_under_load(killed_hub, server, salesforce, salesforce_b, hubspot):
-    _run(killed_hub, server, (salesforce, salesforce_b, hubspot), kills=20)
-
-
-@pytest.mark.soak
-def test_three_hundred_kills_under_load(killed_hub, server, salesforce, salesforce_b, hubspot):
-    _run(killed_hub, server, (salesforce, salesforce_b, hubspot), kills=300)
+@pytest.mark.parametrize("seed", seeds(1, soak=1))
+@pytest.mark.parametrize("kills", [6, *(pytest.param(many, marks=pytest.mark.soak) for many in (20, 300))])
+def test_kills_under_load(killed_hub, server, salesforce, salesforce_b, hubspot, kills, seed):
+    _run(killed_hub, server, (salesforce, salesforce_b, hubspot), kills=kills, seed=seed)

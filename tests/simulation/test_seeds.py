@@ -1,6 +1,5 @@
 """Many small worlds: whatever happened, all systems agree in the end, and what was heard can be told again."""
 
-import os
 import random
 from contextlib import ExitStack, contextmanager
 
@@ -8,15 +7,14 @@ import pytest
 
 from comity.kernel.clock import ManualClock
 from comity.sandbox.api import serve
+from tests.chance import seeds
 from tests.conftest import NOW
 from tests.scenario.rehearsal import Simulated
 from tests.scenario.stage import Stage
 from tests.simulation.world import World, check_quiet, copy_inbox, find_unexplained, read_truth, requeue_all
 
 STEPS = 45
-GIVEN = os.environ.get("COMITY_TEST_SEED")
-SEEDS = [int(GIVEN)] if GIVEN else list(range(1, 9))
-SOAK_SEEDS = range(int(os.environ.get("COMITY_TEST_FROM", "1")), 1 + int(os.environ.get("COMITY_TEST_SOAK", "200")))
+SEEDS = seeds(*range(1, 9), soak=200)
 SETTINGS = (("salesforce", "crm-a"), ("salesforce", "crm-b"), ("hubspot", "crm-c"))
 
 
@@ -49,7 +47,9 @@ def _folder(tmp_path, name):
     return folder
 
 
-def _converge(seed, database, tmp_path):
+@pytest.mark.parametrize("seed", SEEDS)
+def test_converges(seed, database, tmp_path):
+    """All systems show the same in the end, nothing goes on, and hearing the latest once more changes nothing."""
     with _world(seed, database, tmp_path) as world:
         world.run(STEPS)
         world.heal()
@@ -63,7 +63,15 @@ def _converge(seed, database, tmp_path):
         assert read_truth(database) == truth
 
 
-def _tell_again(seed, database, second_database, tmp_path):
+@pytest.mark.parametrize("seed", SEEDS)
+def test_tells_again(seed, database, second_database, tmp_path):
+    """A hub that hears everything from the beginning, in other batches, comes to the same people and values.
+
+    Told of worlds in which Comity writes nothing: the inbox holds what systems said, and what they say after a write is
+    an echo only to a hub that knows what it wrote, which stands beside the observations. And of worlds in which nobody
+    is renamed, merged or deleted: a link outlives the values it was made from, so that who is one person may depend on
+    which versions a hub saw side by side, by the size of its batches as by how often it polls.
+    """
     with _world(seed, database, tmp_path) as world:
         world.run_in_silence(STEPS)
         world.heal()
@@ -85,33 +93,3 @@ def _tell_again(seed, database, second_database, tmp_path):
             assert read_truth(second_database) == read_truth(database)
         finally:
             again.close()
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_converges(seed, database, tmp_path):
-    """All systems show the same in the end, nothing goes on, and hearing the latest once more changes nothing."""
-    _converge(seed, database, tmp_path)
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_tells_again(seed, database, second_database, tmp_path):
-    """A hub that hears everything from the beginning, in other batches, comes to the same people and values.
-
-    Told of worlds in which Comity writes nothing: the inbox holds what systems said, and what they say after a write is
-    an echo only to a hub that knows what it wrote, which stands beside the observations. And of worlds in which nobody
-    is renamed, merged or deleted: a link outlives the values it was made from, so that who is one person may depend on
-    which versions a hub saw side by side, by the size of its batches as by how often it polls.
-    """
-    _tell_again(seed, database, second_database, tmp_path)
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("seed", SOAK_SEEDS)
-def test_many_converge(seed, database, tmp_path):
-    _converge(seed, database, tmp_path)
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("seed", SOAK_SEEDS)
-def test_many_tell_again(seed, database, second_database, tmp_path):
-    _tell_again(seed, database, second_database, tmp_path)

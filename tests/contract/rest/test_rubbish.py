@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from comity.interfaces.rest.app import HANDLERS
 from comity.interfaces.rest.description import describe, list_hot_paths
+from tests.chance import examples
 
 WORDS = sorted(
     {"system", "stream", "id", "data", "kind", "event_id", "occurred_at", "global_id", "programme", "points", "reason"}
@@ -30,7 +31,7 @@ BODIES = st.one_of(
 DOCUMENT = describe(HANDLERS)
 POSTS = sorted(path for path, methods in DOCUMENT["paths"].items() if "post" in methods and "apply" not in path)
 GETS = sorted(path for path, methods in DOCUMENT["paths"].items() if "get" in methods)
-QUIETLY = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUIETLY = settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def assert_told(answer):
@@ -41,6 +42,7 @@ def assert_told(answer):
         assert problem["code"] and problem["title"] and problem["details"]["remedy"]
 
 
+@pytest.mark.hypothesis
 @pytest.mark.parametrize("path", POSTS)
 def test_as_a_body(desk, path):
     @QUIETLY
@@ -52,11 +54,12 @@ def test_as_a_body(desk, path):
     assert path in POSTS and list_hot_paths()
 
 
+@pytest.mark.hypothesis
 @pytest.mark.parametrize("path", [path for path in GETS if path != "/metrics"])
 def test_as_a_query_or_part_of_the_path(desk, path):
     names = [each["name"] for each in DOCUMENT["paths"][path]["get"].get("parameters", []) if each["in"] == "query"]
 
-    @settings(QUIETLY, max_examples=25)
+    @settings(QUIETLY, max_examples=examples(25))
     @given(
         part=st.text(st.characters(codec="utf-8"), min_size=1, max_size=30),
         query=st.dictionaries(st.sampled_from([*names, "x"]), st.text(st.characters(codec="utf-8"), max_size=30)),

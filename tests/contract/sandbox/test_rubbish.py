@@ -14,6 +14,7 @@ from comity.sandbox.hubspot.app import HubSpot
 from comity.sandbox.salesforce.app import Salesforce
 from comity.sandbox.types import SandboxOptions
 from comity.sandbox.wire import parse_request
+from tests.chance import examples
 
 PARTS = {
     Salesforce: [
@@ -82,12 +83,13 @@ soql = st.lists(words, max_size=10).map(lambda rest: " ".join(["SELECT Id FROM L
 ).map(" ".join)
 
 
+@pytest.mark.hypothesis
 @pytest.mark.parametrize("kind", [Salesforce, HubSpot])
 def test_is_refused_and_never_a_failure(kind):
     clock = ShiftedClock(ManualClock(datetime(2026, 3, 3, tzinfo=UTC)))
     simulator = kind(clock=clock, ids=SeededIds(1), seed=1, options=SandboxOptions())
 
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=examples(30), deadline=None)
     @given(
         method=st.sampled_from(["GET", "POST", "PATCH", "DELETE", "PUT"]),
         prefix=st.sampled_from(PREFIXES[kind]),

@@ -3,10 +3,13 @@
 import random
 import threading
 
+import pytest
+
 from comity.kernel import events, readers
 from comity.kernel.database import Database
 from comity.kernel.readers import Position
 from comity.kernel.sql import SqlFolder
+from tests.chance import seeds
 from tests.conftest import NOW
 
 KIND = "test.happened"
@@ -63,8 +66,8 @@ class TestReadEvents:
             _publish(tx, 2)
         assert [event.payload["number"] for event in _read(database, Position()).events] == [2]
 
-    def test_every_row_is_seen_once_while_many_write(self, database: Database):
-        seed = 4711
+    @pytest.mark.parametrize("seed", seeds(4711, soak=30))
+    def test_every_row_is_seen_once_while_many_write(self, database: Database, seed: int):
         writers, rows = 6, 60
         seen: list[int] = []
         done = threading.Event()
@@ -95,7 +98,7 @@ class TestReadEvents:
         for thread in threads:
             thread.join()
         done.set()
-        reader.join(timeout=30)
+        reader.join(timeout=120)
         assert sorted(seen) == list(range(writers * rows)), f"seed {seed}"
 
     def test_uses_the_index_and_no_sort(self, tx):

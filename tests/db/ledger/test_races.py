@@ -24,6 +24,7 @@ from comity.ledger.types import (
     Takes,
     Terms,
 )
+from tests.chance import is_soak, seeds
 from tests.property.ledger_model import NEVER, Model
 
 DAY = date(2026, 3, 3)
@@ -286,15 +287,9 @@ def weather(database, seed, rounds):
         storm.end()
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", seeds(1, 2, soak=30))
 def test_every_interleaving_is_an_order_of_the_model(database, seed):
-    weather(database, seed, rounds=12)
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("seed", range(100, 130))
-def test_very_many_interleavings_are_orders_of_the_model(database, seed):
-    weather(database, seed, rounds=40)
+    weather(database, seed, rounds=40 if is_soak() else 12)
 
 
 def test_finds_a_ledger_that_forgets_to_lock(database):

@@ -20,6 +20,7 @@ from comity.ledger.types import (
     Reversal,
     Terms,
 )
+from tests.chance import seeds
 
 ZONES = {"dawn": ZoneInfo("Pacific/Kiritimati"), "dusk": ZoneInfo("America/Los_Angeles")}
 """Two programmes a day apart; one of them moves its clocks twice a year."""
@@ -174,11 +175,12 @@ class World:
         return {"lots": lots, "open": held, "holds": dict(self.ended), **{row[0]: row[1:] for row in rows}}
 
 
+@pytest.mark.parametrize("seed", seeds(20260303, soak=1))
 @pytest.mark.parametrize(
     ("days", "members", "postings"), [(130, 12, 8), pytest.param(5 * 366, 2_000, 60, marks=pytest.mark.soak)]
 )
-def test_years_pass_and_every_lot_ends_spent_expired_or_open(tx, days, members, postings):
-    world = World(tx, 20260303, members)
+def test_years_pass_and_every_lot_ends_spent_expired_or_open(tx, days, members, postings, seed):
+    world = World(tx, seed, members)
     for number in range(days):
         world.day(postings)
         if number % 100 == 0:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from comity.programme import api, jobs
+from tests.chance import seeds
 from tests.db.programme.test_api import ADA, POINTS, programme, published, purchase
 
 DAY = timedelta(days=1)
@@ -20,7 +21,7 @@ def tier_on(tx, moment):
     return tier, told
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", seeds(*range(4), soak=200))
 def test_tiers_are_told_as_the_daily_job_gives_them(tx, clock, seed):
     dice, now = random.Random(seed), clock.now()
     api.enrol(tx, profile_ids=[ADA], programme=POINTS, now=now - 800 * DAY)
