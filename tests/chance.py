@@ -32,7 +32,7 @@ def begin(config: pytest.Config) -> None:
     """Choose the seed of a soak, once for all its processes."""
     # Hypothesis draws from the constants of all modules that are loaded, too: then each changed line of the product,
     # and each file that is tested or not tested beside it, would change the cases.
-    providers._get_local_constants = lambda: providers._local_constants  # pyright: ignore[reportPrivateUsage]
+    providers._get_local_constants = lambda: providers._local_constants
     if config.getoption("--hypothesis-profile") == "soak":
         config.option.hypothesis_seed = os.environ.setdefault(SEED, str(secrets.randbits(31)))
 
@@ -53,8 +53,8 @@ def prepare(functions: Iterable[Callable[..., Any]]) -> None:
     Done here for all, because a test that says something of its own in `settings` would forget the rest.
     """
     for each in {id(each): each for each in functions}.values():
-        known: settings = each._hypothesis_internal_use_settings  # pyright: ignore[reportFunctionMemberAccess]
-        each._hypothesis_internal_use_settings = settings(  # pyright: ignore[reportFunctionMemberAccess]
+        known: settings = each._hypothesis_internal_use_settings
+        each._hypothesis_internal_use_settings = settings(
             known,
             deadline=None,
             max_examples=examples(known.max_examples),
