@@ -7,6 +7,7 @@ from comity.kernel.database import Tx
 from comity.ledger import api as ledger
 from comity.programme import rules, store
 from comity.programme.adjusting import adjust, confirm, get_adjustment, list_waiting_adjustments, reject
+from comity.programme.budgets import list_states as list_budgets
 from comity.programme.earning import earn_for_purchases
 from comity.programme.engine.facts import Step
 from comity.programme.engine.telling import tell_step
@@ -18,6 +19,7 @@ from comity.programme.holding import end_holds, hold_many
 from comity.programme.jobs import enrol_strangers, expire_points, recompute_tiers, release_points, time_out_holds
 from comity.programme.merging import merge_members
 from comity.programme.progress import get_points, get_progress, list_statement, quote_purchase, quote_redemption
+from comity.programme.promotions import BudgetState
 from comity.programme.readers import handle_events
 from comity.programme.redemption import redeem, redeem_many, to_redeemed
 from comity.programme.rules import explain_tier
@@ -59,6 +61,7 @@ __all__ = [
     "Adjustment",
     "AdjustmentState",
     "AdjustmentWish",
+    "BudgetState",
     "Chooser",
     "EndWish",
     "ExplainedEarning",
@@ -106,6 +109,7 @@ __all__ = [
     "get_progress",
     "handle_events",
     "hold_many",
+    "list_budgets",
     "list_statement",
     "list_waiting_adjustments",
     "merge_members",

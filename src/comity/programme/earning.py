@@ -12,7 +12,7 @@ from comity.kernel.errors import Broken
 from comity.kernel.events import publish
 from comity.ledger import api as ledger
 from comity.ledger.types import Posting, PostingVerdict
-from comity.programme import rules, running, store, store_stands
+from comity.programme import budgets, rules, running, store, store_stands
 from comity.programme.enrolment import enrol
 from comity.programme.settling import settle
 from comity.programme.stands import PurchaseState
@@ -31,6 +31,7 @@ def earn_for_purchases(
     """
     earned: list[Earned] = []
     for programme in programmes if purchases else ():
+        budgets.hold(tx, programme=programme, now=now)
         known = store.list_earned(tx, programme=programme.name, purchase_ids=[each.purchase_id for each in purchases])
         fresh = {each.purchase_id: each for each in purchases if each.purchase_id not in known}
         if fresh:
@@ -137,6 +138,7 @@ def _earn_plainly(
     )
     fresh = [each for each in plan if each.purchase.purchase_id in new]
     store.add_counted(tx, counted=[each for earning in fresh for each in earning.counted])
+    budgets.draw(tx, programme=programme, drawn=budgets.add_up(budgets.sum_net(each.drawn) for each in fresh), now=now)
     _publish_earned(tx, plan, verdicts, new, programme=programme.name, now=now)
     touched = sorted({each.member.member_id for each in fresh})
     recompute(tx, member_ids=touched, programme=programme, now=now)
@@ -165,6 +167,7 @@ def _plan(
         programme,
         purchase_counts=store.count_purchases(tx, member_ids=member_ids) if is_asked else {},
         counted=store.list_counted(tx, member_ids=member_ids) if is_asked else (),
+        budgets=budgets.read(tx, programme=programme),
     )
 
 

@@ -15,6 +15,7 @@ from comity.definitions import api as definitions
 from comity.definitions.types import TIERS_LADDER, DocumentUnknown, Kind, ProgrammeSpec
 from comity.kernel.database import Tx
 from comity.programme import store_history as store
+from comity.programme.budgets import add_up
 from comity.programme.engine import facts
 from comity.programme.engine.compiling import Rules, compile_programme
 from comity.programme.engine.days import to_business_day
@@ -24,6 +25,7 @@ from comity.programme.history import is_usable, to_facts
 from comity.programme.rules import explain_tier, get_window
 from comity.programme.running import list_versions, say_programme, tell_purchase, to_id
 from comity.programme.simulating_types import Decided, ExplainedEarning, VersionInForce
+from comity.programme.store_budgets import list_drawn
 from comity.programme.types import EarnOutcome
 
 COUNTED = frozenset({EarnOutcome.EARNED, EarnOutcome.BELOW_ONE_POINT, EarnOutcome.NOTHING})
@@ -37,7 +39,9 @@ def explain_purchase(tx: Tx, *, purchase_id: int, programme: str | None = None) 
     found: list[ExplainedEarning] = []
     for name in names:
         decided = store.list_decided(tx, purchase_id=purchase_id, programme=name)
-        found.append(explain(decided, purchase_id=purchase_id, programme=name, versions=_list_versions(tx, name)))
+        budgets = list_drawn(tx, programme=name) if any(each.drawn for each in decided) else {}
+        versions = _list_versions(tx, name)
+        found.append(explain(decided, purchase_id=purchase_id, programme=name, versions=versions, budgets=budgets))
     return found
 
 
@@ -55,14 +59,19 @@ def _list_versions(tx: Tx, name: str) -> list[VersionInForce]:
 
 
 def explain(
-    decided: Sequence[Decided], *, purchase_id: int, programme: str, versions: Sequence[VersionInForce]
+    decided: Sequence[Decided],
+    *,
+    purchase_id: int,
+    programme: str,
+    versions: Sequence[VersionInForce],
+    budgets: facts.Counts,
 ) -> ExplainedEarning:
-    """Explain one of the purchases of a member, given all that were decided. Pure."""
+    """Explain one of the purchases of a member, given all that were decided, and what budgets have counted. Pure."""
     target = next(each for each in decided if each.purchase_id == purchase_id)
     readings = [_Reading(decided, programme, versions, in_time=each) for each in (False, True)] if versions else []
     told = [reading.tell(target) for reading in readings]
     exact = [each for each in told if sum(each[1].points.values()) == target.points]
-    exact = exact or (_replay(decided, target, programme, versions) if versions else [])
+    exact = exact or (_replay(decided, target, programme, versions, budgets) if versions else [])
     version, earning = (exact or told or [(None, None)])[0]
     return ExplainedEarning(
         programme=programme,
@@ -79,14 +88,26 @@ def explain(
 
 
 def _replay(
-    decided: Sequence[Decided], target: Decided, programme: str, versions: Sequence[VersionInForce]
+    decided: Sequence[Decided],
+    target: Decided,
+    programme: str,
+    versions: Sequence[VersionInForce],
+    budgets: facts.Counts,
 ) -> list[tuple[VersionInForce, facts.Earning]]:
     """Go through all that is known now; return what it says of the purchase where that is what is booked."""
     said = say_programme(
         programme, versions[-1].spec, [(each.applied_at, each.version, each.spec) for each in versions], version=-1
     )
     told = [to_facts(each) for each in decided if is_usable(each)]
-    going = replay(list_versions(said), Person(), told, explains=True)
+    draws = [draw for each in decided for draw in each.draws]
+    going = replay(
+        list_versions(said),
+        Person(),
+        told,
+        budgets=add_up([budgets, *({each.counter: -each.net} for each in draws)]),
+        reserves=add_up({each.counter: each.amount} for each in draws),
+        explains=True,
+    )
     earning = going.earnings.get(to_id(target.purchase_id))
     if earning is None or sum(lot.points for lot in going.booked[earning.purchase_id].lots) != target.points:
         return []
@@ -142,7 +163,15 @@ class _Reading:
         member = facts.Member(
             tiers={TIERS_LADDER: self._find_tier(each, rules)}, purchase_count=purchase_count, counts=counts
         )
-        return evaluate(purchase, member, rules, explains=explains, tells_skipped=explains)
+        return evaluate(
+            purchase,
+            member,
+            rules,
+            budgets={draw.counter: draw.before for draw in each.draws},
+            reserves={draw.counter: draw.amount for draw in each.draws},
+            explains=explains,
+            tells_skipped=explains,
+        )
 
     def _pick(self, each: Decided) -> tuple[VersionInForce, Rules]:
         """Return the version in force when it was decided."""

@@ -95,6 +95,7 @@ def to_booked(stand: Stand) -> Booked:
             if each.points
         ),
         counts=tuple(facts.Count(counter=(name, period), amount=amount) for name, period, amount in stand.counted),
+        draws=stand.drawn,
         is_counted=stand.outcome in COUNTED_OUTCOMES,
     )
 
@@ -118,6 +119,7 @@ def plan(
     is_entry: bool,
     today: date,
     open_from: date,
+    budgets: facts.Counts | None = None,
 ) -> Correction:
     """Return what to book so that purchases of one member have earned what they should.
 
@@ -137,6 +139,7 @@ def plan(
         today=today,
         open_from=open_from,
         kept={to_id(each) for each in kept},
+        budgets=budgets,
     )
 
 
@@ -275,6 +278,7 @@ def restate(
             points=sum(each.points for each in booked.lots) if booked else 0,
             outcome=to_outcome(state, booked, programme) if state or before is None else before.outcome,
             counted=tuple((*each.counter, each.amount) for each in booked.counts) if booked else (),
+            drawn=booked.draws if booked else (),
             lots=before.lots if before else (),
         )
         if after != before:
@@ -296,6 +300,17 @@ def compare_counts(before: Mapping[int, Stand], after: Sequence[Stand]) -> list[
         for (member_id, counter, period), amount in sorted(found.items())
         if amount
     ]
+
+
+def compare_draws(before: Mapping[int, Stand], after: Sequence[Stand]) -> dict[facts.Counter, int]:
+    """Return what budgets are to count more, or (below zero) less."""
+    found: dict[facts.Counter, int] = {}
+    for stand in after:
+        former = before.get(stand.purchase_id)
+        for sign, each in ((1, stand), (-1, former)):
+            for draw in each.drawn if each else ():
+                found[draw.counter] = found.get(draw.counter, 0) + sign * draw.net
+    return {counter: amount for counter, amount in sorted(found.items()) if amount}
 
 
 def _to_refusal(state: PurchaseState, programme: Programme) -> EarnOutcome:

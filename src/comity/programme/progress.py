@@ -7,7 +7,7 @@ from comity.activity.types import PurchaseRecorded
 from comity.kernel.database import Tx
 from comity.ledger import api as ledger
 from comity.ledger.types import StatementLine
-from comity.programme import rules, running, store
+from comity.programme import budgets, rules, running, store
 from comity.programme.engine.tiers import Standing, find_standing
 from comity.programme.types import LockedMember, Programme, UnknownMember
 from comity.programme.wishes import MemberPoints, OpenLot, PurchaseQuote, QuotedLot, RedemptionQuote
@@ -105,6 +105,7 @@ def quote_purchase(
         programme,
         purchase_counts=store.count_purchases(tx, member_ids=member_ids) if is_asked else {},
         counted=store.list_counted(tx, member_ids=member_ids) if is_asked else (),
+        budgets=budgets.read(tx, programme=programme),
     )
     return PurchaseQuote(
         points=earning.points,

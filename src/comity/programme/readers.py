@@ -10,6 +10,7 @@ from comity.activity.types import PURCHASE_CHANGED, PURCHASE_RECORDED, ProfileMo
 from comity.identity.types import PROFILE_CREATED, PROFILES_MERGED, RECORDS_MOVED
 from comity.kernel.database import Tx
 from comity.kernel.events import Event
+from comity.programme import budgets
 from comity.programme.earning import earn_for_purchases
 from comity.programme.enrolment import Chooser, enrol
 from comity.programme.merging import merge_members
@@ -28,6 +29,9 @@ def handle_events(
     tx: Tx, *, events: Sequence[Event], programmes: Sequence[Programme], now: datetime, choose: Chooser | None = None
 ) -> None:
     """Handle a batch of any of the kinds; others are passed over."""
+    if any(each.kind in {PURCHASE_RECORDED, PURCHASE_CHANGED} for each in events):
+        for programme in programmes:  # Budgets before members, as everywhere: those who wait stand in one line.
+            budgets.hold(tx, programme=programme, now=now)
     handle_profile_events(tx, events=events, programmes=programmes, now=now, choose=choose)
     handle_purchase_events(tx, events=events, programmes=programmes, now=now)
     left = {UUID(each.payload["source"]) for each in events if each.kind == RECORDS_MOVED}

@@ -26,23 +26,23 @@ from comity.definitions.types import (
 from comity.programme.engine import facts
 from comity.programme.engine.compiling import Rules, compile_programme
 from comity.programme.engine.days import to_business_day
-from comity.programme.engine.replaying import Version, evaluate_batch, pick_version
+from comity.programme.engine.replaying import Version, evaluate_batch, list_draws, pick_version
 from comity.programme.simulating_types import Decided
 from comity.programme.stands import PurchaseState
 from comity.programme.types import Counted, Earning, EarnOutcome, Former, LockedMember, Programme
 
 RUNNING = frozenset(
     {"title", "currency", "earning", "timezone", "enrol", "tiers", "points", "earning_rules", "stacking", "groups"}
-    | {"transfers", "adjustments", "returns", "corrections", "brands", "exclusions", "redemptions"}
+    | {"transfers", "adjustments", "returns", "corrections", "brands", "exclusions", "redemptions", "budgets"}
 )
 RUNNING_OF_RULES = frozenset(
     {
         *("name", "points", "rate", "fixed", "multiplier_percent", "of", "group", "rounding", "tiers", "when"),
         *("first_day", "last_day", "first_purchase", "amount_min_minor", "caps", "pending", "expiry"),
-        *("per_item", "categories", "items", "channels", "stores", "brands"),
+        *("per_item", "categories", "items", "channels", "stores", "brands", "budget"),
     }
 )
-RUNNING_OF_POINTS = frozenset({"name", "label", "caps", "pending", "expiry"})
+RUNNING_OF_POINTS = frozenset({"name", "label", "caps", "pending", "expiry", "worth"})
 KNOWN_WORDS = frozenset(
     {
         *("purchase.amount_minor", "purchase.currency", "purchase.occurred_on", "purchase.weekday", "purchase.hour"),
@@ -169,6 +169,11 @@ def needs_history(rules: Rules) -> bool:
     )
 
 
+def has_budgets(programme: Programme) -> bool:
+    """True when what a purchase earns depends on what everybody else has earned."""
+    return bool(programme.spec.budgets) or any(each.spec.budgets for each in programme.past)
+
+
 def plan_earnings(
     purchases: Sequence[PurchaseRecorded],
     members: Mapping[int, LockedMember],
@@ -176,10 +181,12 @@ def plan_earnings(
     *,
     purchase_counts: Mapping[int, int],
     counted: Sequence[Counted],
+    budgets: facts.Counts | None = None,
 ) -> list[Earning]:
     """Let purchases of members earn, each by what the programme said on its day; `members` are by place in `purchases`.
 
     `purchase_counts` and `counted` are what members have behind them, by member id; empty where rules do not ask.
+    `budgets` are what all members have drawn.
     """
     counts: dict[int, dict[facts.Counter, int]] = {}
     for each in counted:
@@ -204,11 +211,15 @@ def plan_earnings(
             usable.setdefault(at, []).append(place)
         else:
             found[place] = _refuse_outright(purchase, members[place], latest)
+    shared = dict(budgets or {})
     for at, places in usable.items():
         rules = versions[at].rules
         told = [(str(members[place].member_id), tell_purchase(purchases[place])) for place in places]
-        for place, result in zip(places, evaluate_batch(rules, told, states, explains=False), strict=True):
+        results = evaluate_batch(rules, told, states, budgets=shared, explains=False)
+        for place, result in zip(places, results, strict=True):
             found[place] = _to_earning(purchases[place], members[place], result, rules)
+            for count in result.budget_counts:
+                shared[count.counter] = shared.get(count.counter, 0) + count.amount
     return [found[place] for place in sorted(found)]
 
 
@@ -272,4 +283,5 @@ def _to_earning(purchase: PurchaseRecorded, member: LockedMember, result: facts.
             Counted(member_id=member.member_id, counter=count.counter[0], period=count.counter[1], amount=count.amount)
             for count in result.counts
         ),
+        drawn=list_draws(result),
     )

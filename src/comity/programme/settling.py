@@ -11,8 +11,9 @@ from comity.kernel.errors import Broken
 from comity.kernel.events import publish
 from comity.ledger import api as ledger
 from comity.ledger.types import POSTINGS_MAX, Posting, PostingStatus, PostingVerdict, Reversal, ReversalVerdict
-from comity.programme import history, store
+from comity.programme import budgets, history, store
 from comity.programme import store_stands as stands_store
+from comity.programme.engine.facts import Counter
 from comity.programme.history import Bookings
 from comity.programme.stands import BookedLot, PurchaseState, Stand
 from comity.programme.tiers import recompute
@@ -39,6 +40,7 @@ def follow_purchases(
     """
     found: list[Earned] = []
     for programme in programmes if purchase_ids else ():
+        budgets.hold(tx, programme=programme, now=now)
         earners = stands_store.list_earners(tx, programme=programme.name, purchase_ids=purchase_ids)
         wishes = [(profile_id, programme.name) for _, profile_id in earners]
         places = store.lock_members(tx, wishes=wishes, now=now)
@@ -60,6 +62,7 @@ class _Work(msgspec.Struct, kw_only=True):
     bookings: Bookings
     stands: list[Stand]
     counted: list[Counted]
+    drawn: dict[Counter, int]
 
 
 def settle(
@@ -115,6 +118,7 @@ def _plan(
     known = new_ids if is_entry else new_ids.union(*stands.values())
     states = dict(told) | {each.purchase_id: each for each in stands_store.list_states(tx, purchase_ids=sorted(known))}
     open_from = stands_store.find_open_day(tx, programme=programme.name) or date.min
+    shared = budgets.read(tx, programme=programme)
     works: list[_Work] = []
     for member_id, ids in sorted(changed.items()):
         mine = stands.get(member_id, {})
@@ -127,6 +131,7 @@ def _plan(
             is_entry=is_entry,
             today=members[member_id].today,
             open_from=open_from,
+            budgets=shared,
         )
         bookings = history.plan_bookings(
             correction.deltas,
@@ -136,12 +141,15 @@ def _plan(
             programme=programme,
         )
         after = history.restate(mine, facts, correction, changed=ids, member_id=member_id, programme=programme)
+        drawn = history.compare_draws(mine, after)
+        shared = budgets.add_up([shared, drawn])
         works.append(
             _Work(
                 member=members[member_id],
                 bookings=bookings,
                 stands=after,
                 counted=history.compare_counts(mine, after),
+                drawn=drawn,
             )
         )
     return works
@@ -219,6 +227,7 @@ def _note(
     first = {key[0]: lot.transfer_id for key, lot in lots.items() if key[1] == 0}
     stands_store.put_earnings(tx, programme=programme.name, stands=stands, transfer_ids=first, now=now)
     store.add_counted(tx, counted=[each for work in works for each in work.counted])
+    budgets.draw(tx, programme=programme, drawn=budgets.add_up(work.drawn for work in works), now=now)
     return stands
 
 

@@ -3,16 +3,17 @@
 Purchases go one by one in the order of their time, each as the running hub takes one in the moment it happens: by the
 tier of its day, with what caps have counted so far. What came back of it never counted. Redemptions of the past are
 made again, as far as the points go, from the lots that expire first. Members do not touch each other, so any part of
-them may be gone through by itself.
+them may be gone through by itself; but where they share budgets, all go side by side through time.
 """
 
 from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from comity.definitions.types import TIERS_LADDER, ProgrammeSpec, TierLadder
 from comity.programme.engine import facts
@@ -21,33 +22,26 @@ from comity.programme.engine.days import to_business_day
 from comity.programme.engine.evaluating import evaluate
 from comity.programme.engine.replaying import book
 from comity.programme.rules import get_window
-from comity.programme.simulating_types import (
-    Figures,
-    Gain,
-    Month,
-    Side,
-    Simulation,
-    TierCount,
-    TierShift,
-    Trial,
-)
+from comity.programme.simulating_sums import Part, pick_largest, takes_all
+from comity.programme.simulating_types import Figures, Gain, Month, Side, Trial
 
 COUNTED = frozenset({facts.Outcome.EARNED, facts.Outcome.NOTHING})
 """Purchases that make the next one not the first."""
 
-CONDITIONAL = (
-    "Only purchases of those who were members then are counted; the condition to become one is not asked anew."
-)
 
-
-def asks_members(trial: Trial) -> bool:
-    """True when it matters who was a member: not everybody is one by one of the versions."""
-    specs = (trial.running, trial.proposed)
-    return any(spec is not None and not _takes_all(spec) for spec in specs)
-
-
-def _takes_all(spec: ProgrammeSpec) -> bool:
-    return spec.enrol.automatic and spec.enrol.when is None
+def _give_part(spec: ProgrammeSpec | None, sample_of: int) -> ProgrammeSpec | None:
+    """Return the programme with budgets as large as the sample's part of the members."""
+    if spec is None or not spec.budgets or sample_of == 1:
+        return spec
+    parts = [
+        replace(
+            each,
+            points=each.points and max(each.points // sample_of, 1),
+            money_minor=each.money_minor and max(each.money_minor // sample_of, 1),
+        )
+        for each in spec.budgets
+    ]
+    return replace(spec, budgets=tuple(parts))
 
 
 class Deed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -95,10 +89,12 @@ class Window:
 class Course:
     """One version of a programme on its way through histories, member by member."""
 
-    def __init__(self, name: str, spec: ProgrammeSpec, *, on: date) -> None:
-        """Make the version ready; nobody has done anything yet."""
-        self.rules: Rules = compile_programme(name, 0, spec)
-        self.takes_all = _takes_all(spec)
+    def __init__(self, rules: Rules, *, on: date, budgets: dict[facts.Counter, int]) -> None:
+        """Nobody has done anything yet; `budgets` may be shared with others."""
+        spec = rules.spec
+        self.rules = rules
+        self.budgets = budgets
+        self.takes_all = takes_all(spec)
         self.earning_count = self.issued = self.redeemed = self.short = self.expired = self.open = 0
         self.months: Counter[str] = Counter()
         self.member_issued = 0
@@ -127,11 +123,14 @@ class Course:
         member = facts.Member(
             tiers={TIERS_LADDER: self._window.get_tier(day)}, purchase_count=self._purchase_count, counts=self._counts
         )
-        earning = evaluate(purchase, member, rules, explains=False)
+        earning = evaluate(purchase, member, rules, budgets=self.budgets, explains=False)
         self._purchase_count += earning.outcome in COUNTED
         for count in earning.counts:
             self._counts[count.counter] = self._counts.get(count.counter, 0) + count.amount
-        lots = book(purchase, earning, rules).lots if purchase.returned_minor else earning.lots
+        booked = book(purchase, earning, rules) if purchase.returned_minor or earning.budget_counts else None
+        lots = booked.lots if booked else earning.lots
+        for draw in booked.draws if booked else ():
+            self.budgets[draw.counter] = self.budgets.get(draw.counter, 0) + draw.net
         if not lots:
             return
         points = 0
@@ -176,6 +175,12 @@ class Course:
         self._window.clear()
         return given, tier
 
+    def absorb(self, other: "Course") -> None:
+        """Count what another course of the same version came to."""
+        for name in ("earning_count", "issued", "redeemed", "short", "expired", "open"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.months.update(other.months)
+
     def to_figures(self) -> Figures:
         """Return the totals so far."""
         return Figures(
@@ -188,27 +193,16 @@ class Course:
         )
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """What came out for a part of the members; parts add up, see `add_parts`."""
-
-    purchase_count: int
-    member_count: int
-    running: Figures
-    proposed: Figures
-    tiers: dict[tuple[str | None, str | None], int]
-    winners: Side
-    losers: Side
-    months: tuple[Month, ...]
-
-
 class Tryout:
     """Both versions side by side on their way through histories."""
 
-    def __init__(self, trial: Trial) -> None:
+    def __init__(self, trial: Trial, *, sample_of: int = 1) -> None:
         """Make both ready."""
         self._trial = trial
+        specs = [_give_part(spec, sample_of) for spec in (trial.running, trial.proposed)]
         self._courses = [
-            Course(trial.programme, spec, on=trial.on) if spec else None for spec in (trial.running, trial.proposed)
+            Course(compile_programme(trial.programme, 0, spec), on=trial.on, budgets={}) if spec else None
+            for spec in specs
         ]
         self.purchase_count = 0
         self._member_count = 0
@@ -218,15 +212,44 @@ class Tryout:
 
     def take_member(self, profile_id: UUID, deeds: Iterable[Deed]) -> None:
         """Go through all a member did, in the order of time, by both versions."""
-        running, proposed = self._courses
         for deed in deeds:
-            self.purchase_count += not deed.redeemed
-            if running is not None:
-                running.take(deed)
-            if proposed is not None:
-                proposed.take(deed)
-        is_member = any(each is not None and each.is_member for each in self._courses)
-        ends = [each.end_member() if each is not None else (0, None) for each in self._courses]
+            self._take(self._courses, deed)
+        self._end_member(profile_id, self._courses)
+
+    def take_together(self, members: Iterable[tuple[UUID, Iterable[Deed]]]) -> None:
+        """Go through what all members did, side by side in the order of time."""
+        profile_ids: list[UUID] = []
+        deeds: list[tuple[datetime, bool, int, int, Deed]] = []
+        for place, (profile_id, done) in enumerate(members):
+            profile_ids.append(profile_id)
+            for each in done:
+                number = int(each.purchase.purchase_id or 0)
+                deeds.append((each.purchase.occurred_at, not number, number, place, each))
+        deeds.sort(key=lambda each: each[:4])
+        courses = [self._fork() for _ in profile_ids]
+        for *_, place, deed in deeds:
+            self._take(courses[place], deed)
+        for profile_id, own in zip(profile_ids, courses, strict=True):
+            self._end_member(profile_id, own)
+            for each, part in zip(self._courses, own, strict=True):
+                if each is not None and part is not None:
+                    each.absorb(part)
+
+    def _fork(self) -> list[Course | None]:
+        return [
+            Course(each.rules, on=self._trial.on, budgets=each.budgets) if each is not None else None
+            for each in self._courses
+        ]
+
+    def _take(self, courses: Sequence[Course | None], deed: Deed) -> None:
+        self.purchase_count += not deed.redeemed
+        for each in courses:
+            if each is not None:
+                each.take(deed)
+
+    def _end_member(self, profile_id: UUID, courses: Sequence[Course | None]) -> None:
+        is_member = any(each is not None and each.is_member for each in courses)
+        ends = [each.end_member() if each is not None else (0, None) for each in courses]
         if not is_member:
             return
         (before, tier_before), (after, tier_after) = ends
@@ -265,74 +288,3 @@ class Tryout:
                 for month in sorted({*months[0], *months[1]})
             ),
         )
-
-
-def pick_largest(gains: Iterable[Gain], count: int) -> tuple[Gain, ...]:
-    """Return the largest differences first, up or down; of equals the lower profile id."""
-    return tuple(sorted(gains, key=lambda each: (-abs(each.points), each.profile_id))[:count])
-
-
-def add_parts(parts: Sequence[Part], *, trial: Trial, sample_of: int = 1) -> Simulation:
-    """Put together what came out for parts of the members; any partition of the members gives the same."""
-    tiers: Counter[tuple[str | None, str | None]] = Counter()
-    months: dict[str, list[int]] = {}
-    for part in parts:
-        tiers.update(part.tiers)
-        for month in part.months:
-            sums = months.setdefault(month.month, [0, 0])
-            sums[0] += month.running
-            sums[1] += month.proposed
-    levels = _list_levels(trial)
-    return Simulation(
-        programme=trial.programme,
-        on=trial.on,
-        sample_of=sample_of,
-        purchase_count=sum(part.purchase_count for part in parts),
-        member_count=sum(part.member_count for part in parts),
-        running=_add_figures([part.running for part in parts]),
-        proposed=_add_figures([part.proposed for part in parts]),
-        tiers=tuple(
-            TierCount(
-                tier=level,
-                running=sum(count for (before, _), count in tiers.items() if before == level),
-                proposed=sum(count for (_, after), count in tiers.items() if after == level),
-            )
-            for level in levels
-        ),
-        tier_moves=tuple(
-            TierShift(running=before, proposed=after, member_count=tiers[before, after])
-            for before in levels
-            for after in levels
-            if before != after and tiers[before, after]
-        ),
-        winners=_add_sides([part.winners for part in parts], trial.top_count),
-        losers=_add_sides([part.losers for part in parts], trial.top_count),
-        months=tuple(Month(month=month, running=sums[0], proposed=sums[1]) for month, sums in sorted(months.items())),
-        notes=_list_notes(trial),
-    )
-
-
-def _list_levels(trial: Trial) -> list[str | None]:
-    """Return the levels of both ladders from low to high, those of the proposed one first; None is no tier."""
-    names: list[str | None] = []
-    for spec in (trial.proposed, trial.running):
-        if spec is not None and spec.tiers is not None:
-            names += [level.name for level in spec.tiers.levels if level.name not in names]
-    is_without = any(spec is None or spec.tiers is None for spec in (trial.proposed, trial.running))
-    return [None, *names] if is_without else names
-
-
-def _add_figures(figures: Sequence[Figures]) -> Figures:
-    return Figures(**{name: sum(getattr(each, name) for each in figures) for name in Figures.__struct_fields__})
-
-
-def _add_sides(sides: Sequence[Side], count: int) -> Side:
-    return Side(
-        member_count=sum(each.member_count for each in sides),
-        points=sum(each.points for each in sides),
-        largest=pick_largest((gain for each in sides for gain in each.largest), count),
-    )
-
-
-def _list_notes(trial: Trial) -> tuple[str, ...]:
-    return (CONDITIONAL,) if asks_members(trial) else ()

@@ -18,7 +18,8 @@ from comity.kernel.database import Database, Tx, export_snapshot
 from comity.programme import store_history as store
 from comity.programme.engine import facts
 from comity.programme.history import to_facts
-from comity.programme.simulating import Deed, Part, Tryout, add_parts, asks_members
+from comity.programme.simulating import Deed, Tryout
+from comity.programme.simulating_sums import Part, add_parts, asks_members, shares_budgets
 from comity.programme.simulating_types import History, Simulation, Trial
 from comity.programme.stands import PurchaseState
 
@@ -44,7 +45,13 @@ def simulate(tx: Tx, *, trial: Trial, history: History, told: Told = lambda _: N
 def simulate_on_processes(
     database: Database, *, trial: Trial, history: History, processes: int, told: Told = lambda _: None
 ) -> Simulation:
-    """Go through the history on several processes, each with its part of the members, all in one snapshot."""
+    """Go through the history on several processes, each with its part of the members, all in one snapshot.
+
+    Members who share budgets go together, in this process.
+    """
+    if shares_budgets(trial):
+        with database.transaction() as tx:
+            return simulate(tx, trial=trial, history=history, told=told)
     context = get_context("spawn")  # A process with threads and open connections must not be forked.
     counts: Any = context.Queue()
     with database.transaction() as tx:
@@ -115,10 +122,14 @@ def _drain(counts: Any) -> int:
 
 
 def simulate_part(tx: Tx, *, trial: Trial, history: History, told: Told = lambda _: None) -> Part:
-    """Go through the history of a part of the members."""
-    tryout = Tryout(trial)
+    """Go through the history of a part of the members; those who share budgets are held in memory all at once."""
+    tryout = Tryout(trial, sample_of=history.sample_of)
     said = 0
-    for profile_id, deeds in read_members(store.copy_history(tx, history=history, asks_members=asks_members(trial))):
+    members = read_members(store.copy_history(tx, history=history, asks_members=asks_members(trial)))
+    if shares_budgets(trial):
+        tryout.take_together(members)
+        members = iter(())
+    for profile_id, deeds in members:
         tryout.take_member(profile_id, deeds)
         if tryout.purchase_count >= said + TELL_EVERY:
             told(tryout.purchase_count - said)

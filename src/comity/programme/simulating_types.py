@@ -9,7 +9,8 @@ import msgspec
 
 from comity.definitions.types import ProgrammeSpec
 from comity.programme.engine.days import add_days, to_first_instant
-from comity.programme.engine.facts import Step
+from comity.programme.engine.facts import Draw, Step
+from comity.programme.stands import to_draws
 from comity.programme.types import EarnOutcome
 
 
@@ -121,6 +122,12 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True):
     is_cancelled: bool = False
     details: dict[str, Any] | None = None
     returns: list[dict[str, Any]] = []
+    drawn: list[tuple[str, str, int, int, int]] = []
+
+    @property
+    def draws(self) -> tuple[Draw, ...]:
+        """What it drew on budgets, as the engine knows it."""
+        return to_draws(self.drawn)
 
 
 class ExplainedEarning(msgspec.Struct, frozen=True, kw_only=True):

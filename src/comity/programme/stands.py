@@ -1,11 +1,12 @@
 """What purchases have earned so far, lot by lot, and what is known of them now."""
 
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
 import msgspec
 
-from comity.programme.engine.facts import Terms
+from comity.programme.engine.facts import Draw, Terms
 from comity.programme.types import EarnOutcome
 
 
@@ -48,7 +49,21 @@ class Stand(msgspec.Struct, frozen=True, kw_only=True):
     points: int
     outcome: EarnOutcome
     counted: tuple[tuple[str, str, int], ...] = ()
+    drawn: tuple[Draw, ...] = ()
     lots: tuple[BookedLot, ...] = ()
+
+
+def to_draws(rows: Iterable[Sequence[Any]]) -> tuple[Draw, ...]:
+    """Return stored draws on budgets as the engine knows them."""
+    return tuple(
+        Draw(counter=(counter, period), amount=amount, back=back, before=before)
+        for counter, period, amount, back, before in rows
+    )
+
+
+def list_drawn(draws: Iterable[Draw]) -> list[tuple[str, str, int, int, int]] | None:
+    """Return draws on budgets as they are stored; None for none."""
+    return [(*each.counter, each.amount, each.back, each.before) for each in draws] or None
 
 
 class PurchaseState(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from comity.definitions.types import TierLadder
 from comity.kernel.database import Tx
 from comity.kernel.sql import Jsonb, SqlFolder
 from comity.programme.engine.tiers import Qualifying
+from comity.programme.stands import list_drawn
 from comity.programme.types import (
     Counted,
     Earned,
@@ -89,6 +90,7 @@ def insert_earnings(
             "effective_on": each.effective_on,
             "occurred_at": each.purchase.occurred_at,
             "counted": [[one.counter, one.period, one.amount] for one in each.counted] or None,
+            "drawn": list_drawn(each.drawn),
             "transfer_id": made[0] if made else None,
             "lots": [
                 {

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from comity.kernel.database import Tx
 from comity.kernel.sql import Jsonb, SqlFolder
-from comity.programme.stands import BookedLot, PurchaseState, Stand
+from comity.programme.stands import BookedLot, PurchaseState, Stand, list_drawn, to_draws
 from comity.programme.types import EarnOutcome
 
 _sql = SqlFolder(__package__)
@@ -46,9 +46,10 @@ def list_stands(
             points=points,
             outcome=EarnOutcome(outcome),
             counted=tuple((counter, period, amount) for counter, period, amount in counted or ()),
+            drawn=to_draws(drawn or ()),
             lots=tuple(lots.get(purchase_id, ())),
         )
-        for purchase_id, member_id, occurred_at, effective_on, points, outcome, counted in rows
+        for purchase_id, member_id, occurred_at, effective_on, points, outcome, counted, drawn in rows
     ]
 
 
@@ -77,6 +78,7 @@ def put_earnings(
                 "effective_on": each.effective_on,
                 "occurred_at": each.occurred_at,
                 "counted": each.counted or None,
+                "drawn": list_drawn(each.drawn),
                 "transfer_id": transfer_ids.get(each.purchase_id),
             }
             for each in stands

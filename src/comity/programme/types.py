@@ -9,7 +9,7 @@ import msgspec
 from comity.activity.types import PurchaseRecorded
 from comity.definitions.types import ProgrammeSpec
 from comity.kernel.errors import Conflict, Invalid, NotFound, Refused
-from comity.programme.engine.facts import Lot
+from comity.programme.engine.facts import Draw, Lot
 
 MEMBER_ENROLLED = "programme.member_enrolled"
 POINTS_EARNED = "programme.points_earned"
@@ -343,7 +343,7 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Earning(msgspec.Struct, frozen=True, kw_only=True):
-    """What a purchase earns a member by the rules, and what caps count of it."""
+    """What a purchase earns a member by the rules, what caps count of it, and what it draws on budgets."""
 
     purchase: PurchaseRecorded
     member: LockedMember
@@ -352,6 +352,7 @@ class Earning(msgspec.Struct, frozen=True, kw_only=True):
     effective_on: date
     lots: tuple[Lot, ...] = ()
     counted: tuple[Counted, ...] = ()
+    drawn: tuple[Draw, ...] = ()
 
 
 class TierMove(msgspec.Struct, frozen=True, kw_only=True):

@@ -96,7 +96,7 @@ class TestSimulate:
 
     def test_refuses_a_programme_that_the_hub_would_not_run(self, project, tmp_path):
         path = tmp_path / "programme.yaml"
-        path.write_text(path.read_text() + "  budgets: [{name: summer, points: 100}]\n")
+        path.write_text(path.read_text() + "  pools: {}\n")
         assert told(project("programme", "simulate", str(path), "--json"))["code"] == "definitions_invalid"
 
 

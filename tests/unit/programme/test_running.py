@@ -53,7 +53,7 @@ class TestFindIgnored:
             ({"exclusions": [{"name": "cards", "when": "country = 'DE'"}]}, ["exclusions[0].when"]),
             (
                 {"earning_rules": [{**RULE, "budget": "b"}], "budgets": [{"name": "b", "points": 9}]},
-                ["budgets", "earning_rules[0].budget"],
+                [],
             ),
             ({"earning_rules": [{**RULE, "when": "country = 'DE'"}]}, ["earning_rules[0].when"]),
             ({"earning_rules": [{**RULE, "when": "purchase.store = 'Ulm'"}]}, []),

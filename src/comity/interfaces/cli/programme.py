@@ -17,15 +17,16 @@ from comity.definitions import api as definitions
 from comity.definitions.types import DefinitionsInvalid, Document, Kind, Plan, ProgrammeSpec
 from comity.interfaces.cli.ledger import DayUnreadable
 from comity.interfaces.cli.opening import DataDir, open_hub
-from comity.interfaces.cli.output import FileUnusable, Json, errors, print_json, say, translates_errors
+from comity.interfaces.cli.output import FileUnusable, Json, errors, print_json, print_table, say, translates_errors
 from comity.interfaces.cli.simulation import show_explanation, show_simulation
+from comity.interfaces.shared.programmes import require_programme
 from comity.interfaces.shared.projects import check_documents
 from comity.kernel.database import Tx
 from comity.kernel.errors import Invalid, NotFound
 from comity.programme import api as programme
 from comity.programme.api import History, Simulation, Trial
 
-programmes = typer.Typer(help="Programmes: try a version, explain a purchase.", no_args_is_help=True)
+programmes = typer.Typer(help="Programmes: try a version, explain a purchase, see budgets.", no_args_is_help=True)
 
 PROCESSES_MAX = 16
 PROCESSES_FROM = 40_000
@@ -212,6 +213,44 @@ def explain(
         say(f"Purchase {purchase_id} was not looked at by a programme: nobody known made it, or no member.")
     for each in found:
         show_explanation(each)
+
+
+@programmes.command("budgets")
+@translates_errors
+def budgets(
+    *,
+    name: Annotated[str | None, typer.Option("--programme", help="Of this programme alone.")] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Show what has been drawn on the budgets of promotions in the period of today, and what is left."""
+    with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+        runtime = hub.runtimes.get(tx)
+        chosen = runtime.programmes if name is None else [require_programme(runtime, name)]
+        found = [
+            each for defined in chosen for each in programme.list_budgets(tx, programme=defined, now=hub.clock.now())
+        ]
+    if json:
+        print_json({"budgets": found})
+        return
+    if not found:
+        say("No programme has a budget.")
+        return
+    rows = [
+        (
+            each.programme,
+            each.budget,
+            each.period or "ever",
+            each.points_used,
+            each.points_max,
+            each.money_used_minor,
+            each.money_max_minor,
+            f"{each.used_percent} %{', used up' if each.is_spent else ', nearly used up' if each.is_low else ''}",
+        )
+        for each in found
+    ]
+    headings = ("programme", "budget", "period", "points drawn", "of", "money drawn (minor)", "of", "used")
+    print_table("", headings, rows, numbers=(3, 4, 5, 6))
 
 
 def _find_purchase(tx: Tx, key: str) -> int:

@@ -11,7 +11,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
 
 from comity import wiring
-from comity.interfaces.rest import configuration, hooks, members, moves, operations, people, status
+from comity.interfaces.rest import configuration, hooks, members, moves, operations, people, promotions, status
 from comity.interfaces.rest.board import Board
 from comity.interfaces.rest.callers import Callers
 from comity.interfaces.rest.description import describe
@@ -33,6 +33,7 @@ HANDLERS = [
     *people.HANDLERS,
     *members.HANDLERS,
     *moves.HANDLERS,
+    *promotions.HANDLERS,
     *operations.HANDLERS,
     *configuration.HANDLERS,
     *hooks.HANDLERS,

@@ -26,6 +26,7 @@ class Asked:
 
     __slots__ = (
         "_row",
+        "budget_before",
         "budget_counts",
         "budgets",
         "business_on",
@@ -35,6 +36,7 @@ class Asked:
         "lines",
         "member",
         "purchase",
+        "reserves",
         "zone",
     )
 
@@ -46,6 +48,7 @@ class Asked:
         zone: ZoneInfo,
         first_ladder: str,
         budgets: Counts,
+        reserves: Counts,
         explains: bool,
     ) -> None:
         """Take the facts; the lines are those that count, their amounts add up to what was paid."""
@@ -57,6 +60,8 @@ class Asked:
         self.business_on: date = purchase.occurred_at.astimezone(zone).date()
         self.lines = count_lines(purchase)
         self.budgets = budgets
+        self.reserves = reserves
+        self.budget_before: dict[Counter, int] = {}
         self.counts: dict[Counter, int] = {}
         self.budget_counts: dict[Counter, int] = {}
         self._row: dict[str, Any] = {}

@@ -128,6 +128,13 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         """The ladder `loyalty.tier` speaks of; empty where there is none."""
         return self.ladders[0].name if self.ladders else ""
 
+    @property
+    def budget_limits(self) -> Mapping[str, int]:
+        """What budgets hold in a period, by the name of the counter; those that no rule draws on are left out."""
+        budgets = (rule.budget for award in self.awards for rule in (award, *award.multipliers))
+        limits = (limit for each in budgets if each is not None for limit in (each.points, each.money))
+        return {each.counter: each.most for each in limits if each is not None}
+
     def get_points(self, name: str | None) -> PointsSpec:
         """Get a kind of points by name; None stands for the usual one. Raises UnknownProgrammePart."""
         return self.points[_place(name, self.points)]

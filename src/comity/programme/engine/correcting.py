@@ -3,6 +3,9 @@
 What was booked is never altered. `re_derive` books the difference to what would have been earned had everything arrived
 in time; `freeze_closed_period` does the same from the first open day on; `adjust_forward` evaluates the purchase alone,
 as of today, at the tier of its own day and within the caps as they stand.
+
+Budgets are shared. What a member's purchases were given stays theirs, whatever others have drawn since, as long as
+nothing of them changes; what returns gave back is there for others, and comes again only as far as they left it.
 """
 
 import enum
@@ -26,6 +29,7 @@ from comity.programme.engine.replaying import (
     book,
     pick_version,
     sort_purchases,
+    sum_draws,
     sum_lots,
 )
 from comity.programme.engine.tiers import Qualifying, walk
@@ -75,9 +79,8 @@ def plan_correction(
 
     `purchases` are all of the member as they are known now; `booked` what each has earned so far; `changed` the ids of
     those that are new, other than they were, or gone. `open_from` is the first day no period lock covers. `kept` stand
-    as they were booked, whatever came in between. `budgets` are the shared counters, this member's earlier draws
-    included. Done twice, the second plan is empty. Raises
-    InvalidPurchase, InvalidReturn, NoVersion.
+    as they were booked, whatever came in between. `budgets` are the shared counters, what this member's purchases draw
+    still included. Done twice, the second plan is empty. Raises InvalidPurchase, InvalidReturn, NoVersion.
     """
     shared = dict(budgets or {})
     if policy is CorrectionPolicy.ADJUST_FORWARD:
@@ -88,14 +91,15 @@ def plan_correction(
         for key, each in booked.items()
         if key in kept or (is_frozen and each.business_on < open_from and key not in changed)
     }
-    for each in booked.values():
-        _add(shared, each.budget_counts, sign=-1)  # The replay adds what is drawn, in its turn.
-    going = Replay(versions, person, budgets=shared)
-    for purchase in sort_purchases(purchases):
-        if purchase.purchase_id in frozen:
-            going.keep(purchase, frozen[purchase.purchase_id])
-        else:
-            going.take(purchase)
+    free = [each for key, each in booked.items() if key not in frozen]
+    before = sum_draws(free, is_net=True)
+    for counter, amount in before.items():
+        shared[counter] = shared.get(counter, 0) - amount  # The replay adds what is drawn, in its turn.
+    own = sum_draws(free, is_net=False)
+    going = _replay(versions, person, purchases, frozen, budgets=shared, reserves=own)
+    after = sum_draws((each for key, each in going.booked.items() if key not in frozen), is_net=True)
+    if own != before and not _fits(versions, shared, before, after):
+        going = _replay(versions, person, purchases, frozen, budgets=shared, reserves=before)
     deltas: list[Delta] = []
     for key in sorted({*booked, *going.booked} - {*frozen}):
         before, after = booked.get(key), going.booked.get(key)
@@ -103,6 +107,36 @@ def plan_correction(
         floor = open_from if is_frozen else date.min
         deltas += compare(key, before, after, cause=cause, effective_from=floor)
     return Correction(deltas=tuple(deltas), booked=going.booked)
+
+
+def _replay(
+    versions: Sequence[Version],
+    person: Person,
+    purchases: Sequence[Purchase],
+    frozen: Mapping[str, Booked],
+    *,
+    budgets: Counts,
+    reserves: Counts,
+) -> Replay:
+    going = Replay(versions, person, budgets=budgets, reserves=reserves)
+    for purchase in sort_purchases(purchases):
+        if purchase.purchase_id in frozen:
+            going.keep(purchase, frozen[purchase.purchase_id])
+        else:
+            going.take(purchase)
+    return going
+
+
+def _fits(versions: Sequence[Version], others: Counts, before: Counts, after: Counts) -> bool:
+    """True when no budget is drawn on beyond what it holds, and beyond what was drawn before."""
+    most: dict[str, int] = {}
+    for version in versions:
+        for name, limit in version.rules.budget_limits.items():
+            most[name] = max(limit, most.get(name, 0))
+    return all(
+        amount <= before.get(counter, 0) or amount + others.get(counter, 0) <= most.get(counter[0], 0)
+        for counter, amount in after.items()
+    )
 
 
 def _find_cause(key: str, before: Booked | None, after: Booked | None, changed: Collection[str]) -> Cause:
@@ -160,6 +194,11 @@ def _add(counts: dict[Counter, int], more: Sequence[Count], *, sign: int) -> Non
         counts[count.counter] = counts.get(count.counter, 0) + sign * count.amount
 
 
+def _draw(budgets: dict[Counter, int], booked: Booked, *, sign: int) -> None:
+    for counter, amount in sum_draws([booked], is_net=True).items():
+        budgets[counter] = budgets.get(counter, 0) + sign * amount
+
+
 def _adjust(
     versions: Sequence[Version],
     person: Person,
@@ -176,21 +215,25 @@ def _adjust(
     for key in sorted(set(changed) - set(known)):
         before = stand.pop(key, None)
         if before is not None:
-            _add(budgets, before.budget_counts, sign=-1)
+            _draw(budgets, before, sign=-1)
             deltas += compare(key, before, None, cause=Cause.CANCELLED, effective_from=today)
     for purchase in sort_purchases(known[key] for key in changed if key in known):
         before = stand.pop(purchase.purchase_id, None)
         if before is not None:
-            _add(budgets, before.budget_counts, sign=-1)
+            _draw(budgets, before, sign=-1)
         rules = pick_version(versions, to_business_day(purchase.occurred_at, versions[-1].rules.zone))
         member = _stand_on(purchase, rules, person, stand)
-        earning = evaluate(purchase, member, rules, budgets=budgets, explains=False)
+        own, still = (sum_draws([before] if before else [], is_net=each) for each in (False, True))
+        earning = evaluate(purchase, member, rules, budgets=budgets, reserves=own, explains=False)
         wanted = book(purchase, earning, rules)
+        if own != still and not _fits(versions, budgets, still, sum_draws([wanted], is_net=True)):
+            earning = evaluate(purchase, member, rules, budgets=budgets, reserves=still, explains=False)
+            wanted = book(purchase, earning, rules)
         after = _forward(before, wanted, rules, today)
         cause = Cause.LATE if before is None else Cause.CORRECTED
         deltas += compare(purchase.purchase_id, before, after, cause=cause, effective_from=today)
         stand[purchase.purchase_id] = after
-        _add(budgets, after.budget_counts, sign=1)
+        _draw(budgets, after, sign=1)
     return Correction(deltas=tuple(deltas), booked=stand)
 
 

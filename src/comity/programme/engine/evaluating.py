@@ -40,17 +40,25 @@ def evaluate(
     rules: Rules,
     *,
     budgets: Counts = _NO_COUNTS,
+    reserves: Counts = _NO_COUNTS,
     explains: bool = True,
     tells_skipped: bool = False,
 ) -> Earning:
     """Return what a purchase earns a member by one version of the rules.
 
     The returns of the purchase are not looked at: this is what it earned before any. `budgets` are the counters all
-    members share. With `tells_skipped` the explanation names the rules that did not hold, too; without `explains` there
-    is none, and nothing else differs. Raises InvalidPurchase.
+    members share, `reserves` what of them is this member's whatever others draw. With `tells_skipped` the explanation
+    names the rules that did not hold, too; without `explains` there is none, and nothing else differs. Raises
+    InvalidPurchase.
     """
     asked = Asked(
-        purchase, member, zone=rules.zone, first_ladder=rules.first_ladder, budgets=budgets, explains=explains
+        purchase,
+        member,
+        zone=rules.zone,
+        first_ladder=rules.first_ladder,
+        budgets=budgets,
+        reserves=reserves,
+        explains=explains,
     )
     outcome = _find_refusal(purchase, rules)
     if outcome is not None:
@@ -190,6 +198,9 @@ def _close(asked: Asked, rules: Rules, outcome: Outcome, grants: Sequence[Grant]
         line_minor={line.line_id: line.amount_minor for line in lines},
         counts=_list_counts(counts),
         budget_counts=_list_counts(budget_counts),
+        budget_before=tuple(
+            Count(counter=counter, amount=amount) for counter, amount in sorted(asked.budget_before.items())
+        ),
         explanation=_explain(asked, rules, outcome, grants, lots=lots, asides=asides) if asked.explains else UNTOLD,
     )
 

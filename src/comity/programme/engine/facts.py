@@ -159,11 +159,28 @@ class Count(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     amount: int
 
 
+class Draw(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a purchase drew on a budget: `amount` when it earned, of which returns gave `back` so much.
+
+    `before` is what had been drawn when the budget was asked.
+    """
+
+    counter: Counter
+    amount: int
+    back: int = 0
+    before: int = 0
+
+    @property
+    def net(self) -> int:
+        """What it draws still."""
+        return self.amount - self.back
+
+
 class Earning(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one purchase earns: points by kind, the lots they make, who gave what for which line, and why.
 
-    `counts` are to be added to the member's counters, `budget_counts` to those all members share. `line_minor` are the
-    amounts of the lines as they counted.
+    `counts` are to be added to the member's counters, `budget_counts` to those all members share; `budget_before` is
+    what the budgets that were asked had counted. `line_minor` are the amounts of the lines as they counted.
     """
 
     purchase_id: str
@@ -177,4 +194,5 @@ class Earning(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     line_minor: Mapping[str, int]
     counts: tuple[Count, ...]
     budget_counts: tuple[Count, ...]
+    budget_before: tuple[Count, ...]
     explanation: Step

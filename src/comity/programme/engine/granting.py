@@ -4,7 +4,7 @@ The ratio of all fitting lines is rounded once, after each multiplier anew; the 
 sum is that of a single rounding, whatever the number of rules.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from itertools import groupby
 from math import gcd
@@ -14,7 +14,7 @@ from comity.programme.engine.arithmetic import apportion, apportion_within, roun
 from comity.programme.engine.asking import Asked
 from comity.programme.engine.compiling import Budget, Limit, Rule, Rules
 from comity.programme.engine.days import name_period
-from comity.programme.engine.facts import Counter, Step, StepKind
+from comity.programme.engine.facts import Counter, Earning, Step, StepKind
 
 
 class Grant:
@@ -270,6 +270,19 @@ def count_grants(asked: Asked, rules: Rules, grants: Sequence[Grant]) -> tuple[d
     return counts, budget_counts
 
 
+def count_kept(earning: Earning, kept: Mapping[str, int], rules: Rules) -> Mapping[Counter, int]:
+    """Return what a purchase draws on budgets when its rules keep so many of the points they gave."""
+    costs: dict[tuple[str, str], int] = {}
+    for award in rules.awards:
+        for rule in (award, *award.multipliers):
+            for limit, cost in _cost(rule.budget, kept.get(rule.name, 0)) if rule.budget is not None else ():
+                costs[limit.counter, rule.name] = cost
+    sums: dict[str, int] = {}
+    for (counter, _), cost in costs.items():
+        sums[counter] = sums.get(counter, 0) + cost
+    return {each.counter: min(each.amount, sums.get(each.counter[0], 0)) for each in earning.budget_counts}
+
+
 def _cost(budget: Budget, points: int) -> list[tuple[Limit, int]]:
     """Return what points cost a budget, in points and in minor units; a fraction of one counts as one."""
     costs = [(budget.points, points), (budget.money, -(-points * budget.worth_minor // budget.worth_points))]
@@ -284,8 +297,10 @@ def _draw_budget(grant: Grant, asked: Asked, currency: str) -> None:
         if limit is None:
             continue
         counter = (limit.counter, name_period(asked.business_on, limit.period))
-        used = asked.budgets.get(counter, 0) + asked.budget_counts.get(counter, 0)
-        room = max(limit.most - used, 0)
+        before, own = asked.budgets.get(counter, 0), asked.budget_counts.get(counter, 0)
+        asked.budget_before[counter] = before
+        used = before + own
+        room = max(limit.most - used, asked.reserves.get(counter, 0) - own, 0)
         if is_money and budget.worth_minor:
             room = room * budget.worth_points // budget.worth_minor
         if room < grant.points:

@@ -14,8 +14,9 @@ from comity.kernel.errors import Invalid
 from comity.programme.engine.compiling import Rules
 from comity.programme.engine.days import to_business_day
 from comity.programme.engine.evaluating import evaluate
-from comity.programme.engine.facts import Count, Counter, Counts, Earning, Lot, Member, Outcome, Purchase
-from comity.programme.engine.returning import count_returned
+from comity.programme.engine.facts import Count, Counter, Counts, Draw, Earning, Lot, Member, Outcome, Purchase
+from comity.programme.engine.granting import count_kept
+from comity.programme.engine.returning import Taken, count_returned
 from comity.programme.engine.tier_walk import Walk
 from comity.programme.engine.tiers import Qualifying, sum_days
 
@@ -46,13 +47,13 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Booked(msgspec.Struct, frozen=True, kw_only=True):
-    """What a purchase has earned, as it stands: lots after returns, and what it added to counters."""
+    """What a purchase has earned, as it stands: lots after returns, what it added to counters, and drew on budgets."""
 
     purchase_id: str
     business_on: date
     lots: tuple[Lot, ...]
     counts: tuple[Count, ...] = ()
-    budget_counts: tuple[Count, ...] = ()
+    draws: tuple[Draw, ...] = ()
     is_counted: bool = True
 
 
@@ -116,33 +117,78 @@ def add_earning(member: Member, earning: Earning) -> Member:
 def book(purchase: Purchase, earning: Earning, rules: Rules) -> Booked:
     """Return what stands after an earning and the returns of its purchase so far. Raises InvalidReturn."""
     lots = earning.lots
+    kept: Counts | None = None
     if purchase.returned_minor and lots:
-        taken = count_returned(earning, purchase.returned_minor, rounding=rules.spec.returns.rounding).by_lot
+        taken = count_returned(earning, purchase.returned_minor, rounding=rules.spec.returns.rounding)
         lots = tuple(
-            msgspec.structs.replace(lot, points=lot.points - back) for lot, back in zip(lots, taken, strict=True)
+            msgspec.structs.replace(lot, points=lot.points - back) for lot, back in zip(lots, taken.by_lot, strict=True)
         )
+        if earning.budget_counts and taken.points:
+            kept = _count_kept(earning, taken, rules)
     return Booked(
         purchase_id=purchase.purchase_id,
         business_on=earning.business_on,
         lots=lots if lots is earning.lots else tuple(lot for lot in lots if lot.points),
         counts=earning.counts,
-        budget_counts=earning.budget_counts,
+        draws=list_draws(earning, kept),
         is_counted=earning.outcome in _COUNTED,
     )
+
+
+def _count_kept(earning: Earning, taken: Taken, rules: Rules) -> Counts:
+    points: dict[str, int] = {}
+    for share, back in zip(earning.shares, taken.by_share, strict=True):
+        points[share.rule] = points.get(share.rule, 0) + share.points - back
+    return count_kept(earning, points, rules)
+
+
+def list_draws(earning: Earning, kept: Counts | None = None) -> tuple[Draw, ...]:
+    """Return what an earning draws on the budgets it asked, and what it gave back where it keeps less."""
+    if not earning.budget_before:
+        return ()
+    amounts = {each.counter: each.amount for each in earning.budget_counts}
+    return tuple(
+        Draw(
+            counter=each.counter,
+            amount=amounts.get(each.counter, 0),
+            back=amounts[each.counter] - kept[each.counter] if kept and each.counter in kept else 0,
+            before=each.amount,
+        )
+        for each in earning.budget_before
+    )
+
+
+def sum_draws(booked: Iterable[Booked], *, is_net: bool) -> dict[Counter, int]:
+    """Return what purchases draw on budgets: still (`is_net`), or before anything was given back."""
+    sums: dict[Counter, int] = {}
+    for each in booked:
+        for draw in each.draws:
+            sums[draw.counter] = sums.get(draw.counter, 0) + (draw.net if is_net else draw.amount)
+    return sums
 
 
 class Replay:
     """A member's history while it is gone through: tiers, counters and what every purchase earned."""
 
     def __init__(
-        self, versions: Sequence[Version], person: Person, *, budgets: Counts | None = None, explains: bool = False
+        self,
+        versions: Sequence[Version],
+        person: Person,
+        *,
+        budgets: Counts | None = None,
+        reserves: Counts | None = None,
+        explains: bool = False,
     ) -> None:
-        """Start before the first purchase. `budgets` are the shared counters without this history."""
+        """Start before the first purchase. `budgets` are the shared counters without this history.
+
+        `reserves` are what of the budgets is this member's, whatever others have drawn.
+        """
         self._explains = explains
         self.booked: dict[str, Booked] = {}
         self.earnings: dict[str, Earning] = {}
         self.counts: dict[Counter, int] = {}
         self.budgets: dict[Counter, int] = dict(budgets or {})
+        self._reserves: dict[Counter, int] = dict(reserves or {})
         self._versions = versions
         self._person = person
         self._points: dict[str, list[tuple[date, int]]] = {}
@@ -162,13 +208,19 @@ class Replay:
             counts=self.counts,
             attributes=self._person.attributes,
         )
-        earning = evaluate(purchase, member, rules, budgets=self.budgets, explains=self._explains)
+        earning = evaluate(
+            purchase, member, rules, budgets=self.budgets, reserves=self._reserves, explains=self._explains
+        )
         self.earnings[purchase.purchase_id] = earning
+        for count in earning.budget_counts:
+            self.budgets[count.counter] = self.budgets.get(count.counter, 0) + count.amount
+            if self._reserves:
+                self._reserves[count.counter] = self._reserves.get(count.counter, 0) - count.amount
         self._end(book(purchase, earning, rules), rules, day)
         return earning
 
     def keep(self, purchase: Purchase, booked: Booked) -> None:
-        """Let the next purchase, in the order of time, stand as it was booked."""
+        """Let the next purchase, in the order of time, stand as it was booked; `budgets` hold what it drew already."""
         rules, day = self._begin(purchase)
         self._end(booked, rules, day)
 
@@ -210,8 +262,6 @@ class Replay:
         self._purchase_count += booked.is_counted
         for count in booked.counts:
             self.counts[count.counter] = self.counts.get(count.counter, 0) + count.amount
-        for count in booked.budget_counts:
-            self.budgets[count.counter] = self.budgets.get(count.counter, 0) + count.amount
         if rules.ladders or len(self._versions) > 1:
             for kind, points in sum_lots(booked.lots).items():
                 self._add_points(rules, kind, day, points)
@@ -240,13 +290,14 @@ def replay(
     purchases: Iterable[Purchase],
     *,
     budgets: Counts | None = None,
+    reserves: Counts | None = None,
     explains: bool = False,
 ) -> Replay:
     """Go through a member's whole history in the order of time; the earnings carry explanations when asked for.
 
     Raises InvalidPurchase, InvalidReturn, NoVersion.
     """
-    going = Replay(versions, person, budgets=budgets, explains=explains)
+    going = Replay(versions, person, budgets=budgets, reserves=reserves, explains=explains)
     for purchase in sort_purchases(purchases):
         going.take(purchase)
     return going

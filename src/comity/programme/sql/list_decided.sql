@@ -2,7 +2,7 @@
 -- Takes purchase_id, programme. Returns Decided. Relies on earning_in_window.
 select
     e.purchase_id, m.profile_id, p.occurred_at, p.amount_minor, p.currency, e.points, e.outcome, e.effective_on,
-    e.earned_at, p.is_cancelled, p.details, array(
+    e.earned_at, p.is_cancelled, p.details, coalesce(e.drawn, '[]') as drawn, array(
         select jsonb_build_object('amount_minor', r.amount_minor, 'lines', r.details -> 'lines')
         from activity.v_return r
         where r.purchase_id = p.purchase_id and r.currency = p.currency

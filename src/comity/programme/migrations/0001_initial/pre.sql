@@ -45,6 +45,8 @@ create table programme.earning (
     occurred_at timestamptz not null,
     -- What caps have counted of it: a JSON array of [counter, period, amount]; null for nothing.
     counted jsonb,
+    -- What it drew on budgets: a JSON array of [counter, period, amount, what returns gave back, what was drawn before].
+    drawn jsonb,
     effective_on date not null,
     transfer_id bigint,
     earned_at timestamptz not null,
@@ -78,6 +80,15 @@ create table programme.counter (
     period text not null,
     amount bigint not null,
     primary key (member_id, counter, period)
+);
+
+-- What all members together have drawn on the budgets of a programme, by period of its calendar.
+create table programme.budget (
+    programme text not null,
+    counter text not null,
+    period text not null,
+    amount bigint not null check (amount >= 0),
+    primary key (programme, counter, period)
 );
 
 -- Points given or taken by hand. What is above the limit of the programme waits for a second key.

@@ -1,0 +1,126 @@
+"""What simulations of parts of the members come to, put together. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from comity.definitions.types import ProgrammeSpec
+from comity.programme.simulating_types import (
+    Figures,
+    Gain,
+    Month,
+    Side,
+    Simulation,
+    TierCount,
+    TierShift,
+    Trial,
+)
+
+CONDITIONAL = (
+    "Only purchases of those who were members then are counted; the condition to become one is not asked anew."
+)
+
+
+SHARED = "Members share budgets: the sample has its part of them."
+
+
+def asks_members(trial: Trial) -> bool:
+    """True when it matters who was a member: not everybody is one by one of the versions."""
+    specs = (trial.running, trial.proposed)
+    return any(spec is not None and not takes_all(spec) for spec in specs)
+
+
+def shares_budgets(trial: Trial) -> bool:
+    """True when members touch each other by one of the versions."""
+    return any(spec is not None and spec.budgets for spec in (trial.running, trial.proposed))
+
+
+def takes_all(spec: ProgrammeSpec) -> bool:
+    """True when everybody is a member."""
+    return spec.enrol.automatic and spec.enrol.when is None
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """What came out for a part of the members; parts add up, see `add_parts`."""
+
+    purchase_count: int
+    member_count: int
+    running: Figures
+    proposed: Figures
+    tiers: dict[tuple[str | None, str | None], int]
+    winners: Side
+    losers: Side
+    months: tuple[Month, ...]
+
+
+def pick_largest(gains: Iterable[Gain], count: int) -> tuple[Gain, ...]:
+    """Return the largest differences first, up or down; of equals the lower profile id."""
+    return tuple(sorted(gains, key=lambda each: (-abs(each.points), each.profile_id))[:count])
+
+
+def add_parts(parts: Sequence[Part], *, trial: Trial, sample_of: int = 1) -> Simulation:
+    """Put together what came out for parts of the members; any partition of the members gives the same."""
+    tiers: Counter[tuple[str | None, str | None]] = Counter()
+    months: dict[str, list[int]] = {}
+    for part in parts:
+        tiers.update(part.tiers)
+        for month in part.months:
+            sums = months.setdefault(month.month, [0, 0])
+            sums[0] += month.running
+            sums[1] += month.proposed
+    levels = _list_levels(trial)
+    return Simulation(
+        programme=trial.programme,
+        on=trial.on,
+        sample_of=sample_of,
+        purchase_count=sum(part.purchase_count for part in parts),
+        member_count=sum(part.member_count for part in parts),
+        running=_add_figures([part.running for part in parts]),
+        proposed=_add_figures([part.proposed for part in parts]),
+        tiers=tuple(
+            TierCount(
+                tier=level,
+                running=sum(count for (before, _), count in tiers.items() if before == level),
+                proposed=sum(count for (_, after), count in tiers.items() if after == level),
+            )
+            for level in levels
+        ),
+        tier_moves=tuple(
+            TierShift(running=before, proposed=after, member_count=tiers[before, after])
+            for before in levels
+            for after in levels
+            if before != after and tiers[before, after]
+        ),
+        winners=_add_sides([part.winners for part in parts], trial.top_count),
+        losers=_add_sides([part.losers for part in parts], trial.top_count),
+        months=tuple(Month(month=month, running=sums[0], proposed=sums[1]) for month, sums in sorted(months.items())),
+        notes=_list_notes(trial, sample_of),
+    )
+
+
+def _list_levels(trial: Trial) -> list[str | None]:
+    """Return the levels of both ladders from low to high, those of the proposed one first; None is no tier."""
+    names: list[str | None] = []
+    for spec in (trial.proposed, trial.running):
+        if spec is not None and spec.tiers is not None:
+            names += [level.name for level in spec.tiers.levels if level.name not in names]
+    is_without = any(spec is None or spec.tiers is None for spec in (trial.proposed, trial.running))
+    return [None, *names] if is_without else names
+
+
+def _add_figures(figures: Sequence[Figures]) -> Figures:
+    return Figures(**{name: sum(getattr(each, name) for each in figures) for name in Figures.__struct_fields__})
+
+
+def _add_sides(sides: Sequence[Side], count: int) -> Side:
+    return Side(
+        member_count=sum(each.member_count for each in sides),
+        points=sum(each.points for each in sides),
+        largest=pick_largest((gain for each in sides for gain in each.largest), count),
+    )
+
+
+def _list_notes(trial: Trial, sample_of: int) -> tuple[str, ...]:
+    notes = [CONDITIONAL] if asks_members(trial) else []
+    return (*notes, SHARED) if sample_of > 1 and shares_budgets(trial) else tuple(notes)
