@@ -31,6 +31,15 @@ create table programme.asked (
 );
 CREATE INDEX asked_of_member ON programme.asked USING btree (member_id, transfer_id);
 
+create table programme.budget (
+    programme text not null,
+    counter text not null,
+    period text not null,
+    amount bigint not null,
+    constraint budget_pkey PRIMARY KEY (programme, counter, period),
+    constraint budget_amount_check CHECK ((amount >= 0))
+);
+
 create table programme.counter (
     member_id bigint not null,
     counter text not null,
@@ -65,6 +74,7 @@ create table programme.earning (
     outcome text not null,
     occurred_at timestamp with time zone not null,
     counted jsonb,
+    drawn jsonb,
     effective_on date not null,
     transfer_id bigint,
     earned_at timestamp with time zone not null,

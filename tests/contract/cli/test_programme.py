@@ -177,3 +177,22 @@ class TestExplain:
             activity.accept_purchases(tx, purchases=facts, profile_ids=[ADA, ADA], now=FIRST)
         assert told(project("programme", "explain", "shop/7", "--json"))["code"] == "purchase_ambiguous"
         assert project("programme", "explain", "shop/Order/7").exit_code == 0
+
+
+class TestBudgets:
+    def test_shows_what_is_drawn_and_left(self, project, tmp_path):
+        assert "No programme has a budget" in project("programme", "budgets").stdout
+        path = tmp_path / "programme.yaml"
+        path.write_text(f"{path.read_text()}  budgets: [{{name: spring, points: 1000}}]\n")
+        assert project("apply", "--yes").exit_code == 0
+        [found] = told(project("programme", "budgets", "--json"))["budgets"]
+        assert (found["budget"], found["points_used"], found["points_max"], found["is_low"]) == (
+            "spring",
+            0,
+            1000,
+            False,
+        )
+        assert "spring" in project("programme", "budgets").stdout
+        assert (
+            told(project("programme", "budgets", "--programme", "miles", "--json"))["code"] == "programme_not_defined"
+        )

@@ -62,6 +62,8 @@ LIMITS = """
   transfers: {points_min: 10, points_max: 100, caps: [{per: day, times: 2}]}
   redemptions: {large_above: 400}
   adjustments: {checker_above: 100, points_max: 5000, maker_max: 10000}
+  earning_rules: [{name: cards, fixed: 5, channels: [cards], budget: spring}]
+  budgets: [{name: spring, points: 1000, per: year}]
 """
 
 

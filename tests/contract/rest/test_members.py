@@ -90,3 +90,12 @@ class TestQuote:
     def test_of_somebody_unknown(self, desk, what):
         question = {"points": 5} if what == "redemption" else {"amount_minor": 5, "currency": "EUR"}
         refused(ask(desk, what, str(uuid4()), **question), status=404, code="unknown_member")
+
+
+class TestBudgets:
+    def test_say_what_is_drawn_and_left(self, desk):
+        [found] = desk.http.get("/v1/budgets", params={"programme": "points"}).json()
+        assert (found["budget"], found["per"], found["points_used"], found["points_max"]) == ("spring", "year", 0, 1000)
+        assert (found["used_percent"], found["is_low"], found["is_spent"]) == (0, False, False)
+        answer = desk.http.get("/v1/budgets", params={"programme": "pionts"})
+        assert (answer.status_code, answer.json()["code"]) == (404, "programme_not_defined")
