@@ -191,10 +191,8 @@ create table ledger.transfer (
     constraint transfer_check4 CHECK (((reverses_transfer_id IS NULL) = (reversal_number IS NULL))),
     constraint transfer_money_amount_check CHECK ((money_amount > 0))
 );
-CREATE INDEX transfer_credits ON ledger.transfer USING btree (credit_account_id, transfer_id);
-CREATE INDEX transfer_debits ON ledger.transfer USING btree (debit_account_id, transfer_id);
-CREATE INDEX transfer_money_credits ON ledger.transfer USING btree (money_credit_account_id, transfer_id) WHERE (money_amount IS NOT NULL);
-CREATE INDEX transfer_money_debits ON ledger.transfer USING btree (money_debit_account_id, transfer_id) WHERE (money_amount IS NOT NULL);
+CREATE INDEX transfer_credits ON ledger.transfer USING btree (credit_account_id, transfer_id) WHERE (credit_balance_after IS NOT NULL);
+CREATE INDEX transfer_debits ON ledger.transfer USING btree (debit_account_id, transfer_id) WHERE (debit_balance_after IS NOT NULL);
 CREATE UNIQUE INDEX transfer_reversed_once ON ledger.transfer USING btree (reverses_transfer_id, reversal_number) WHERE (reverses_transfer_id IS NOT NULL);
 CREATE TRIGGER transfer_is_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.transfer FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 

@@ -1,10 +1,31 @@
 -- A page of an account's entries, newest first.
 -- Takes account_id, before_transfer_id (null: from the newest) and limit_max. Returns StatementLine.
+-- A holder's are found by index, those of other accounts by going through transfers from the newest.
+with asked as materialized (
+    select exists(
+        select from ledger.account a where a.account_id = %(account_id)s and a.balance is not null
+    ) as is_holder
+)
 select
-    transfer_id, amount, balance_after, kind, reason, effective_on, booked_at, system, external_id,
-    reverses_transfer_id
-from ledger.v_entry
-where account_id = %(account_id)s
-  and (%(before_transfer_id)s::bigint is null or transfer_id < %(before_transfer_id)s::bigint)
-order by transfer_id desc
-limit %(limit_max)s
+    e.transfer_id, e.amount, e.balance_after, e.kind, e.reason, e.effective_on, e.booked_at, e.system, e.external_id,
+    e.reverses_transfer_id
+from (
+    (
+        select *
+        from ledger.v_entry
+        where account_id = %(account_id)s and balance_after is not null and (select is_holder from asked)
+          and (%(before_transfer_id)s::bigint is null or transfer_id < %(before_transfer_id)s::bigint)
+        order by transfer_id desc
+        limit %(limit_max)s
+    )
+    union all
+    (
+        select *
+        from ledger.v_entry
+        where account_id = %(account_id)s and not (select is_holder from asked)
+          and (%(before_transfer_id)s::bigint is null or transfer_id < %(before_transfer_id)s::bigint)
+        order by transfer_id desc
+        limit %(limit_max)s
+    )
+) e
+order by e.transfer_id desc

@@ -15,12 +15,12 @@ with place as (
     select t.transfer_id
     from place p
     join ledger.transfer t on t.debit_account_id = p.account_id
-    where t.transfer_id >= %(since)s
+    where t.transfer_id >= %(since)s and t.debit_balance_after is not null
     union
     select t.transfer_id
     from place p
     join ledger.transfer t on t.credit_account_id = p.account_id
-    where t.transfer_id >= %(since)s
+    where t.transfer_id >= %(since)s and t.credit_balance_after is not null
 ), undone as (
     -- What came back to somebody else counts as if it had come back here.
     select r.transfer_id

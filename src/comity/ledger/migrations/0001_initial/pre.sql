@@ -87,13 +87,10 @@ create table ledger.transfer (
 create unique index transfer_reversed_once on ledger.transfer (reverses_transfer_id, reversal_number)
 where reverses_transfer_id is not null;
 
--- The lines of an account are found by its side of a transfer; see the view v_entry.
-create index transfer_debits on ledger.transfer (debit_account_id, transfer_id);
-create index transfer_credits on ledger.transfer (credit_account_id, transfer_id);
-create index transfer_money_debits on ledger.transfer (money_debit_account_id, transfer_id)
-where money_amount is not null;
-create index transfer_money_credits on ledger.transfer (money_credit_account_id, transfer_id)
-where money_amount is not null;
+-- The lines of a holder are found by its side of a transfer; see the view v_entry. Others have no balance stored, and no
+-- index: nearly every transfer has such an account on its other side, so that an index would tell nearly nothing apart.
+create index transfer_debits on ledger.transfer (debit_account_id, transfer_id) where debit_balance_after is not null;
+create index transfer_credits on ledger.transfer (credit_account_id, transfer_id) where credit_balance_after is not null;
 
 -- Which lots an entry of a holder is made of, where that is not the lot its own transfer made. Of each transfer and
 -- holder, these lines (and the lot made) sum to the entry. A lot of a negative amount is a debt.
