@@ -13,7 +13,6 @@ from comity.definitions.checks_points import (
     check_year_start,
 )
 from comity.definitions.checks_shared import (
-    LOYALTY_TYPES,
     Found,
     Path,
     Project,
@@ -22,7 +21,7 @@ from comity.definitions.checks_shared import (
     find_name,
 )
 from comity.definitions.shape import suggest
-from comity.definitions.types_programme import ProgrammeSpec, condition_words
+from comity.definitions.types_programme import ProgrammeSpec, reward_words
 from comity.definitions.types_rewards import RewardSpec
 from comity.definitions.types_tiers import (
     CalendarWindow,
@@ -142,8 +141,7 @@ def _check_reward(reward: RewardSpec, spec: ProgrammeSpec, project: Project, *, 
         yield Found(path=(*path, "voucher", "valid"), message=message, remedy="Write e.g. {months: 12}.")
     if reward.when is not None:
         types = {name: each.type for name, each in project.attributes.items()}
-        words = condition_words(spec, types, has_lines=False)
-        words = {word: kind for word, kind in words.items() if not word.startswith("purchase.")} | LOYALTY_TYPES
+        words = reward_words(spec, types)
         yield from check_condition(reward.when, project, path=(*path, "when"), words=words)
 
 

@@ -10,14 +10,7 @@ from comity.definitions.shape import suggest
 from comity.definitions.types_attribute import AttributeType
 from comity.definitions.types_condition import Column, ConditionInvalid
 from comity.definitions.types_document import Definitions, Kind
-
-LOYALTY_TYPES = {
-    "loyalty.points": AttributeType.INTEGER,
-    "loyalty.tier": AttributeType.TEXT,
-    "loyalty.programme": AttributeType.TEXT,
-    "loyalty.enrolled_at": AttributeType.TIMESTAMP,
-}
-
+from comity.definitions.types_programme import LOYALTY_TYPES
 
 Path = tuple[str | int, ...]
 """The way to a field inside a spec."""

@@ -96,6 +96,7 @@ from comity.definitions.types_programme import (
     EnrolSpec,
     ProgrammeSpec,
     condition_words,
+    reward_words,
 )
 from comity.definitions.types_rewards import (
     AdjustmentSpec,
@@ -243,4 +244,5 @@ __all__ = [
     "condition_words",
     "lens_name",
     "lens_options",
+    "reward_words",
 ]

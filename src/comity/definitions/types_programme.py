@@ -40,6 +40,15 @@ TIERS_LADDER = "tiers"
 """The ladder that `tiers` stands for."""
 
 
+LOYALTY_TYPES = {
+    "loyalty.points": AttributeType.INTEGER,
+    "loyalty.tier": AttributeType.TEXT,
+    "loyalty.programme": AttributeType.TEXT,
+    "loyalty.enrolled_at": AttributeType.TIMESTAMP,
+}
+"""Words for a membership as it stands."""
+
+
 class EnrolSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """How people become members."""
 
@@ -124,3 +133,9 @@ def condition_words(
     """
     tiers = {f"tier.{ladder.name}": AttributeType.TEXT for ladder in spec.ladder_specs}
     return {**attributes, **_WORDS, **tiers, **(_LINE_WORDS if has_lines else {})}
+
+
+def reward_words(spec: ProgrammeSpec, attributes: Mapping[str, AttributeType]) -> dict[str, AttributeType]:
+    """Return the words of the conditions of rewards: attributes and the membership as it stands, balance included."""
+    words = condition_words(spec, attributes, has_lines=False)
+    return {word: kind for word, kind in words.items() if not word.startswith("purchase.")} | LOYALTY_TYPES

@@ -18,10 +18,12 @@ from comity.programme.giving import transfer
 from comity.programme.holding import end_holds, hold_many
 from comity.programme.jobs import enrol_strangers, expire_points, recompute_tiers, release_points, time_out_holds
 from comity.programme.merging import merge_members
+from comity.programme.offering import list_rewards
 from comity.programme.progress import get_points, get_progress, list_statement, quote_purchase, quote_redemption
 from comity.programme.promotions import BudgetState
 from comity.programme.readers import handle_events
 from comity.programme.redemption import redeem, redeem_many, to_redeemed
+from comity.programme.rewarding import issue_rewards
 from comity.programme.rules import explain_tier
 from comity.programme.running import find_ignored, say_programme
 from comity.programme.settling import follow_purchases
@@ -35,6 +37,20 @@ from comity.programme.types import (
     Member,
     ProgrammeTotals,
     UnknownMember,
+)
+from comity.programme.voucher_ends import end_vouchers, expire_vouchers, list_vouchers, use_vouchers
+from comity.programme.vouchers import (
+    RewardOffer,
+    RewardRefused,
+    RewardWish,
+    UnknownReward,
+    UnknownVoucher,
+    Voucher,
+    VoucherEnded,
+    VoucherNotUsed,
+    VoucherTold,
+    VoucherVerb,
+    VoucherWish,
 )
 from comity.programme.wishes import (
     Adjustment,
@@ -80,6 +96,9 @@ __all__ = [
     "ProgrammeNotDefined",
     "PurchaseQuote",
     "RedemptionQuote",
+    "RewardOffer",
+    "RewardRefused",
+    "RewardWish",
     "Simulation",
     "Standing",
     "Step",
@@ -88,15 +107,25 @@ __all__ = [
     "Trial",
     "UnknownHold",
     "UnknownMember",
+    "UnknownReward",
+    "UnknownVoucher",
+    "Voucher",
+    "VoucherEnded",
+    "VoucherNotUsed",
+    "VoucherTold",
+    "VoucherVerb",
+    "VoucherWish",
     "WishInvalid",
     "adjust",
     "confirm",
     "count_history",
     "earn_for_purchases",
     "end_holds",
+    "end_vouchers",
     "enrol",
     "enrol_strangers",
     "expire_points",
+    "expire_vouchers",
     "explain_purchase",
     "explain_tier",
     "find_earnings",
@@ -109,8 +138,11 @@ __all__ = [
     "get_progress",
     "handle_events",
     "hold_many",
+    "issue_rewards",
     "list_budgets",
+    "list_rewards",
     "list_statement",
+    "list_vouchers",
     "list_waiting_adjustments",
     "merge_members",
     "open_programme",
@@ -129,6 +161,7 @@ __all__ = [
     "time_out_holds",
     "to_redeemed",
     "transfer",
+    "use_vouchers",
 ]
 
 

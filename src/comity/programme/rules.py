@@ -1,10 +1,12 @@
 """Decisions of programmes: whole numbers in, whole numbers out, each with its reason."""
 
+from base64 import b32encode
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 from zoneinfo import ZoneInfo
 
-from comity.definitions.types import TierLadder
+from comity.definitions.types import RewardSpec, TierLadder
 from comity.kernel.errors import Refused
 from comity.ledger.types import (
     AMOUNT_MAX,
@@ -31,6 +33,7 @@ from comity.programme.types import (
     Redemption,
     TierExplanation,
 )
+from comity.programme.vouchers import RewardWish
 from comity.programme.wishes import Adjustment, AdjustmentWish, TransferWish
 
 EARN = "earn"
@@ -39,7 +42,11 @@ MERGE = "merge"
 TRANSFER = "transfer"
 ADJUST = "adjust"
 UNMERGE = "unmerge"
+REWARD = "reward"
 """Kinds of transfers."""
+
+CODE_LENGTH = 16
+_MISTYPED = str.maketrans("018", "OIB")
 
 CALLER_TEXT_LENGTH_MAX = TEXT_LENGTH_MAX - 50
 """Longest key or reason of a caller; the ledger's own keys have a prefix."""
@@ -111,6 +118,42 @@ def can_post_wish(key: str, reason: str) -> bool:
     """True when a caller's key (a prefix comes on top) and reason can be posted."""
     longest = CALLER_TEXT_LENGTH_MAX
     return 0 < len(key) <= longest and len(reason) <= longest and key.isprintable() and reason.isprintable()
+
+
+def to_code(token: str) -> str:
+    """Turn a random token into the code of a voucher: 80 bits in letters and digits that are not mixed up.
+
+    >>> to_code("unguessable")
+    'FA4I-2NUT-XW3J-IKHP'
+    """
+    text = b32encode(sha256(token.encode()).digest()).decode()[:CODE_LENGTH]
+    return "-".join(text[at : at + 4] for at in range(0, CODE_LENGTH, 4))
+
+
+def read_code(text: str) -> str:
+    """Return a code as it is kept, however somebody typed it; what is no code stays none.
+
+    >>> read_code("  fa4i2nut xw3j-ikhp ") == read_code("FA412NUTXW3J1KHP") == to_code("unguessable")
+    True
+    """
+    typed = "".join(each for each in text.upper() if each.isalnum()).translate(_MISTYPED)
+    return "-".join(typed[at : at + 4] for at in range(0, len(typed), 4))
+
+
+def plan_reward(wish: RewardWish, spec: RewardSpec, member: LockedMember) -> Posting:
+    """Turn a reward into a posting of its price."""
+    return Posting(
+        idempotency_key=f"{REWARD}:{wish.idempotency_key}",
+        request="\n".join((str(wish.profile_id), wish.programme, wish.reward)),
+        debit_account_id=member.account_id,
+        credit_account_id=member.programme_account_id,
+        amount=spec.price,
+        kind=REDEEM,
+        reason=spec.title,
+        effective_on=member.today,
+        system=OWN_SYSTEM,
+        external_id=wish.idempotency_key,
+    )
 
 
 def plan_redemption(redemption: Redemption, member: LockedMember) -> Posting:

@@ -117,5 +117,49 @@ create table programme.programme (
     constraint programme_account_id_key UNIQUE (account_id)
 );
 
+create table programme.reward_stock (
+    programme text not null,
+    reward text not null,
+    issued_count bigint not null,
+    constraint reward_stock_pkey PRIMARY KEY (programme, reward),
+    constraint reward_stock_programme_fkey FOREIGN KEY (programme) REFERENCES programme.programme(programme),
+    constraint reward_stock_issued_count_check CHECK ((issued_count >= 0))
+);
+
+create table programme.voucher (
+    voucher_id bigint not null generated always as identity,
+    code text not null,
+    idempotency_key text not null,
+    programme text not null,
+    reward text not null,
+    title text not null,
+    asked_profile_id uuid not null,
+    member_id bigint not null,
+    points bigint not null,
+    transfer_id bigint not null,
+    counted jsonb not null,
+    minor bigint,
+    currency text not null,
+    issued_at timestamp with time zone not null,
+    expires_on date,
+    state text not null,
+    used_at timestamp with time zone,
+    used_key text,
+    ended_at timestamp with time zone,
+    ended_key text,
+    constraint voucher_pkey PRIMARY KEY (voucher_id),
+    constraint voucher_code_once UNIQUE (code),
+    constraint voucher_key_once UNIQUE (idempotency_key),
+    constraint voucher_paid_once UNIQUE (transfer_id),
+    constraint voucher_check CHECK (((state = ANY (ARRAY['used'::text, 'returned'::text])) = (used_at IS NOT NULL))),
+    constraint voucher_check1 CHECK (((state = ANY (ARRAY['cancelled'::text, 'returned'::text, 'expired'::text])) = (ended_at IS NOT NULL))),
+    constraint voucher_points_check CHECK ((points > 0)),
+    constraint voucher_state_check CHECK ((state = ANY (ARRAY['issued'::text, 'used'::text, 'cancelled'::text, 'returned'::text, 'expired'::text])))
+);
+CREATE INDEX voucher_due ON programme.voucher USING btree (programme, expires_on) WHERE (state = 'issued'::text);
+CREATE INDEX voucher_ended_by ON programme.voucher USING btree (ended_key) WHERE (ended_key IS NOT NULL);
+CREATE INDEX voucher_of_member ON programme.voucher USING btree (member_id);
+CREATE INDEX voucher_used_by ON programme.voucher USING btree (used_key) WHERE (used_key IS NOT NULL);
+
 -- view v_member: profile_id uuid, programme text, tier text, points bigint, pending bigint, qualifying_points bigint, enrolled_at timestamp with time zone, last_redemption_at timestamp with time zone, tier_since timestamp with time zone, account_id bigint, member_id bigint
 -- function lock_members(wishes jsonb, moment timestamp with time zone): TABLE(place integer, member_id bigint, profile_id uuid, programme text, account_id bigint, tier text, programme_account_id bigint, today date)

@@ -150,6 +150,12 @@ def release_points(tx: Tx, *, programme: str, today: date) -> list[tuple[UUID, i
     return [(profile_id, points) for profile_id, points in rows]
 
 
+def list_spendable(tx: Tx, *, account_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """Return (points that can be spent, points that are pending) of members, by account."""
+    rows = _sql.list_spendable.rows(tx, account_ids=list(account_ids)) if account_ids else []
+    return {account_id: (points, pending) for account_id, points, pending in rows}
+
+
 def note_redemptions(tx: Tx, *, member_ids: Sequence[int], now: datetime) -> None:
     """Remember when members last redeemed."""
     _sql.note_redemptions.execute(tx, member_ids=list(member_ids), now=now)

@@ -93,6 +93,12 @@ def expire_points(tx: Tx, *, runtime: Runtime, programme_name: str, now: datetim
     return programme.expire_points(tx, programme=each, now=now) if each else 0
 
 
+def expire_vouchers(tx: Tx, *, runtime: Runtime, programme_name: str, now: datetime) -> int:
+    """Let the next vouchers expire whose last day is over; returns how many, 0 at the end."""
+    each = _find_programme(runtime, programme_name)
+    return programme.expire_vouchers(tx, programme=each, now=now) if each else 0
+
+
 def time_out_holds(tx: Tx, *, runtime: Runtime, programme_name: str, now: datetime) -> int:
     """End the next holds whose deadline has passed; returns how many, 0 at the end."""
     each = _find_programme(runtime, programme_name)

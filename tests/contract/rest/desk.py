@@ -60,6 +60,11 @@ spec:
 SECRET = "a shared secret"
 LIMITS = """
   transfers: {points_min: 10, points_max: 100, caps: [{per: day, times: 2}]}
+  rewards:
+    - {name: mug, title: A mug, price: 5, stock: 10}
+    - {name: voucher, title: 5 euros, price: 30, voucher: {minor: 500}, caps: [{per: month, times: 2}]}
+    - {name: lounge, title: The lounge, price: 10, tiers: [Gold]}
+    - {name: berlin, title: For Berlin, price: 1, when: "city = 'Berlin' and today > '2026-01-01'"}
   redemptions: {large_above: 400}
   adjustments: {checker_above: 100, points_max: 5000, maker_max: 10000}
   earning_rules: [{name: cards, fixed: 5, channels: [cards], budget: spring}]

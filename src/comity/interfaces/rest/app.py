@@ -11,7 +11,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
 
 from comity import wiring
-from comity.interfaces.rest import configuration, hooks, members, moves, operations, people, promotions, status
+from comity.interfaces.rest import configuration, hooks, members, moves, operations, people, promotions, rewards, status
 from comity.interfaces.rest.board import Board
 from comity.interfaces.rest.callers import Callers
 from comity.interfaces.rest.description import describe
@@ -34,6 +34,7 @@ HANDLERS = [
     *members.HANDLERS,
     *moves.HANDLERS,
     *promotions.HANDLERS,
+    *rewards.HANDLERS,
     *operations.HANDLERS,
     *configuration.HANDLERS,
     *hooks.HANDLERS,
@@ -65,6 +66,7 @@ class Application:
             "/v1/holds": open_hold(hub, callers),
             "/v1/holds/capture": open_capture(hub, callers),
             "/v1/holds/release": open_release(hub, callers),
+            **rewards.open_verbs(hub, callers),
         }
         self._closers = [self._intake.close, *(each.close for each in verbs.values())]
         self._description = b""

@@ -15,6 +15,7 @@ from comity.interfaces.rest.edge import LineVerdict
 from comity.interfaces.rest.events import IncomingEvent
 from comity.interfaces.rest.holds import DESCRIBED as HOLDS
 from comity.interfaces.rest.redeem import RedemptionRequest
+from comity.interfaces.rest.rewards import DESCRIBED as REWARDS
 from comity.interfaces.shared.problems import Problem
 from comity.programme.types import RedemptionVerdict
 
@@ -116,7 +117,7 @@ _HOT: dict[str, dict[str, Any]] = {
     **{
         path: {
             "operationId": told["operationId"],
-            "tags": ["holds"],
+            "tags": told.get("tags", ["holds"]),
             "summary": told["summary"],
             "description": f"{told['description']} The same request again answers 200 as the first time. "
             "Needs a key with scope `redeem`.",
@@ -127,11 +128,11 @@ _HOT: dict[str, dict[str, Any]] = {
                 "200": ("done already", told["answer"].__name__),
             },
         }
-        for path, told in HOLDS.items()
+        for path, told in (HOLDS | REWARDS).items()
     },
 }
 _OWN = {RedemptionRequest, RedemptionVerdict, Problem} | {
-    each[name] for each in HOLDS.values() for name in ("request", "answer")
+    each[name] for each in (HOLDS | REWARDS).values() for name in ("request", "answer")
 }
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",

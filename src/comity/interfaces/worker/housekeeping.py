@@ -1,7 +1,7 @@
 """Work that is due at times.
 
-Who was there before a programme joins it, tiers follow their window, points expire, holds time out, the books are
-sealed.
+Who was there before a programme joins it, tiers follow their window, points and vouchers expire, holds time out, the
+books are sealed.
 """
 
 from uuid import UUID
@@ -21,7 +21,7 @@ TIERS_EVERY = "15 0 * * *"
 """Daily; a tier window ends with the day."""
 
 EXPIRE_EVERY = "5 * * * *"
-"""Hourly; points expire with the day of their programme, wherever that is."""
+"""Hourly; points and vouchers expire with the day of their programme, wherever that is."""
 
 HOLDS_EVERY = "1m"
 """What a hold reserved is free soon after its deadline; nobody can capture it from the deadline on."""
@@ -61,6 +61,8 @@ class Housekeeping:
                 cadences[f"{PREFIX}release:{programme.name}"] = RELEASE_EVERY
                 cadences[f"{PREFIX}expire:{programme.name}"] = EXPIRE_EVERY
                 cadences[f"{PREFIX}holds:{programme.name}"] = HOLDS_EVERY
+                if programme.spec.rewards:
+                    cadences[f"{PREFIX}vouchers:{programme.name}"] = EXPIRE_EVERY
             with self._hub.database.transaction() as tx:
                 schedules.put_schedules(tx, prefix=PREFIX, cadences=cadences, now=now)
             self._match_again(runtime=runtime, lease=lease)
@@ -112,6 +114,8 @@ class Housekeeping:
                     member_id = None
                 elif task == "expire":
                     ended_count = sync.expire_points(tx, runtime=runtime, programme_name=name, now=now)
+                elif task == "vouchers":
+                    ended_count = sync.expire_vouchers(tx, runtime=runtime, programme_name=name, now=now)
                 elif task == "holds":
                     ended_count = sync.time_out_holds(tx, runtime=runtime, programme_name=name, now=now)
                 else:

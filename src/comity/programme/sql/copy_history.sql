@@ -1,5 +1,5 @@
 -- The history of a part of the members, member by member in the order of time: purchases as they are known now, and what
--- was redeemed.
+-- was redeemed for good.
 -- Takes programme, until, sample_of, part, parts, asks_members. Writes profile_id, purchase_id (null: a redemption),
 -- moment, amount in minor units (points of a redemption), currency, whether the hub let the purchase earn in the
 -- programme, its details, and its returns as PurchaseState has them (null: none).
@@ -27,6 +27,10 @@ copy (
         join programme.member m on m.member_id = coalesce(h.merged_into, h.member_id)
         join ledger.v_entry t on t.account_id = h.account_id
         where h.programme = %(programme)s and t.kind = 'redeem' and t.amount < 0
+          and not exists (
+              select from programme.voucher v
+              where v.transfer_id = t.transfer_id and v.state in ('cancelled', 'returned')
+          )
     )
     select profile_id, purchase_id, happened_at, amount, currency, was_member, details, returns
     from history

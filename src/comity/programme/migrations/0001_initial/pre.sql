@@ -118,3 +118,43 @@ create table programme.asked (
     member_id bigint not null
 );
 create index asked_of_member on programme.asked (member_id, transfer_id);
+
+-- How many pieces of a reward all members have, so that its stock is counted exactly.
+create table programme.reward_stock (
+    programme text not null references programme.programme,
+    reward text not null,
+    issued_count bigint not null check (issued_count >= 0),
+    primary key (programme, reward)
+);
+
+-- What members have had for points. It belongs to the membership of the Global ID that asked for it, and so goes with
+-- the person when profiles are merged and parted; `points` are its price then.
+create table programme.voucher (
+    voucher_id bigint generated always as identity primary key,
+    code text not null constraint voucher_code_once unique,
+    idempotency_key text not null constraint voucher_key_once unique,
+    programme text not null,
+    reward text not null,
+    title text not null,
+    asked_profile_id uuid not null,
+    member_id bigint not null,
+    points bigint not null check (points > 0),
+    transfer_id bigint not null constraint voucher_paid_once unique,
+    -- What caps have counted of it: a JSON array of [counter, period, amount].
+    counted jsonb not null,
+    minor bigint,
+    currency text not null,
+    issued_at timestamptz not null,
+    expires_on date,
+    state text not null check (state in ('issued', 'used', 'cancelled', 'returned', 'expired')),
+    used_at timestamptz,
+    used_key text,
+    ended_at timestamptz,
+    ended_key text,
+    check ((state in ('used', 'returned')) = (used_at is not null)),
+    check ((state in ('cancelled', 'returned', 'expired')) = (ended_at is not null))
+);
+create index voucher_of_member on programme.voucher (member_id);
+create index voucher_due on programme.voucher (programme, expires_on) where state = 'issued';
+create index voucher_used_by on programme.voucher (used_key) where used_key is not null;
+create index voucher_ended_by on programme.voucher (ended_key) where ended_key is not null;
