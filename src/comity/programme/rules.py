@@ -124,7 +124,7 @@ def to_code(token: str) -> str:
     """Turn a random token into the code of a voucher: 80 bits in letters and digits that are not mixed up.
 
     >>> to_code("unguessable")
-    'FA4I-2NUT-XW3J-IKHP'
+    'ON5Q-NICJ-QN46-ZP73'
     """
     text = b32encode(sha256(token.encode()).digest()).decode()[:CODE_LENGTH]
     return "-".join(text[at : at + 4] for at in range(0, CODE_LENGTH, 4))
@@ -133,7 +133,7 @@ def to_code(token: str) -> str:
 def read_code(text: str) -> str:
     """Return a code as it is kept, however somebody typed it; what is no code stays none.
 
-    >>> read_code("  fa4i2nut xw3j-ikhp ") == read_code("FA412NUTXW3J1KHP") == to_code("unguessable")
+    >>> read_code("  on5qnicj qn46-zp73 ") == read_code("0N5QN1CJQN46ZP73") == to_code("unguessable")
     True
     """
     typed = "".join(each for each in text.upper() if each.isalnum()).translate(_MISTYPED)
