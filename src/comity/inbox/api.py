@@ -32,14 +32,9 @@ INBOX_CHANNEL = "comity_inbox"
 def accept_changes(tx: Tx, *, changes: Sequence[NewChange], now: datetime) -> set[tuple[str, str, str, str]]:
     """Store changes and return the (system, stream, external id, version) of those not known before.
 
-    Repeating is harmless: a key that is known changes nothing. Durable once the transaction commits.
+    Repeating is harmless: a key that is known changes nothing. Durable once the transaction commits. One statement.
     """
-    if not changes:
-        return set()
-    new = store.accept_changes(tx, changes=changes, received_at=now)
-    if new:
-        notify(tx, channel=INBOX_CHANNEL)
-    return set(new)
+    return set(store.accept_changes(tx, changes=changes, received_at=now, channel=INBOX_CHANNEL)) if changes else set()
 
 
 def read_changes(tx: Tx, *, position: Position, count_max: int) -> ChangeBatch:

@@ -29,6 +29,21 @@ class TestAcceptChanges:
         assert new == {("crm", "Contact", "1", "v3")}
         assert [change.version for change in _read(database).changes] == ["v1", "v2", "v3"]
 
+    def test_wakes_whoever_listens_once_a_batch_and_not_for_what_is_known(self, database):
+        with database.connect() as listener:
+            listener.execute(f"listen {inbox.INBOX_CHANNEL}")
+            for versions in (["v1", "v2"], ["v1"], ["v2", "v3"]):
+                with database.transaction() as tx:
+                    inbox.accept_changes(tx, changes=[_change(version=each) for each in versions], now=NOW)
+            with database.transaction() as tx:
+                tx.execute(f"notify {inbox.INBOX_CHANNEL}, 'last'")
+            heard = []
+            for each in listener.notifies(timeout=30):
+                heard.append(each.payload)
+                if each.payload == "last":
+                    break
+        assert heard == ["", "", "last"]
+
     def test_keeps_the_raw_bytes(self, database):
         raw = b'{"Name": "Jos\xc3\xa9",  "n": 1.10}'
         with database.transaction() as tx:

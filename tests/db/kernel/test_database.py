@@ -2,8 +2,12 @@
 
 from threading import Barrier, Thread
 
+import psycopg
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from comity.kernel.arrays import ByteStrings
 from comity.kernel.database import DatabaseUnavailable, TransactionsCollided
 
 
@@ -54,3 +58,22 @@ def test_work_that_gives_way_every_time_ends(database):
     with pytest.raises(TransactionsCollided):
         database.run(work)
     assert len(attempts) == 5
+
+
+def test_work_of_one_statement_commits_by_itself_or_not_at_all(database):
+    with database.transaction() as tx:
+        tx.execute("create table place (name text primary key)")
+    insert = "insert into place select unnest(%(names)s::text[])"
+    database.run(lambda tx: tx.execute(insert, {"names": ["a", "b"]}), is_one_statement=True)
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        database.run(lambda tx: tx.execute(insert, {"names": ["c", "a"]}), is_one_statement=True)
+    with database.transaction() as tx:
+        assert tx.execute("select name from place order by 1").fetchall() == [("a",), ("b",)]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(values=st.lists(st.binary(max_size=300), max_size=20))
+def test_byte_strings_arrive_as_they_are(database, values):
+    with database.transaction() as tx:
+        row = tx.execute("select %(values)b::bytea[]", {"values": ByteStrings(values)}).fetchone()
+    assert row == (values,)

@@ -31,10 +31,14 @@ def header(scope: Scope, name: bytes) -> str | None:
 
 
 async def read_body(scope: Scope, receive: Receive, *, bytes_max: int) -> bytes:
-    """Return the whole body. Raises BodyTooLarge as soon as it is known to be."""
-    declared = header(scope, b"content-length")
-    if declared is not None and declared.isdigit() and int(declared) > bytes_max:
-        raise BodyTooLarge(details={"bytes_max": bytes_max, "found": int(declared)})
+    """Return the whole body. Raises BodyTooLarge as soon as it is known to be.
+
+    A body that is as long as was declared is whole: asking whether more comes is one more way to the server.
+    """
+    told = header(scope, b"content-length")
+    declared = int(told) if told is not None and told.isdigit() else -1
+    if declared > bytes_max:
+        raise BodyTooLarge(details={"bytes_max": bytes_max, "found": declared})
     parts: list[bytes] = []
     size = 0
     while True:
@@ -46,7 +50,7 @@ async def read_body(scope: Scope, receive: Receive, *, bytes_max: int) -> bytes:
         if size > bytes_max:
             raise BodyTooLarge(details={"bytes_max": bytes_max})
         parts.append(part)
-        if not message.get("more_body", False):
+        if size == declared or not message.get("more_body", False):
             return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
