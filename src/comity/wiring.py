@@ -20,6 +20,7 @@ from comity.definitions.types import (
     DeliverSpec,
     Document,
     Kind,
+    MappingSpec,
     ProgrammeSpec,
     SecretSpec,
     SystemSpec,
@@ -292,12 +293,22 @@ def check_system_document(document: Document, _: Definitions) -> Sequence[Fault]
     return faults
 
 
-def check_programme_document(document: Document, _: Definitions) -> Sequence[Fault]:
-    """Refuse what a programme says and the hub would ignore."""
+def check_programme_document(document: Document, definitions: Definitions) -> Sequence[Fault]:
+    """Refuse what a programme says and the hub would ignore, and events that nobody tells of."""
     spec = document.spec
     if not isinstance(spec, ProgrammeSpec):
         return ()
-    return [
+    told = {name for each in definitions.documents for name in _list_events(each.spec)}
+    unheard = [
+        Fault(
+            field=field,
+            message=f"No mapping tells of the event '{name}': points that wait for it would never become available.",
+            remedy=f"Write events: {{{name}: FIELD}} among the fields of a mapping of purchases.",
+        )
+        for field, name in programme.find_awaited(spec).items()
+        if name not in told
+    ]
+    return unheard + [
         Fault(
             field=field,
             message="This is understood, but this version does not carry it out yet: it would be ignored.",
@@ -305,6 +316,11 @@ def check_programme_document(document: Document, _: Definitions) -> Sequence[Fau
         )
         for field in programme.find_ignored(spec)
     ]
+
+
+def _list_events(spec: object) -> Sequence[str]:
+    fields = spec.purchase_fields if isinstance(spec, MappingSpec) else None
+    return list(fields.events) if fields else ()
 
 
 CHECKERS: dict[Kind, Checker] = {

@@ -34,6 +34,14 @@ RULES = {
         ]
     },
     "tiered": {"earning_rules": [RATE, {"name": "gold", "multiplier_percent": 150, "tiers": ["Gold"]}], "tiers": TIERS},
+    "awaited": {
+        "earning_rules": [
+            {**RATE, "pending": {"until": "stay", "at_most_days": 45}},
+            {"name": "keep", "fixed": 10, "pending": {"until": "stay", "at_most_days": 45, "otherwise": "release"}},
+            {"name": "later", "fixed": 20, "pending": {"until": "stay", "at_most_days": 45, "days": 5}},
+            {"name": "arrived", "rate": {"points": 1, "per_minor": 200}, "pending": {"until": "arrival", "days": 90}},
+        ]
+    },
 }
 PURCHASES = 4
 numbers = count(1)
@@ -49,7 +57,8 @@ def programme(name):
 amounts = st.integers(0, 150).map(lambda euros: euros * 100 + 50)
 tellings = st.tuples(st.just("buy"), st.integers(1, PURCHASES), st.integers(0, 3), amounts, st.booleans())
 returns = st.tuples(st.just("return"), st.integers(1, PURCHASES), st.integers(1, 2), amounts, st.booleans())
-stories = st.lists(st.lists(tellings | returns, min_size=1, max_size=4), min_size=1, max_size=6)
+happenings = st.tuples(st.just("happen"), st.integers(1, PURCHASES), st.integers(0, 3), amounts, st.booleans())
+stories = st.lists(st.lists(tellings | returns | happenings, min_size=1, max_size=4), min_size=1, max_size=6)
 
 
 def line(amount, **more):
@@ -65,6 +74,7 @@ class Story:
         self.profile_id = UUID(int=number)
         self.bought = {}
         self.returned = {}
+        self.happened = {}
 
     def tell(self, batch):
         for kind, number, which, amount, flag in batch:
@@ -78,6 +88,8 @@ class Story:
                 )  # fmt: skip
                 self.bought[key] = fact
                 activity.accept_purchases(self.tx, purchases=[fact], profile_ids=[self.profile_id], now=NOW)
+            elif kind == "happen":
+                self.happen(key, number, which, flag)
             else:
                 fact = ReturnFact(
                     system="shop", stream="refund", external_id=f"{key}:{which}", business_key=f"{key}:{which}",
@@ -87,6 +99,24 @@ class Story:
                 self.returned[fact.business_key] = fact
                 told_again = msgspec.structs.replace(fact, system="till", amount_minor=amount + 100)
                 activity.accept_returns(self.tx, returns=[fact, told_again] if flag else [fact], now=NOW)
+
+    def happen(self, key, number, which, flag):
+        """Another system tells of an event; with `which` 0 it takes back what it told."""
+        name = "stay" if flag else "arrival"
+        happened_at = NOW - timedelta(days=30 * number - 11 * which) if which else None
+        if happened_at:
+            self.happened.setdefault(key, {})[name] = happened_at
+        else:
+            self.happened.get(key, {}).pop(name, None)
+        fact = self.bought.get(key)
+        if fact is None:
+            fact = PurchaseFact(
+                system="shop", stream="order", external_id=key, business_key=key, currency="EUR", amount_minor=5_050,
+                occurred_at=NOW - timedelta(days=30 * number),
+            )  # fmt: skip
+            self.bought[key] = fact
+        told = msgspec.structs.replace(fact, system="desk", amount_minor=1, events={name: happened_at})
+        activity.accept_purchases(self.tx, purchases=[fact, told], profile_ids=[self.profile_id] * 2, now=NOW)
 
     def list_states(self, purchase_ids):
         return [
@@ -98,6 +128,7 @@ class Story:
                     for each in sorted(self.returned.values(), key=lambda each: (each.occurred_at, each.business_key))
                     if each.purchase_key == key
                 ],
+                events={name: moment.isoformat() for name, moment in self.happened.get(key, {}).items()},
             )
             for key, fact in self.bought.items()
         ]  # fmt: skip
@@ -126,17 +157,22 @@ def test_the_flow_comes_to_what_the_replay_says(tx, name, batches):
     for batch in batches:
         story.tell(batch)
         seen = listen(tx, [club], seen)
+        api.lapse_points(tx, programme=club, now=NOW)
     found = tx.execute(
         "select business_key, purchase_id from activity.purchase where profile_id = %s", (story.profile_id,)
     ).fetchall()
     states = story.list_states(dict(found))
-    wanted = replay(list_versions(club), Person(), [history.to_facts(each) for each in states if not each.is_cancelled])
+    wanted = replay(
+        list_versions(club),
+        Person(),
+        [history.to_facts(each, known_on=NOW.date()) for each in states if not each.is_cancelled],
+    )
     points = {each.purchase_id: sum(lot.points for lot in _lots(wanted, each)) for each in states}
     told = {purchase_id: api.find_earnings(tx, purchase_id=purchase_id)[0].points for purchase_id in points}
     assert told == points
     member = api.get_member(tx, profile_id=story.profile_id, programme=name)
     assert member.points + member.pending == sum(points.values())
-    waiting = [lot for lot in _all_lots(wanted) if lot.terms.available_from > NOW.date()]
+    waiting = [lot for lot in _all_lots(wanted) if (lot.terms.available_from or date.max) > NOW.date()]
     assert member.pending == sum(lot.points for lot in waiting)
     counted = tx.execute(
         "select counter, period, c.amount from programme.counter c join programme.member m using (member_id) "

@@ -43,10 +43,11 @@ def accept_purchases(
     """Take reports of purchases in and say for each whether the fact is new; `profile_ids` go with `purchases`.
 
     Another report with the same business key joins the fact. The report that came first decides what the fact says:
-    when it says something else later (another amount, cancelled), the fact is corrected. A report of somebody else with
-    another amount or currency is kept as differing and published as such, whenever that changes. A purchase without
-    profile waits for `attach_waiting`. Publishes `activity.purchase_recorded` once per fact, when it has a profile, and
-    `activity.purchase_changed` when it says something else from then on. Raises TooManyPurchases.
+    when it says something else later (another amount, cancelled), the fact is corrected. Events count as of the
+    earliest time that any report says. A report of somebody else with another amount or currency is kept as differing
+    and published as such, whenever that changes. A purchase without profile waits for `attach_waiting`. Publishes
+    `activity.purchase_recorded` once per fact, when it has a profile, and `activity.purchase_changed` when it says
+    something else from then on. Raises TooManyPurchases.
     """
     if not purchases:
         return []
@@ -54,7 +55,9 @@ def accept_purchases(
     taken = store.accept_purchases(tx, purchases=purchases, profile_ids=profile_ids, now=now)
     publish(tx, kind=PURCHASE_RECORDED, payloads=rules.plan_recorded(taken), now=now)
     recorded = [each.purchase_id for each in taken if each.is_recorded]
-    _publish_changed(tx, [*rules.plan_changed(taken), *_list_returned(tx, recorded)], now=now)
+    events = rules.list_events(purchases, taken)
+    changed = [*rules.plan_changed(taken), *(store.accept_events(tx, events=events, now=now) if events else ())]
+    _publish_changed(tx, [*_list_followed(tx, recorded), *rules.leave_out(changed, recorded)], now=now)
     publish(tx, kind=PURCHASE_DIFFERS, payloads=rules.plan_differing(purchases, taken), now=now)
     return [
         AcceptedPurchase(
@@ -87,7 +90,7 @@ def attach_waiting(tx: Tx, *, records: Sequence[LinkedRecord], now: datetime) ->
         return 0
     recorded = store.attach_waiting(tx, records=records)
     publish(tx, kind=PURCHASE_RECORDED, payloads=[rules.to_payload(each) for each in recorded], now=now)
-    _publish_changed(tx, _list_returned(tx, [each.purchase_id for each in recorded]), now=now)
+    _publish_changed(tx, _list_followed(tx, [each.purchase_id for each in recorded]), now=now)
     return len(recorded)
 
 
@@ -123,9 +126,9 @@ def list_waiting(tx: Tx, *, limit_max: int = PAGE_MAX) -> list[RecordReference]:
     return store.list_waiting(tx, limit_max=min(limit_max, PAGE_MAX))
 
 
-def _list_returned(tx: Tx, purchase_ids: Sequence[int]) -> list[PurchaseChanged]:
-    """Return those that came back before they were recorded: whoever hears of the purchase has to hear of that too."""
-    return store.list_returned(tx, purchase_ids=purchase_ids) if purchase_ids else []
+def _list_followed(tx: Tx, purchase_ids: Sequence[int]) -> list[PurchaseChanged]:
+    """Return those that something was told of before: whoever hears of the purchase has to hear of that too."""
+    return store.list_followed(tx, purchase_ids=purchase_ids) if purchase_ids else []
 
 
 def _publish_changed(tx: Tx, changed: Sequence[PurchaseChanged], *, now: datetime) -> None:

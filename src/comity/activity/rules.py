@@ -8,6 +8,7 @@ import msgspec
 
 from comity.activity.types import (
     PURCHASES_MAX,
+    EventFact,
     ProfileMove,
     PurchaseChanged,
     PurchaseDiffers,
@@ -46,6 +47,28 @@ def plan_changed(taken: Sequence[Taken]) -> list[PurchaseChanged]:
         for each in taken
         if each.is_changed and each.purchase_id not in recorded and each.profile_id is not None
     ]
+
+
+def list_events(purchases: Sequence[PurchaseFact], taken: Sequence[Taken]) -> list[EventFact]:
+    """Return what reports say of events, each with the key of the fact it speaks of."""
+    return [
+        EventFact(
+            system=report.system,
+            stream=report.stream,
+            external_id=report.external_id,
+            name=name,
+            purchase_key=fact.business_key,
+            happened_at=happened_at,
+        )
+        for report, fact in zip(purchases, taken, strict=True)
+        for name, happened_at in (report.events or {}).items()
+    ]
+
+
+def leave_out(changed: Sequence[PurchaseChanged], purchase_ids: Sequence[int]) -> list[PurchaseChanged]:
+    """Return each changed purchase once, without these."""
+    found = {each.purchase_id: each for each in changed}
+    return [each for purchase_id, each in found.items() if purchase_id not in set(purchase_ids)]
 
 
 def plan_differing(purchases: Sequence[PurchaseFact], taken: Sequence[Taken]) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from comity.activity.types import (
+    EventFact,
     LinkedRecord,
     ProfileMove,
     Purchase,
@@ -38,9 +39,14 @@ def accept_returns(tx: Tx, *, returns: Sequence[ReturnFact], now: datetime) -> l
     return _sql.accept_returns.fetch(tx, PurchaseChanged, reports=Jsonb(returns), accepted_at=now)
 
 
-def list_returned(tx: Tx, *, purchase_ids: Sequence[int]) -> list[PurchaseChanged]:
-    """Return which of these purchases have returns."""
-    return _sql.list_returned.fetch(tx, PurchaseChanged, purchase_ids=list(purchase_ids))
+def accept_events(tx: Tx, *, events: Sequence[EventFact], now: datetime) -> list[PurchaseChanged]:
+    """Take in what records say of events; return the purchases they change."""
+    return _sql.accept_events.fetch(tx, PurchaseChanged, events=Jsonb(events), accepted_at=now)
+
+
+def list_followed(tx: Tx, *, purchase_ids: Sequence[int]) -> list[PurchaseChanged]:
+    """Return which of these purchases have returns or events."""
+    return _sql.list_followed.fetch(tx, PurchaseChanged, purchase_ids=list(purchase_ids))
 
 
 def reassign_profiles(tx: Tx, *, moves: Sequence[ProfileMove]) -> int:

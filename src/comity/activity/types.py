@@ -15,7 +15,9 @@ PURCHASE_RECORDED = "activity.purchase_recorded"
 """A fact that has a profile; its payload is PurchaseRecorded. Published once per fact."""
 
 PURCHASE_CHANGED = "activity.purchase_changed"
-"""A fact that says something else than when it was recorded, or has another return; its payload is PurchaseChanged."""
+"""A fact that says something else than when it was recorded, or has another return or event.
+
+Its payload is PurchaseChanged."""
 
 PURCHASE_DIFFERS = "activity.purchase_differs"
 """A report that says another amount or currency than the fact it speaks of; its payload is PurchaseDiffers."""
@@ -36,7 +38,8 @@ class RecordReference(msgspec.Struct, frozen=True, kw_only=True):
 class PurchaseFact(msgspec.Struct, frozen=True, kw_only=True):
     """One system's report of a purchase. Without a business key the report stands for itself.
 
-    `details` hold `channel`, `store`, `brand` and `lines`, as far as they were told.
+    `details` hold `channel`, `store`, `brand` and `lines`, as far as they were told; `events` when which of them
+    happened (None: it did not, as far as the record says).
     """
 
     system: str
@@ -49,6 +52,18 @@ class PurchaseFact(msgspec.Struct, frozen=True, kw_only=True):
     person: RecordReference | None = None
     is_cancelled: bool = False
     details: dict[str, Any] | None = None
+    events: dict[str, datetime | None] | None = None
+
+
+class EventFact(msgspec.Struct, frozen=True, kw_only=True):
+    """What one record says of an event of the purchase with that key: when it happened, or (None) that it did not."""
+
+    system: str
+    stream: str
+    external_id: str
+    name: str
+    purchase_key: str
+    happened_at: datetime | None
 
 
 class ReturnFact(msgspec.Struct, frozen=True, kw_only=True):

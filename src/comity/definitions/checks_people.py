@@ -92,7 +92,7 @@ def _check_purchase(spec: MappingSpec, fields: PurchaseFields, project: Project)
             remedy=suggest(fields.person_stream, streams, what="Streams with people"),
         )
     for place, source in fields.sources.items():
-        yield from _check_source(source, ("fields", place))
+        yield from _check_source(source, ("fields", *place.split(".")))
     for place, source in fields.lines.sources.items() if fields.lines else ():
         yield from _check_source(source, ("fields", "lines", place))
 

@@ -48,6 +48,7 @@ from comity.definitions.types_earning import (
     WhenShort,
 )
 from comity.definitions.types_mapping import (
+    EVENTS,
     WRITE_ONLY_NAMES,
     Direction,
     FieldSpec,
@@ -138,6 +139,7 @@ __all__ = [
     "BASE_RULE",
     "CONDITION_LENGTH_MAX",
     "DOCUMENT_NAME",
+    "EVENTS",
     "MERGE_TYPES",
     "POINTS_NAME",
     "RESERVED_NAMES",

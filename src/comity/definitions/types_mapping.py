@@ -6,7 +6,12 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from comity.definitions.types_points import PartName
+
 WRITE_ONLY_NAMES = ("global_id", "loyalty.points", "loyalty.tier", "loyalty.programme", "loyalty.enrolled_at")
+
+EVENTS = "events."
+"""What the name of an event begins with, among the values of a purchase."""
 
 Path = Annotated[str, Meta(min_length=1, max_length=500, description="Path of the field in the payload, dotted.")]
 Lens = Annotated[
@@ -131,7 +136,8 @@ class PurchaseFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     `business_key` is the same in every system that reports the same fact; `person` is the external id of the
     person's record in `person_system` (this system when left out) and `person_stream`. A purchase whose `cancelled` is
     true (or any text at all, for other lenses than boolean) counts no more. A record with a value in `returns` is a
-    return: so much of the purchase with that business key came back; the sign of the amount says nothing.
+    return: so much of the purchase with that business key came back; the sign of the amount says nothing. `events`
+    name what may happen to the purchase later, and where its time is found; empty: it has not happened.
     """
 
     business_key: str | SourceField
@@ -147,6 +153,10 @@ class PurchaseFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     store: str | SourceField | None = None
     brand: str | SourceField | None = None
     lines: LineFields | None = None
+    events: Annotated[
+        dict[PartName, str | SourceField],
+        Meta(max_length=20, description="Time of each event, such as {stay_completed: CheckedOutAt}."),
+    ] = msgspec.field(default_factory=dict[str, str | SourceField])
 
     @property
     def sources(self) -> dict[str, SourceField]:
@@ -165,6 +175,7 @@ class PurchaseFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             "currency": _source(self.currency, "text"),
             "person": _source(self.person, "text"),
             **{name: _source(value, lens) for name, (value, lens) in more.items() if value is not None},
+            **{f"{EVENTS}{name}": _source(value, "timestamp") for name, value in self.events.items()},
         }
 
 

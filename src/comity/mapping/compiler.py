@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from comity.definitions.types import (
+    EVENTS,
     AttributeSpec,
     AttributeType,
     Direction,
@@ -121,7 +122,7 @@ class _Compiler:
             return None
         if source.constant is not None:
             lens = self._lens(place, "constant", {"value": source.constant}, AttributeType.TEXT, Direction.READ)
-            if name in {"amount", "occurred_at"}:
+            if name in {"amount", "occurred_at"} or name.startswith(EVENTS):
                 self._fault(place, f"{name} cannot be the same for all records.", "Give the field that holds it.")
             path = self.spec.external_id
         else:
@@ -129,6 +130,8 @@ class _Compiler:
             kind = PURCHASE_TYPES.get("amount_minor" if name == "amount" else name, AttributeType.TEXT)
             if name == "cancelled" and name_of(given) == "boolean":
                 kind = AttributeType.BOOLEAN
+            if name.startswith(EVENTS):
+                kind = AttributeType.TIMESTAMP
             lens = self._lens(place, name_of(given), options_of(given), kind, Direction.READ)
             path = source.field or ""
             self._check_path(f"{place}.field", path)

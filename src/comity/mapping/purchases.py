@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any, Final
 
+from comity.definitions.types import EVENTS
 from comity.mapping.compiled import CompiledField, CompiledMapping
 from comity.mapping.lenses.base import Rejection
 from comity.mapping.lenses.numbers import NOT_CURRENCY, MoneyLens, is_currency
@@ -36,7 +37,7 @@ def read_purchases(
     values["amount_minor"] = _amounts(fields["amount"], raw["amount"], values["currency"])
     raw["amount_minor"] = raw["amount"]
     bad_rows: set[int] = set()
-    told = [name for name in TOLD if name in fields]
+    told = [name for name in fields if name in TOLD or name.startswith(EVENTS)]
     values |= {name: fields[name].read_column(raw[name]) for name in told}
     for name in (*NEEDED, *told):
         path = fields["amount" if name == "amount_minor" else name].path

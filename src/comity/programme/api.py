@@ -16,7 +16,14 @@ from comity.programme.enrolment import Chooser, enrol, open_programme
 from comity.programme.explaining import explain_purchase
 from comity.programme.giving import transfer
 from comity.programme.holding import end_holds, hold_many
-from comity.programme.jobs import enrol_strangers, expire_points, recompute_tiers, release_points, time_out_holds
+from comity.programme.jobs import (
+    enrol_strangers,
+    expire_points,
+    lapse_points,
+    recompute_tiers,
+    release_points,
+    time_out_holds,
+)
 from comity.programme.merging import merge_members
 from comity.programme.offering import list_rewards
 from comity.programme.progress import get_points, get_progress, list_statement, quote_purchase, quote_redemption
@@ -25,7 +32,7 @@ from comity.programme.readers import handle_events
 from comity.programme.redemption import redeem, redeem_many, to_redeemed
 from comity.programme.rewarding import issue_rewards
 from comity.programme.rules import explain_tier
-from comity.programme.running import find_ignored, say_programme
+from comity.programme.running import find_awaited, find_ignored, say_programme
 from comity.programme.settling import follow_purchases
 from comity.programme.simulating_run import count_history, simulate, simulate_on_processes
 from comity.programme.simulating_types import ExplainedEarning, Gain, History, Simulation, Trial
@@ -128,6 +135,7 @@ __all__ = [
     "expire_vouchers",
     "explain_purchase",
     "explain_tier",
+    "find_awaited",
     "find_earnings",
     "find_ignored",
     "find_members",
@@ -139,6 +147,7 @@ __all__ = [
     "handle_events",
     "hold_many",
     "issue_rewards",
+    "lapse_points",
     "list_budgets",
     "list_rewards",
     "list_statement",

@@ -7,6 +7,7 @@ the answer says so.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -22,18 +23,20 @@ from comity.programme.engine.days import to_business_day
 from comity.programme.engine.evaluating import evaluate
 from comity.programme.engine.replaying import Person, replay
 from comity.programme.history import is_usable, to_facts
-from comity.programme.rules import explain_tier, get_window
+from comity.programme.rules import explain_tier, get_window, to_local_date
 from comity.programme.running import list_versions, say_programme, tell_purchase, to_id
 from comity.programme.simulating_types import Decided, ExplainedEarning, VersionInForce
 from comity.programme.store_budgets import list_drawn
 from comity.programme.types import EarnOutcome
 
-COUNTED = frozenset({EarnOutcome.EARNED, EarnOutcome.BELOW_ONE_POINT, EarnOutcome.NOTHING})
+COUNTED = frozenset({EarnOutcome.EARNED, EarnOutcome.BELOW_ONE_POINT, EarnOutcome.NOTHING, EarnOutcome.LAPSED})
 
 Order = tuple[Any, ...]
 
 
-def explain_purchase(tx: Tx, *, purchase_id: int, programme: str | None = None) -> list[ExplainedEarning]:
+def explain_purchase(
+    tx: Tx, *, purchase_id: int, now: datetime, programme: str | None = None
+) -> list[ExplainedEarning]:
     """Explain what a purchase earned in each programme, or in one; empty where it was not looked at (yet)."""
     names = [each for each in store.list_programmes(tx, purchase_id=purchase_id) if programme in {None, each}]
     found: list[ExplainedEarning] = []
@@ -41,7 +44,9 @@ def explain_purchase(tx: Tx, *, purchase_id: int, programme: str | None = None) 
         decided = store.list_decided(tx, purchase_id=purchase_id, programme=name)
         budgets = list_drawn(tx, programme=name) if any(each.drawn for each in decided) else {}
         versions = _list_versions(tx, name)
-        found.append(explain(decided, purchase_id=purchase_id, programme=name, versions=versions, budgets=budgets))
+        found.append(
+            explain(decided, purchase_id=purchase_id, programme=name, versions=versions, budgets=budgets, now=now)
+        )
     return found
 
 
@@ -65,13 +70,18 @@ def explain(
     programme: str,
     versions: Sequence[VersionInForce],
     budgets: facts.Counts,
+    now: datetime,
 ) -> ExplainedEarning:
     """Explain one of the purchases of a member, given all that were decided, and what budgets have counted. Pure."""
     target = next(each for each in decided if each.purchase_id == purchase_id)
-    readings = [_Reading(decided, programme, versions, in_time=each) for each in (False, True)] if versions else []
+    known_on = to_local_date(now, versions[-1].spec.timezone) if versions else None
+    ways = (False, True) if versions else ()
+    readings = [_Reading(decided, programme, versions, in_time=each, known_on=known_on) for each in ways]
     told = [reading.tell(target) for reading in readings]
     exact = [each for each in told if sum(each[1].points.values()) == target.points]
-    exact = exact or (_replay(decided, target, programme, versions, budgets) if versions else [])
+    exact = exact or (
+        _replay(decided, target, programme, versions, budgets=budgets, known_on=known_on) if versions else []
+    )
     version, earning = (exact or told or [(None, None)])[0]
     return ExplainedEarning(
         programme=programme,
@@ -92,13 +102,15 @@ def _replay(
     target: Decided,
     programme: str,
     versions: Sequence[VersionInForce],
+    *,
     budgets: facts.Counts,
+    known_on: date | None,
 ) -> list[tuple[VersionInForce, facts.Earning]]:
     """Go through all that is known now; return what it says of the purchase where that is what is booked."""
     said = say_programme(
         programme, versions[-1].spec, [(each.applied_at, each.version, each.spec) for each in versions], version=-1
     )
-    told = [to_facts(each) for each in decided if is_usable(each)]
+    told = [to_facts(each, known_on=known_on) for each in decided if is_usable(each)]
     draws = [draw for each in decided for draw in each.draws]
     going = replay(
         list_versions(said),
@@ -119,9 +131,16 @@ class _Reading:
     """One way to put the purchases of a member in order: as they came in, or as they happened."""
 
     def __init__(
-        self, decided: Sequence[Decided], programme: str, versions: Sequence[VersionInForce], *, in_time: bool
+        self,
+        decided: Sequence[Decided],
+        programme: str,
+        versions: Sequence[VersionInForce],
+        *,
+        in_time: bool,
+        known_on: date | None,
     ) -> None:
         self._in_time = in_time
+        self._known_on = known_on
         self._decided = sorted(decided, key=self._order)
         self._versions = [(each, compile_programme(programme, each.version, each.spec)) for each in versions]
         self._tiers: dict[Order, str | None] = {}
@@ -159,7 +178,7 @@ class _Reading:
         explains: bool = False,
     ) -> facts.Earning:
         amount = max(-facts.AMOUNT_MAX, min(facts.AMOUNT_MAX, each.amount_minor))
-        purchase = msgspec.structs.replace(tell_purchase(each), amount_minor=amount)
+        purchase = msgspec.structs.replace(tell_purchase(each), amount_minor=amount, known_on=self._known_on)
         member = facts.Member(
             tiers={TIERS_LADDER: self._find_tier(each, rules)}, purchase_count=purchase_count, counts=counts
         )

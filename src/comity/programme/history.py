@@ -16,16 +16,18 @@ from comity.programme.engine import facts
 from comity.programme.engine.arithmetic import apportion_within
 from comity.programme.engine.asking import count_lines
 from comity.programme.engine.correcting import Correction, Delta, plan_correction
+from comity.programme.engine.lifetimes import is_lapsed
 from comity.programme.engine.replaying import Booked, Person, Version
 from comity.programme.rules import EARN, to_ledger_terms, to_local_date
 from comity.programme.running import has_memory, list_versions, tell_purchase, to_id
 from comity.programme.simulating_types import Decided
 from comity.programme.stands import BookedLot, PurchaseState, Stand
 from comity.programme.types import Counted, EarnOutcome, LockedMember, Programme
+from comity.programme.waiting import NewTerms, split_deltas
 
 TAKE = "take"
 COUNTED_OUTCOMES = frozenset(
-    {EarnOutcome.EARNED, EarnOutcome.BELOW_ONE_POINT, EarnOutcome.NOTHING, EarnOutcome.RETURNED}
+    {EarnOutcome.EARNED, EarnOutcome.BELOW_ONE_POINT, EarnOutcome.NOTHING} | {EarnOutcome.RETURNED, EarnOutcome.LAPSED}
 )
 """Purchases that make the next one not the first."""
 
@@ -52,19 +54,26 @@ class TakeBack(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Bookings(msgspec.Struct, frozen=True, kw_only=True):
-    """What deltas of a member come to: lots to make, what is left of an earlier shortfall, take-backs of lots."""
+    """What deltas of a member come to: lots to make, what is left of an earlier shortfall, take-backs of lots.
+
+    Of what is left of them after that, some get other terms.
+    """
 
     made: tuple[LotToMake, ...]
     restored: tuple[BookedLot, ...]
     taken: tuple[TakeBack, ...]
+    changed: tuple[NewTerms, ...]
 
 
-def to_facts(state: PurchaseState | Decided) -> facts.Purchase:
+def to_facts(state: PurchaseState | Decided, *, known_on: date | None = None) -> facts.Purchase:
     """Tell the engine of a purchase and of what was returned of it, never more than was paid.
 
-    What a return says of lines comes off them; the rest of it is spread over what has not come back.
+    All that happened through `known_on` is known. What a return says of lines comes off them; the rest of it is spread
+    over what has not come back.
     """
     purchase = tell_purchase(state)
+    if known_on is not None:
+        purchase = replace(purchase, known_on=known_on)
     if not state.returns:
         return purchase
     lines = count_lines(purchase)
@@ -97,6 +106,7 @@ def to_booked(stand: Stand) -> Booked:
         counts=tuple(facts.Count(counter=(name, period), amount=amount) for name, period, amount in stand.counted),
         draws=stand.drawn,
         is_counted=stand.outcome in COUNTED_OUTCOMES,
+        is_lapsed=stand.outcome is EarnOutcome.LAPSED,
     )
 
 
@@ -127,7 +137,11 @@ def plan(
     """
     versions: list[Version] = list_versions(programme)
     kept = {each.purchase_id for each in stands if is_entry or each.purchase_id not in states} - set(changed)
-    told = [to_facts(states[each]) for each in sorted(states) if each not in kept and is_usable(states[each])]
+    told = [
+        to_facts(states[each], known_on=today)
+        for each in sorted(states)
+        if each not in kept and is_usable(states[each])
+    ]
     told += [_stand_in(each, programme) for each in stands if each.purchase_id in kept]
     return plan_correction(
         versions,
@@ -168,10 +182,20 @@ def plan_bookings(
     taken: list[TakeBack] = []
     restored: dict[tuple[int, int], BookedLot] = {}
     numbers = {purchase_id: len(each) for purchase_id, each in lots.items()}
-    for delta in deltas:
+    split = split_deltas(deltas, lots)
+    changed = {(each.lot.purchase_id, each.lot.lot_number) for each in split.changed}
+    for each in split.changed:
+        state, surplus = states.get(each.lot.purchase_id), each.lot.points - each.points
+        if surplus:
+            taken.append(_plan_take(each.lot, surplus, "corrected", state, member=member, programme=programme))
+    for delta in split.left:
         purchase_id = int(delta.purchase_id)
         same = [
-            each for each in lots.get(purchase_id, ()) if each.currency == delta.currency and each.terms == delta.terms
+            each
+            for each in lots.get(purchase_id, ())
+            if each.currency == delta.currency
+            and each.terms == delta.terms
+            and (purchase_id, each.lot_number) not in changed
         ]
         if delta.points < 0:
             taken += _plan_taken(delta, same, states.get(purchase_id), member=member, programme=programme)
@@ -187,7 +211,7 @@ def plan_bookings(
             numbers[purchase_id] = number + 1
             posting = _plan_posting(delta, missing, number, states[purchase_id], member=member, programme=programme)
             made.append(LotToMake(posting=posting, delta=delta, lot_number=number))
-    return Bookings(made=tuple(made), restored=tuple(restored.values()), taken=tuple(taken))
+    return Bookings(made=tuple(made), restored=tuple(restored.values()), taken=tuple(taken), changed=split.changed)
 
 
 def _plan_posting(
@@ -222,19 +246,36 @@ def _plan_taken(
         part = min(wanted, lot.points)
         wanted -= part
         if part:
-            reversal = Reversal(
-                transfer_id=lot.transfer_id,
-                idempotency_key=(f"{TAKE}:{programme.name}:{lot.purchase_id}:{lot.lot_number}:{lot.take_count + 1}"),
-                effective_on=member.today,
-                reason=f"The purchase changed: {delta.cause}.",
-                system=state.system if state else "comity",
-                external_id=(state.external_id if state else str(lot.purchase_id))[:TEXT_LENGTH_MAX],
-                amount=part,
-                policy=_POLICIES[programme.spec.returns.policy],
-                account_id=member.account_id,
-            )
-            taken.append(TakeBack(reversal=reversal, lot=lot))
+            taken.append(_plan_take(lot, part, delta.cause, state, member=member, programme=programme))
     return taken
+
+
+def _plan_take(
+    lot: BookedLot,
+    points: int,
+    cause: str,
+    state: PurchaseState | None,
+    *,
+    member: LockedMember,
+    programme: Programme,
+) -> TakeBack:
+    """Take points of a lot back; what has lapsed was never there to be spent, so it comes from nowhere else."""
+    has_lapsed = is_lapsed(lot.terms, member.today)
+    reason = (
+        f"What the points waited for did not come: {lot.awaits}." if has_lapsed else f"The purchase changed: {cause}."
+    )
+    reversal = Reversal(
+        transfer_id=lot.transfer_id,
+        idempotency_key=f"{TAKE}:{programme.name}:{lot.purchase_id}:{lot.lot_number}:{lot.take_count + 1}",
+        effective_on=member.today,
+        reason=reason,
+        system=state.system if state else "comity",
+        external_id=(state.external_id if state else str(lot.purchase_id))[:TEXT_LENGTH_MAX],
+        amount=points,
+        policy=books.ReturnPolicy.ONLY_PENDING if has_lapsed else _POLICIES[programme.spec.returns.policy],
+        account_id=member.account_id,
+    )
+    return TakeBack(reversal=reversal, lot=lot)
 
 
 def to_lot(made: LotToMake, transfer_id: int) -> BookedLot:
@@ -335,4 +376,5 @@ def to_outcome(state: PurchaseState | None, booked: Booked | None, programme: Pr
         return _to_refusal(state, programme)
     is_returned = sum(each["amount_minor"] for each in state.returns) >= state.amount_minor
     nothing = EarnOutcome.NOTHING if programme.spec.earning_rules else EarnOutcome.BELOW_ONE_POINT
+    nothing = EarnOutcome.LAPSED if booked.is_lapsed else nothing
     return EarnOutcome.RETURNED if is_returned else nothing

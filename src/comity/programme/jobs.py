@@ -9,8 +9,9 @@ from msgspec.structs import asdict
 from comity.kernel.database import Tx
 from comity.kernel.events import publish
 from comity.ledger import api as ledger
-from comity.programme import rules, store
+from comity.programme import rules, store, store_stands
 from comity.programme.enrolment import Chooser, enrol
+from comity.programme.settling import follow_purchases
 from comity.programme.tiers import recompute
 from comity.programme.types import (
     HOLD_TIMED_OUT,
@@ -23,6 +24,7 @@ from comity.programme.types import (
 )
 
 BATCH_COUNT = 5_000
+LAPSES_MAX = 1_000
 FIRST_PROFILE = UUID(int=0)
 
 
@@ -79,6 +81,22 @@ def release_points(tx: Tx, *, programme: Programme, now: datetime) -> int:
         now=now,
     )
     return len(released)
+
+
+def lapse_points(
+    tx: Tx, *, programme: Programme, now: datetime, after_purchase_id: int = 0, batch_count: int = LAPSES_MAX
+) -> int | None:
+    """Decide on the next pending points whose event should have come by now; return where to go on, None at the end.
+
+    They are cancelled or released, as the programme says. Repeatable; each batch may be a transaction of its own.
+    Publishes as `follow_purchases`.
+    """
+    today = rules.to_local_date(now, programme.spec.timezone)
+    purchase_ids = store_stands.list_overdue(
+        tx, programme=programme.name, today=today, after_purchase_id=after_purchase_id, limit_max=batch_count
+    )
+    follow_purchases(tx, purchase_ids=purchase_ids, programmes=[programme], now=now)
+    return purchase_ids[-1] if len(purchase_ids) == batch_count else None
 
 
 def expire_points(tx: Tx, *, programme: Programme, now: datetime) -> int:

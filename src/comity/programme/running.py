@@ -88,13 +88,15 @@ def find_ignored(spec: ProgrammeSpec) -> list[str]:
 
 
 def _list_lifetime(spec: PointsSpec | EarningRule, path: str) -> list[str]:
-    """Return what of a lifetime needs facts that nobody reports yet: activity, and events that points wait for."""
-    found: list[str] = []
-    if spec.pending is not None and spec.pending.until is not None:
-        found.append(f"{path}.pending.until")
-    if isinstance(spec.expiry, SlidingExpiry):
-        found.append(f"{path}.expiry.kind")
-    return found
+    """Return what of a lifetime needs facts that nobody reports yet: activity."""
+    return [f"{path}.expiry.kind"] if isinstance(spec.expiry, SlidingExpiry) else []
+
+
+def find_awaited(spec: ProgrammeSpec) -> dict[str, str]:
+    """Return the events that points of a programme wait for, by the field that says so."""
+    lifetimes = {f"points[{place}]": each.pending for place, each in enumerate(spec.points)}
+    lifetimes |= {f"earning_rules[{place}]": each.pending for place, each in enumerate(spec.earning_rules)}
+    return {f"{path}.pending.until": each.until for path, each in lifetimes.items() if each and each.until}
 
 
 def _list_set(spec: msgspec.Struct, running: frozenset[str]) -> list[str]:
@@ -246,7 +248,12 @@ def tell_purchase(told: PurchaseRecorded | PurchaseState | Decided) -> facts.Pur
         store=details.get("store"),
         brand=details.get("brand"),
         lines=tuple(msgspec.convert(each, facts.Line) for each in details.get("lines", ())),
+        events={} if isinstance(told, PurchaseRecorded) else _read_events(told.events),
     )
+
+
+def _read_events(events: Mapping[str, str]) -> Mapping[str, datetime]:
+    return {name: datetime.fromisoformat(moment) for name, moment in events.items()}
 
 
 def _is_usable(purchase: PurchaseRecorded) -> bool:

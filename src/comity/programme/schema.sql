@@ -57,6 +57,7 @@ create table programme.earned_lot (
     points bigint not null,
     kept bigint not null default 0,
     take_count integer not null default 0,
+    term_count integer not null default 0,
     available_from date,
     expires_on date,
     awaits text,
@@ -65,6 +66,7 @@ create table programme.earned_lot (
     constraint earned_lot_kept_check CHECK ((kept >= 0)),
     constraint earned_lot_points_check CHECK ((points >= 0))
 );
+CREATE INDEX earned_lot_waiting ON programme.earned_lot USING btree (programme, waits_until, purchase_id) WHERE ((awaits IS NOT NULL) AND (points > 0));
 
 create table programme.earning (
     programme text not null,

@@ -18,15 +18,22 @@ from comity.programme.history import Bookings
 from comity.programme.stands import BookedLot, PurchaseState, Stand
 from comity.programme.tiers import recompute
 from comity.programme.types import (
+    POINTS_AVAILABLE,
     POINTS_EARNED,
     POINTS_TAKEN_BACK,
     Counted,
     Earned,
     LockedMember,
+    PointsAvailable,
     PointsEarned,
     PointsTakenBack,
     Programme,
 )
+from comity.programme.waiting import change_lot, plan_change
+from comity.programme.wishes import POINTS_MOVED, PointsMoved
+
+WITHDRAWN = "event_withdrawn"
+"""Cause of `programme.points_moved`: what the points had waited for did not happen after all."""
 
 
 def follow_purchases(
@@ -35,8 +42,9 @@ def follow_purchases(
     """Let what purchases have earned follow what is known of them now; return what stands. Repeatable.
 
     By the programme's policies of corrections and returns, by compensating entries only; a second time there is nothing
-    left to do. Purchases that earned nowhere are passed over. Publishes `programme.points_earned`,
-    `programme.points_taken_back` and `programme.tier_changed`.
+    left to do. Points that waited for an event which has come can be spent from then on. Purchases that earned nowhere
+    are passed over. Publishes `programme.points_earned`, `programme.points_taken_back`, `programme.points_available`
+    and `programme.tier_changed`.
     """
     found: list[Earned] = []
     for programme in programmes if purchase_ids else ():
@@ -83,6 +91,7 @@ def settle(
         return []
     works = _plan(tx, members=members, changed=changed, programme=programme, is_entry=is_entry, told=told or {})
     lots, given, taken = _book(tx, works, now=now)
+    _change_terms(tx, works, lots, programme=programme.name, now=now)
     if lots:
         stands_store.put_lots(tx, programme=programme.name, lots=list(lots.values()))
     stands = _note(tx, works, lots, programme=programme, now=now)
@@ -183,6 +192,46 @@ def _book(
             take_count=lot.take_count + 1,
         )
     return lots, given, taken
+
+
+def _change_terms(
+    tx: Tx, works: Sequence[_Work], lots: dict[LotKey, BookedLot], *, programme: str, now: datetime
+) -> None:
+    """Give lots their new terms, in the books and in `lots`, and say whose points that makes available."""
+    wanted = [(work.member, each) for work in works for each in work.bookings.changed]
+    if not wanted:
+        return
+    changes = [plan_change(each, member=member, programme=programme) for member, each in wanted]
+    for change, status in zip(changes, ledger.change_terms(tx, changes=changes, now=now), strict=True):
+        if status not in {PostingStatus.POSTED, PostingStatus.DUPLICATE}:
+            raise Broken(
+                "The terms of a lot could not be changed.",
+                details={"idempotency_key": change.idempotency_key, "status": status},
+            )
+    for _, each in wanted:
+        key = (each.lot.purchase_id, each.lot.lot_number)
+        lots[key] = change_lot(lots.get(key, each.lot), each.terms)
+    held = ledger.list_holdings(tx, account_ids=sorted({member.account_id for member, _ in wanted}))
+    rests = {(each.account_id, each.lot_id): each.rest for account in held.values() for each in account}
+    released: list[PointsAvailable] = []
+    withdrawn: list[PointsMoved] = []
+    for member, each in wanted:
+        rest = rests.get((member.account_id, each.lot.transfer_id), 0)
+        if rest and each.terms.awaits is not None:
+            withdrawn.append(
+                PointsMoved(
+                    profile_id=member.profile_id,
+                    programme=programme,
+                    cause=WITHDRAWN,
+                    points=-rest,
+                    balance=None,
+                    transfer_id=None,
+                )
+            )
+        elif rest and each.terms.available_from is not None and each.terms.available_from <= member.today:
+            released.append(PointsAvailable(profile_id=member.profile_id, programme=programme, points=rest))
+    publish(tx, kind=POINTS_AVAILABLE, payloads=[asdict(each) for each in released], now=now)
+    publish(tx, kind=POINTS_MOVED, payloads=[asdict(each) for each in withdrawn], now=now)
 
 
 def _post(tx: Tx, postings: Sequence[Posting], *, now: datetime) -> list[PostingVerdict]:

@@ -123,11 +123,15 @@ class Course:
         member = facts.Member(
             tiers={TIERS_LADDER: self._window.get_tier(day)}, purchase_count=self._purchase_count, counts=self._counts
         )
+        if rules.events:
+            purchase = msgspec.structs.replace(purchase, known_on=self._on)
         earning = evaluate(purchase, member, rules, budgets=self.budgets, explains=False)
         self._purchase_count += earning.outcome in COUNTED
         for count in earning.counts:
             self._counts[count.counter] = self._counts.get(count.counter, 0) + count.amount
-        booked = book(purchase, earning, rules) if purchase.returned_minor or earning.budget_counts else None
+        booked = None
+        if purchase.returned_minor or earning.budget_counts or rules.events:
+            booked = book(purchase, earning, rules)
         lots = booked.lots if booked else earning.lots
         for draw in booked.draws if booked else ():
             self.budgets[draw.counter] = self.budgets.get(draw.counter, 0) + draw.net

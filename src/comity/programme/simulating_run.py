@@ -141,7 +141,7 @@ def simulate_part(tx: Tx, *, trial: Trial, history: History, told: Told = lambda
 def read_members(rows: Iterable[store.HistoryRow]) -> Iterator[tuple[UUID, list[Deed]]]:
     """Turn rows, which come member by member, into what each member did."""
     current, deeds = "", list[Deed]()
-    for profile_id, purchase_id, happened_at, amount, currency, was_member, details, returns in rows:
+    for profile_id, purchase_id, happened_at, amount, currency, was_member, details, returns, events in rows:
         if profile_id != current:
             if deeds:
                 yield UUID(current), deeds
@@ -152,15 +152,17 @@ def read_members(rows: Iterable[store.HistoryRow]) -> Iterator[tuple[UUID, list[
             amount_minor=int(amount) if purchase_id else 0,
             currency=currency,
         )
-        if details or returns:
-            purchase = _tell_whole(purchase, details, returns)
+        if details or returns or events:
+            purchase = _tell_whole(purchase, details, returns, events)
         deeds.append(Deed(purchase=purchase, redeemed=0 if purchase_id else int(amount), was_member=was_member == "t"))
     if deeds:
         yield UUID(current), deeds
 
 
-def _tell_whole(purchase: facts.Purchase, details: str | None, returns: str | None) -> facts.Purchase:
-    """Tell a purchase with its lines and all that came back of it, as the hub tells it to the engine."""
+def _tell_whole(
+    purchase: facts.Purchase, details: str | None, returns: str | None, events: str | None
+) -> facts.Purchase:
+    """Tell a purchase with its lines, and all that came of it since, as the hub tells it to the engine."""
     state = PurchaseState(
         purchase_id=int(purchase.purchase_id),
         occurred_at=purchase.occurred_at,
@@ -171,5 +173,6 @@ def _tell_whole(purchase: facts.Purchase, details: str | None, returns: str | No
         system="",
         external_id="",
         returns=msgspec.json.decode(returns) if returns else [],
+        events=msgspec.json.decode(events) if events else {},
     )
     return to_facts(state) if abs(state.amount_minor) <= facts.AMOUNT_MAX else purchase

@@ -123,6 +123,7 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True):
     details: dict[str, Any] | None = None
     returns: list[dict[str, Any]] = []
     drawn: list[tuple[str, str, int, int, int]] = []
+    events: dict[str, str] = {}
 
     @property
     def draws(self) -> tuple[Draw, ...]:

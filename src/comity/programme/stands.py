@@ -13,7 +13,8 @@ from comity.programme.types import EarnOutcome
 class BookedLot(msgspec.Struct, frozen=True, kw_only=True):
     """A lot that a purchase made: `points` are what it should be worth by now, `kept` what could not be taken back.
 
-    `take_count` is how often something was taken back of it. The rest are its terms as the engine knows them.
+    `take_count` is how often something was taken back of it, `term_count` how often its terms were changed. The rest
+    are its terms as the engine knows them.
     """
 
     purchase_id: int
@@ -23,6 +24,7 @@ class BookedLot(msgspec.Struct, frozen=True, kw_only=True):
     points: int
     kept: int = 0
     take_count: int = 0
+    term_count: int = 0
     available_from: date | None
     expires_on: date | None
     awaits: str | None = None
@@ -67,7 +69,10 @@ def list_drawn(draws: Iterable[Draw]) -> list[tuple[str, str, int, int, int]] | 
 
 
 class PurchaseState(msgspec.Struct, frozen=True, kw_only=True):
-    """A purchase as it is known now; `returns` are `amount_minor` and `lines` (or none), in the order of time."""
+    """A purchase as it is known now; `returns` are `amount_minor` and `lines` (or none), in the order of time.
+
+    `events` are the moments (ISO 8601) of what has happened since.
+    """
 
     purchase_id: int
     occurred_at: datetime
@@ -78,3 +83,4 @@ class PurchaseState(msgspec.Struct, frozen=True, kw_only=True):
     system: str
     external_id: str
     returns: list[dict[str, Any]]
+    events: dict[str, str] = {}

@@ -26,7 +26,13 @@ from comity.programme.wishes import Adjustment, AdjustmentState, AdjustmentWish,
 
 _sql = SqlFolder(__package__)
 
-COUNTED_OUTCOMES = [EarnOutcome.EARNED, EarnOutcome.BELOW_ONE_POINT, EarnOutcome.NOTHING, EarnOutcome.RETURNED]
+COUNTED_OUTCOMES = [
+    EarnOutcome.EARNED,
+    EarnOutcome.BELOW_ONE_POINT,
+    EarnOutcome.NOTHING,
+    EarnOutcome.RETURNED,
+    EarnOutcome.LAPSED,
+]
 
 
 def find_programme(tx: Tx, *, programme: str) -> KnownProgramme | None:

@@ -9,8 +9,9 @@ from comity.programme.simulating_types import Decided, History
 
 _sql = SqlFolder(__package__)
 
-HistoryRow = tuple[str, str | None, str, str, str, str, str | None, str | None]
-"""profile_id, purchase_id (None: a redemption), moment, amount, currency, was_member, details and returns (JSON).
+HistoryRow = tuple[str, str | None, str, str, str, str, str | None, str | None, str | None]
+"""profile_id, purchase_id (None: a redemption), moment, amount, currency, was_member, details, returns and
+events (JSON).
 
 Each is text, as COPY writes it."""
 

@@ -58,6 +58,14 @@ def list_states(tx: Tx, *, purchase_ids: Sequence[int]) -> list[PurchaseState]:
     return _sql.list_states.fetch(tx, PurchaseState, purchase_ids=list(purchase_ids))
 
 
+def list_overdue(tx: Tx, *, programme: str, today: date, after_purchase_id: int, limit_max: int) -> list[int]:
+    """Return a page of purchases with points that have waited long enough."""
+    rows = _sql.list_overdue.rows(
+        tx, programme=programme, today=today, after_purchase_id=after_purchase_id, limit_max=limit_max
+    )
+    return [purchase_id for (purchase_id,) in rows]
+
+
 def find_open_day(tx: Tx, *, programme: str) -> date | None:
     """Return the first day of the books that no lock covers, or None where all days are open."""
     rows = _sql.find_open_day.rows(tx, programme=programme)

@@ -131,6 +131,7 @@ class EarnOutcome(enum.StrEnum):
     OTHER_BRAND = "other_brand"
     TOO_LARGE = "too_large"
     RETURNED = "returned"
+    LAPSED = "lapsed"
     CANCELLED = "cancelled"
 
 

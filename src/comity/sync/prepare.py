@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from comity.activity.types import PurchaseFact, RecordReference, ReturnFact
+from comity.definitions.types import EVENTS
 from comity.identity.types import RecordFacts, RecordKey
 from comity.inbox.types import Change, ChangeBatch, ChangeKind, ParkedChange
 from comity.mapping import api as mapping
@@ -170,6 +171,7 @@ def _to_text(value: Any) -> str | None:
 def _add_purchases(prepared: Prepared, stream: StreamMapping, changes: Sequence[Change]) -> None:
     mapped = _read(prepared, stream, changes)
     columns = mapped.columns
+    names = [each.removeprefix(EVENTS) for each in columns if each.startswith(EVENTS)]
     for index, key in enumerate(mapped.records):
         person: RecordKey | None = columns["person"][index]
         purchase_key = _tell(columns, "returns", index)
@@ -201,6 +203,7 @@ def _add_purchases(prepared: Prepared, stream: StreamMapping, changes: Sequence[
                 and RecordReference(system=person.system, stream=person.stream, external_id=person.external_id),
                 is_cancelled=bool(_tell(columns, "cancelled", index)),
                 details=_tell_details(columns, index),
+                events={name: _tell(columns, f"{EVENTS}{name}", index) for name in names} if names else None,
             )
         )
 

@@ -99,6 +99,14 @@ def expire_vouchers(tx: Tx, *, runtime: Runtime, programme_name: str, now: datet
     return programme.expire_vouchers(tx, programme=each, now=now) if each else 0
 
 
+def lapse_points(tx: Tx, *, runtime: Runtime, programme_name: str, after_purchase_id: int, now: datetime) -> int | None:
+    """Decide on the next points whose event did not come; returns where to go on, None at the end."""
+    each = _find_programme(runtime, programme_name)
+    if each is None:
+        return None
+    return programme.lapse_points(tx, programme=each, now=now, after_purchase_id=after_purchase_id)
+
+
 def time_out_holds(tx: Tx, *, runtime: Runtime, programme_name: str, now: datetime) -> int:
     """End the next holds whose deadline has passed; returns how many, 0 at the end."""
     each = _find_programme(runtime, programme_name)

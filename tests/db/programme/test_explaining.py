@@ -45,7 +45,7 @@ def test_comes_to_what_is_booked(tx, first, purchases, size):
             now += timedelta(hours=7 * size)
             earn(tx, version, recorded[place : place + size], now + timedelta(seconds=1))
         for each in recorded:
-            [found] = api.explain_purchase(tx, purchase_id=each.purchase_id)
+            [found] = api.explain_purchase(tx, purchase_id=each.purchase_id, now=FIRST)
             assert found.is_exact
             totals = Counter()
             for step in found.explanation.steps:
@@ -66,7 +66,7 @@ def test_names_the_version_that_was_in_force_then(tx):
     earn(tx, put_in_force(tx, simple(), START), recorded[:1], FIRST)
     richer = simple(earning_rules=[{"name": "gift", "fixed": 7, "caps": [{"per": "day", "points": 5}]}])
     earn(tx, put_in_force(tx, richer, FIRST + timedelta(hours=1)), recorded[1:], FIRST + timedelta(hours=2))
-    old, new = (api.explain_purchase(tx, purchase_id=each.purchase_id)[0] for each in recorded)
+    old, new = (api.explain_purchase(tx, purchase_id=each.purchase_id, now=FIRST)[0] for each in recorded)
     assert (old.version, old.points, new.version, new.points) == (1, 100, 2, 105)
     lines = list(tell(new.explanation))
     assert "    award gift: 7 (points 7)" in lines
@@ -77,7 +77,7 @@ def test_says_when_it_does_not_come_out(tx):
     recorded = load(tx, [(PEOPLE[0], FIRST, 10_000, "EUR")])
     earn(tx, put_in_force(tx, simple(), START), recorded, FIRST)
     tx.execute("update programme.earning set points = 99")
-    [found] = api.explain_purchase(tx, purchase_id=recorded[0].purchase_id)
+    [found] = api.explain_purchase(tx, purchase_id=recorded[0].purchase_id, now=FIRST)
     assert (found.points, found.is_exact) == (99, False)
     assert sum(step.points for step in found.explanation.steps if step.kind == "total") == 100
 
@@ -85,7 +85,7 @@ def test_says_when_it_does_not_come_out(tx):
 def test_without_a_stored_version_there_is_no_explanation(tx):
     recorded = load(tx, [(PEOPLE[0], FIRST, 10_000, "EUR")])
     earn(tx, Programme(name="club", spec=simple()), recorded, datetime(2026, 3, 1, tzinfo=UTC))
-    [found] = api.explain_purchase(tx, purchase_id=recorded[0].purchase_id)
+    [found] = api.explain_purchase(tx, purchase_id=recorded[0].purchase_id, now=FIRST)
     assert (found.points, found.version, found.explanation) == (100, None, None)
-    assert api.explain_purchase(tx, purchase_id=12345) == []
-    assert api.explain_purchase(tx, purchase_id=recorded[0].purchase_id, programme="other") == []
+    assert api.explain_purchase(tx, purchase_id=12345, now=FIRST) == []
+    assert api.explain_purchase(tx, purchase_id=recorded[0].purchase_id, programme="other", now=FIRST) == []

@@ -10,10 +10,13 @@ from tests.scenario.project import SHOP
 
 EXPIRY = "  points: [{name: points, expiry: {kind: rolling, after: {months: 12}}}]\n  earning:"
 
+STAY = "  earning_rules: [{name: stay, fixed: 40, pending: {until: stay_completed}}]\n  earning:"
+
 
 MORE = """    cancelled: {field: status, lens: {enum: {values: {void: void}, unknown: empty}}}
     returns: refund_of
     channel: channel
+    events: {stay_completed: stayed_at}
 """
 
 
@@ -46,6 +49,17 @@ def test_expired_points_leave_every_system(stage, shop, ada):
     stage.settle()
     assert {str(ada.shown(name, "points")).removesuffix(".0") for name in ada.ids} == {"50"}
     assert ada.everywhere("tier") == {"Blue"}
+
+
+def test_points_come_with_the_event_they_wait_for(stage, shop, ada):
+    stage.replace("programme", "  earning:", STAY)
+    stage.apply()
+    shop(ada, "r1", 600)
+    stage.settle()
+    assert {str(ada.shown(name, "points")).removesuffix(".0") for name in ada.ids} == {"600"}
+    shop(ada, "r1", 600, "v2", stayed_at=stage.clock.now().isoformat())
+    stage.settle()
+    assert {str(ada.shown(name, "points")).removesuffix(".0") for name in ada.ids} == {"640"}
 
 
 def test_a_hold_ends_with_its_deadline_and_the_books_are_sealed(stage, shop, ada):

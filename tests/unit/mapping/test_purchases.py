@@ -84,3 +84,18 @@ def test_a_line_has_no_constants():
     with pytest.raises(MappingInvalid) as caught:
         compile_with(lines={**LINES, "category": {"constant": "spa"}})
     assert [each.field for each in caught.value.faults] == ["fields.lines.category"]
+
+
+def test_events_are_moments_or_nothing():
+    zone = {"timestamp": {"format": "%d.%m.%Y %H:%M", "timezone": "Europe/Berlin"}}
+    mapping = compile_with(events={"stay_completed": "out", "arrived": {"field": "in", "lens": zone}})
+    batch = read(mapping, {"out": "2026-03-01T10:00:00Z", "in": "28.02.2026 00:30"}, {"out": ""}, {"in": "soon"})
+    assert [each and each.isoformat() for each in batch.columns["events.stay_completed"]] == [
+        "2026-03-01T10:00:00+00:00",
+        None,
+    ]
+    assert batch.columns["events.arrived"][0].isoformat() == "2026-02-27T23:30:00+00:00"
+    assert [(each.position, each.field, each.is_fatal) for each in batch.problems] == [(2, "in", True)]
+    with pytest.raises(MappingInvalid) as caught:
+        compile_with(events={"stay_completed": {"constant": "2026-03-01"}})
+    assert [each.field for each in caught.value.faults] == ["fields.events.stay_completed"]

@@ -6,8 +6,9 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from comity import wiring
 from comity.activity.types import PurchaseRecorded
-from comity.definitions.types import ProgrammeSpec
+from comity.definitions.types import Definitions, Document, Kind, MappingSpec, ProgrammeSpec
 from comity.programme import running
 from comity.programme.types import Counted, EarnOutcome, LockedMember, Programme
 
@@ -63,9 +64,9 @@ class TestFindIgnored:
                 ["points[0].expiry.kind"],
             ),
             ({"points": [{"name": "miles", "pending": {"days": 14}}]}, []),
-            ({"points": [{"name": "miles", "pending": {"until": "stay"}}]}, ["points[0].pending.until"]),
+            ({"points": [{"name": "miles", "pending": {"until": "stay"}}]}, []),
             ({"earning_rules": [{**RULE, "pending": {"days": 14}, "expiry": {"kind": "never"}}]}, []),
-            ({"earning_rules": [{**RULE, "pending": {"until": "stay"}}]}, ["earning_rules[0].pending.until"]),
+            ({"earning_rules": [{**RULE, "pending": {"until": "stay"}}]}, []),
             ({"points": [{"name": "miles"}, {"name": "status"}]}, ["points[1]"]),
             ({"transfers": {}, "adjustments": {"checker_above": 100}}, []),
             ({"returns": {"policy": "allow_negative"}, "corrections": "adjust_forward"}, []),
@@ -74,6 +75,18 @@ class TestFindIgnored:
     )
     def test_names_the_field(self, changes, fields):
         assert running.find_ignored(spec(**changes)) == fields
+
+
+def test_an_event_that_no_mapping_tells_of_is_refused():
+    told = spec(earning_rules=[{**RULE, "name": "stays", "pending": {"until": "stay_completed"}}])
+    document = Document(kind=Kind.PROGRAMME, name="club", spec=told)
+    [fault] = wiring.check_programme_document(document, Definitions(revision=0, documents=(document,)))
+    assert (fault.field, "stay_completed" in fault.message) == ("earning_rules[0].pending.until", True)
+    fields = {"business_key": "n", "occurred_at": "t", "amount": "a", "currency": "c", "person": "p"}
+    shop = {"system": "shop", "stream": "order", "kind": "purchase", "external_id": "n"}
+    fields |= {"person_stream": "people", "events": {"stay_completed": "out"}}
+    mapping = Document(kind=Kind.MAPPING, name="m", spec=msgspec.convert({**shop, "fields": fields}, MappingSpec))
+    assert wiring.check_programme_document(document, Definitions(revision=0, documents=(document, mapping))) == []
 
 
 class TestPlan:

@@ -205,7 +205,7 @@ def explain(
     """Say why a purchase earned what it earned: which rule gave what, caps, stacking and rounding."""
     with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
         purchase_id = _find_purchase(tx, purchase)
-        found = programme.explain_purchase(tx, purchase_id=purchase_id, programme=name)
+        found = programme.explain_purchase(tx, purchase_id=purchase_id, now=hub.clock.now(), programme=name)
     if json:
         print_json({"purchase_id": purchase_id, "earnings": found})
         return

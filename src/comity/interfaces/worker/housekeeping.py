@@ -1,7 +1,7 @@
 """Work that is due at times.
 
-Who was there before a programme joins it, tiers follow their window, points and vouchers expire, holds time out, the
-books are sealed.
+Who was there before a programme joins it, tiers follow their window, points become available, lapse and expire,
+vouchers expire, holds time out, the books are sealed.
 """
 
 from uuid import UUID
@@ -32,7 +32,7 @@ SEAL_EVERY = "1m"
 SEAL = f"{PREFIX}seal:ledger"
 
 RELEASE_EVERY = "1 * * * *"
-"""Hourly; pending points become available with the day of their programme, too."""
+"""Hourly; pending points become available, or lapse, with the day of their programme, too."""
 
 FIRST_PROFILE = UUID(int=0)
 
@@ -59,6 +59,7 @@ class Housekeeping:
                 cadences[f"{PREFIX}enrol:{programme.name}"] = ENROL_EVERY
                 cadences[f"{PREFIX}tiers:{programme.name}"] = TIERS_EVERY
                 cadences[f"{PREFIX}release:{programme.name}"] = RELEASE_EVERY
+                cadences[f"{PREFIX}lapse:{programme.name}"] = RELEASE_EVERY
                 cadences[f"{PREFIX}expire:{programme.name}"] = EXPIRE_EVERY
                 cadences[f"{PREFIX}holds:{programme.name}"] = HOLDS_EVERY
                 if programme.spec.rewards:
@@ -99,9 +100,9 @@ class Housekeeping:
         """Do what is due of one schedule, batch by batch, until nothing is left."""
         _, task, name = schedule.name.split(":", 2)
         profile_id: UUID | None = FIRST_PROFILE
-        member_id: int | None = 0
+        after: int | None = 0
         ended_count = 1
-        while profile_id is not None and member_id is not None and ended_count:
+        while profile_id is not None and after is not None and ended_count:
             with self._hub.database.transaction() as tx:
                 leases.check(tx, lease=lease)
                 now = self._hub.clock.now()
@@ -111,7 +112,11 @@ class Housekeeping:
                     )
                 elif task == "release":
                     sync.release_points(tx, runtime=runtime, programme_name=name, now=now)
-                    member_id = None
+                    after = None
+                elif task == "lapse":
+                    after = sync.lapse_points(
+                        tx, runtime=runtime, programme_name=name, after_purchase_id=after, now=now
+                    )
                 elif task == "expire":
                     ended_count = sync.expire_points(tx, runtime=runtime, programme_name=name, now=now)
                 elif task == "vouchers":
@@ -119,6 +124,6 @@ class Housekeeping:
                 elif task == "holds":
                     ended_count = sync.time_out_holds(tx, runtime=runtime, programme_name=name, now=now)
                 else:
-                    member_id = sync.recompute_tiers(
-                        tx, runtime=runtime, programme_name=name, after_member_id=member_id, now=now
+                    after = sync.recompute_tiers(
+                        tx, runtime=runtime, programme_name=name, after_member_id=after, now=now
                     )

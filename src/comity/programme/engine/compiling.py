@@ -4,7 +4,7 @@ Rules run in the order of their names, so that the order in which somebody wrote
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -30,8 +30,9 @@ from comity.definitions.types import (
 )
 from comity.kernel.errors import NotFound
 from comity.programme.engine.asking import Asked
-from comity.programme.engine.facts import Line, Terms
-from comity.programme.engine.lifetimes import plan_terms
+from comity.programme.engine.days import add_days, to_business_day
+from comity.programme.engine.facts import Line, Purchase, Terms
+from comity.programme.engine.lifetimes import follow_event, plan_terms
 
 PurchaseTest = Callable[[Asked], bool]
 LineTest = Callable[[Asked, int], bool]
@@ -96,7 +97,8 @@ class Exclusion(msgspec.Struct, frozen=True, kw_only=True):
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """One version of a programme, ready to run.
 
-    `words` are the words its conditions use: what of a member's attributes has to be known. `ladder_points` are the
+    `words` are the words its conditions use: what of a member's attributes has to be known; `events` are those that
+    points wait for. `ladder_points` are the
     kinds of points the ladders go by. `known_terms` remembers what `get_terms` has worked out.
     """
 
@@ -112,6 +114,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     ladders: tuple[LadderSpec, ...]
     ladder_points: tuple[str, ...]
     words: frozenset[str]
+    events: frozenset[str]
     has_point_limits: bool
     has_limits: bool
     known_terms: dict[tuple[int, date], Terms] = msgspec.field(default_factory=dict[tuple[int, date], Terms])
@@ -122,6 +125,28 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         if found is None:
             found = self.known_terms[place, day] = plan_terms(*self.terms[place], day)
         return found
+
+    def follow_terms(self, place: int, day: date, purchase: Purchase) -> Terms:
+        """Get the terms of points that a purchase earned on a day, as they are by what has happened since."""
+        found = self.get_terms(place, day)
+        if found.awaits is None or (not purchase.events and purchase.known_on is None):
+            return found
+        return follow_event(
+            *self.terms[place], day, self._to_day(purchase.events.get(found.awaits)), known_on=purchase.known_on
+        )
+
+    def find_terms(self, terms: Terms, purchase: Purchase) -> Terms:
+        """Find the rule of a lifetime that made these terms, and return them by what has happened since."""
+        for pending, expiry in self.terms if terms.waits_until is not None else ():
+            if pending is not None and pending.until is not None and pending.until == terms.awaits:
+                earned_on = add_days(terms.waits_until or date.max, -pending.at_most_days)
+                if plan_terms(pending, expiry, earned_on) == terms:
+                    event_on = self._to_day(purchase.events.get(pending.until))
+                    return follow_event(pending, expiry, earned_on, event_on, known_on=purchase.known_on)
+        return terms
+
+    def _to_day(self, moment: datetime | None) -> date | None:
+        return None if moment is None else to_business_day(moment, self.zone)
 
     @property
     def first_ladder(self) -> str:
@@ -174,6 +199,7 @@ def compile_programme(
         ladders=spec.ladder_specs,
         ladder_points=tuple(compiler.points[_place(each.points, compiler.points)].name for each in spec.ladder_specs),
         words=frozenset(compiler.words),
+        events=frozenset(pending.until for pending, _ in compiler.terms if pending and pending.until),
         has_point_limits=has_point_limits,
         has_limits=has_point_limits or any(each.caps or each.budget for each in spec.earning_rules),
     )

@@ -20,7 +20,7 @@ from comity.programme.engine.compiling import Rules
 from comity.programme.engine.days import to_business_day
 from comity.programme.engine.evaluating import evaluate
 from comity.programme.engine.facts import Count, Counter, Counts, Lot, Member, Purchase, Terms
-from comity.programme.engine.lifetimes import plan_terms
+from comity.programme.engine.lifetimes import is_lapsed, plan_terms
 from comity.programme.engine.replaying import (
     Booked,
     Person,
@@ -229,7 +229,7 @@ def _adjust(
         if own != still and not _fits(versions, budgets, still, sum_draws([wanted], is_net=True)):
             earning = evaluate(purchase, member, rules, budgets=budgets, reserves=still, explains=False)
             wanted = book(purchase, earning, rules)
-        after = _forward(before, wanted, rules, today)
+        after = _forward(before, wanted, rules, purchase=purchase, today=today)
         cause = Cause.LATE if before is None else Cause.CORRECTED
         deltas += compare(purchase.purchase_id, before, after, cause=cause, effective_from=today)
         stand[purchase.purchase_id] = after
@@ -259,19 +259,27 @@ def _stand_on(purchase: Purchase, rules: Rules, person: Person, stand: Mapping[s
     )
 
 
-def _forward(before: Booked | None, wanted: Booked, rules: Rules, today: date) -> Booked:
-    """Keep the lots that are there; what is missing is a new lot as of today, what is too much is taken pro rata."""
-    held, due = sum_lots(before.lots if before else ()), sum_lots(wanted.lots)
+def _forward(before: Booked | None, wanted: Booked, rules: Rules, *, purchase: Purchase, today: date) -> Booked:
+    """Keep the lots that are there; what is missing is a new lot as of today, what is too much is taken pro rata.
+
+    What waits for an event goes by what has happened since.
+    """
+    stand = [
+        msgspec.structs.replace(lot, terms=rules.find_terms(lot.terms, purchase))
+        for lot in (before.lots if before else ())
+    ]
+    stand = [lot for lot in stand if not is_lapsed(lot.terms, purchase.known_on)]
+    held, due = sum_lots(stand), sum_lots(wanted.lots)
     lots: list[Lot] = []
     for currency in sorted({*held, *due}):
-        there = [lot for lot in (before.lots if before else ()) if lot.currency == currency]
+        there = [lot for lot in stand if lot.currency == currency]
         had, has = held.get(currency, 0), due.get(currency, 0)
         if has < had:
             parts = apportion_within(has, [lot.points for lot in there])
             there = [msgspec.structs.replace(lot, points=part) for lot, part in zip(there, parts, strict=True) if part]
         elif has > had:
             spec = rules.get_points(currency)
-            terms = plan_terms(spec.pending, spec.expiry, today)
+            terms = rules.find_terms(plan_terms(spec.pending, spec.expiry, today), purchase)
             there.append(Lot(currency=currency, points=has - had, terms=terms))
         lots += there
     return msgspec.structs.replace(

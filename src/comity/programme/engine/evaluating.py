@@ -27,6 +27,7 @@ from comity.programme.engine.facts import (
     StepKind,
 )
 from comity.programme.engine.granting import Grant, count_grants, cut_grant, find_places, grant_award
+from comity.programme.engine.lifetimes import is_lapsed
 
 _NO_COUNTS: Counts = {}
 
@@ -46,10 +47,10 @@ def evaluate(
 ) -> Earning:
     """Return what a purchase earns a member by one version of the rules.
 
-    The returns of the purchase are not looked at: this is what it earned before any. `budgets` are the counters all
-    members share, `reserves` what of them is this member's whatever others draw. With `tells_skipped` the explanation
-    names the rules that did not hold, too; without `explains` there is none, and nothing else differs. Raises
-    InvalidPurchase.
+    The returns of the purchase are not looked at, nor what has lapsed: this is what it earned before any. `budgets` are
+    the counters all members share, `reserves` what of them is this member's whatever others draw. With `tells_skipped`
+    the explanation names the rules that did not hold, too; without `explains` there is none, and nothing else differs.
+    Raises InvalidPurchase.
     """
     asked = Asked(
         purchase,
@@ -185,7 +186,9 @@ def _close(asked: Asked, rules: Rules, outcome: Outcome, grants: Sequence[Grant]
     for (currency, terms), amount in lot_points.items():
         name = rules.points[currency].name
         points[name] = points.get(name, 0) + amount
-        lots.append(Lot(currency=name, points=amount, terms=rules.get_terms(terms, asked.business_on)))
+        lots.append(
+            Lot(currency=name, points=amount, terms=rules.follow_terms(terms, asked.business_on, asked.purchase))
+        )
     return Earning(
         purchase_id=asked.purchase.purchase_id,
         programme=rules.programme,
@@ -221,7 +224,7 @@ def _explain(
         if parts:
             total = sum([step.points for step in parts])
             steps.append(Step(kind=StepKind.TOTAL, points=total, currency=spec.name, steps=tuple(parts)))
-    steps += [_tell_lot(lot) for lot in lots]
+    steps += [_tell_lot(lot, asked.purchase.known_on) for lot in lots]
     inputs: dict[str, int | str | date] = {
         "programme": rules.programme,
         "version": rules.version,
@@ -235,13 +238,15 @@ def _explain(
     return Step(kind=StepKind.PURCHASE, inputs=inputs, steps=(*steps, *asides))
 
 
-def _tell_lot(lot: Lot) -> Step:
+def _tell_lot(lot: Lot, known_on: date | None) -> Step:
     terms = lot.terms
     inputs: dict[str, int | str | date] = {}
     if terms.available_from is not None:
         inputs["available_from"] = terms.available_from
     if terms.awaits is not None:
         inputs["awaits"] = terms.awaits
+    if terms.waits_until is not None and is_lapsed(terms, known_on):
+        inputs["lapsed_on"] = terms.waits_until
     if terms.expires_on is not None:
         inputs["expires_on"] = terms.expires_on
     return Step(kind=StepKind.LOT, points=lot.points, currency=lot.currency, inputs=inputs)

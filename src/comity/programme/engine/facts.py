@@ -47,7 +47,9 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Purchase(msgspec.Struct, frozen=True, kw_only=True):
     """A purchase as it is known now; `amount_minor` is what was paid, whatever the lines add up to.
 
-    `returned_minor` is what was returned so far, by line; `""` stands for what no line covers.
+    `returned_minor` is what was returned so far, by line; `""` stands for what no line covers. `events` are when what
+    points may wait for happened. All that happened through `known_on` is known: what had to come by then and is not
+    told did not come; None: nobody has looked.
     """
 
     purchase_id: str
@@ -59,6 +61,8 @@ class Purchase(msgspec.Struct, frozen=True, kw_only=True):
     store: str | None = None
     brand: str | None = None
     returned_minor: Mapping[str, int] = {}
+    events: Mapping[str, datetime] = {}
+    known_on: date | None = None
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):

@@ -49,6 +49,29 @@ def release_terms(pending: PendingSpec | None, expiry: Expiry, earned_on: date, 
     return Terms(available_from=available_from, expires_on=_expire(expiry, earned_on, available_from))
 
 
+def follow_event(
+    pending: PendingSpec | None, expiry: Expiry, earned_on: date, event_on: date | None, *, known_on: date | None
+) -> Terms:
+    """Return the terms of points, given the day of the event they wait for, if it has come.
+
+    Points that have lapsed keep the terms they waited by, see `is_lapsed`; before `known_on` nothing lapses.
+    """
+    planned = plan_terms(pending, expiry, earned_on)
+    if pending is None or planned.waits_until is None:
+        return planned
+    found = None
+    if event_on is not None:
+        found = release_terms(pending, expiry, earned_on, event_on)
+    elif known_on is not None and known_on >= planned.waits_until:
+        found = lapse_terms(pending, expiry, earned_on)
+    return found or planned
+
+
+def is_lapsed(terms: Terms, known_on: date | None) -> bool:
+    """True when points still wait for an event that should have come by then: they are cancelled."""
+    return terms.waits_until is not None and known_on is not None and known_on >= terms.waits_until
+
+
 def lapse_terms(pending: PendingSpec, expiry: Expiry, earned_on: date) -> Terms | None:
     """Return the terms of points whose event did not come in time, None when they are cancelled."""
     if pending.otherwise is Otherwise.CANCEL:

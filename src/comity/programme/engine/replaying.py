@@ -4,7 +4,7 @@ A replay is how a late purchase is taken in, how a proposed version of a program
 tests hold everything else against. Purchases go in the order of their time, those of one moment by their id.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -16,6 +16,7 @@ from comity.programme.engine.days import to_business_day
 from comity.programme.engine.evaluating import evaluate
 from comity.programme.engine.facts import Count, Counter, Counts, Draw, Earning, Lot, Member, Outcome, Purchase
 from comity.programme.engine.granting import count_kept
+from comity.programme.engine.lifetimes import is_lapsed
 from comity.programme.engine.returning import Taken, count_returned
 from comity.programme.engine.tier_walk import Walk
 from comity.programme.engine.tiers import Qualifying, sum_days
@@ -47,7 +48,10 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Booked(msgspec.Struct, frozen=True, kw_only=True):
-    """What a purchase has earned, as it stands: lots after returns, what it added to counters, and drew on budgets."""
+    """What a purchase has earned, as it stands: lots after returns and lapses, what it counted and drew on budgets.
+
+    `is_lapsed`: the event its points waited for did not come.
+    """
 
     purchase_id: str
     business_on: date
@@ -55,6 +59,7 @@ class Booked(msgspec.Struct, frozen=True, kw_only=True):
     counts: tuple[Count, ...] = ()
     draws: tuple[Draw, ...] = ()
     is_counted: bool = True
+    is_lapsed: bool = False
 
 
 def pick_version(versions: Sequence[Version], day: date) -> Rules:
@@ -115,23 +120,47 @@ def add_earning(member: Member, earning: Earning) -> Member:
 
 
 def book(purchase: Purchase, earning: Earning, rules: Rules) -> Booked:
-    """Return what stands after an earning and the returns of its purchase so far. Raises InvalidReturn."""
+    """Return what stands after an earning, the returns of its purchase so far and what has lapsed.
+
+    Raises InvalidReturn.
+    """
     lots = earning.lots
     kept: Counts | None = None
-    if purchase.returned_minor and lots:
-        taken = count_returned(earning, purchase.returned_minor, rounding=rules.spec.returns.rounding)
+    lapsed = [place for place, lot in enumerate(lots) if is_lapsed(lot.terms, purchase.known_on)]
+    if lots and (purchase.returned_minor or lapsed):
+        taken = _count_taken(earning, purchase.returned_minor, lapsed, rules)
         lots = tuple(
-            msgspec.structs.replace(lot, points=lot.points - back) for lot, back in zip(lots, taken.by_lot, strict=True)
+            msgspec.structs.replace(lot, points=lot.points - back)
+            for lot, back in zip(lots, taken.by_lot, strict=True)
+            if lot.points > back
         )
         if earning.budget_counts and taken.points:
             kept = _count_kept(earning, taken, rules)
     return Booked(
         purchase_id=purchase.purchase_id,
         business_on=earning.business_on,
-        lots=lots if lots is earning.lots else tuple(lot for lot in lots if lot.points),
+        lots=lots,
         counts=earning.counts,
         draws=list_draws(earning, kept),
         is_counted=earning.outcome in _COUNTED,
+        is_lapsed=bool(lapsed) and not lots,
+    )
+
+
+def _count_taken(earning: Earning, returned_minor: Mapping[str, int], lapsed: Collection[int], rules: Rules) -> Taken:
+    """Return what returns take back in all, and all of the lots (by their places) that have lapsed."""
+    taken = count_returned(earning, returned_minor, rounding=rules.spec.returns.rounding)
+    if not lapsed:
+        return taken
+    return Taken(
+        by_share=tuple(
+            share.points if share.lot in lapsed else back
+            for share, back in zip(earning.shares, taken.by_share, strict=True)
+        ),
+        by_lot=tuple(
+            lot.points if place in lapsed else back
+            for place, (lot, back) in enumerate(zip(earning.lots, taken.by_lot, strict=True))
+        ),
     )
 
 

@@ -2,7 +2,7 @@
 -- was redeemed for good.
 -- Takes programme, until, sample_of, part, parts, asks_members. Writes profile_id, purchase_id (null: a redemption),
 -- moment, amount in minor units (points of a redemption), currency, whether the hub let the purchase earn in the
--- programme, its details, and its returns as PurchaseState has them (null: none).
+-- programme, its details, its returns and its events as PurchaseState has them (null: none).
 copy (
     with returned as (
         select
@@ -12,17 +12,21 @@ copy (
             ) as returns
         from activity.v_return r
         group by r.purchase_id, r.currency
+    ), event as (
+        select v.purchase_id, jsonb_object_agg(v.name, v.happened_at) as events from activity.v_event v group by v.purchase_id
     ), history as (
         select
             p.profile_id, p.purchase_id, p.occurred_at as happened_at, p.amount_minor as amount, p.currency,
-            e.purchase_id is not null as was_member, p.details, r.returns
+            e.purchase_id is not null as was_member, p.details, r.returns,
+            v.events
         from activity.v_purchase p
         left join programme.earning e on %(asks_members)s and e.purchase_id = p.purchase_id and e.programme = %(programme)s
         left join returned r on r.purchase_id = p.purchase_id and r.currency = p.currency
+        left join event v on v.purchase_id = p.purchase_id
         where not p.is_cancelled
         union all
         -- What was redeemed by somebody who was merged since is the survivor's.
-        select m.profile_id, null, t.booked_at, -t.amount, '', true, null, null
+        select m.profile_id, null, t.booked_at, -t.amount, '', true, null, null, null
         from programme.member h
         join programme.member m on m.member_id = coalesce(h.merged_into, h.member_id)
         join ledger.v_entry t on t.account_id = h.account_id
@@ -32,7 +36,7 @@ copy (
               where v.transfer_id = t.transfer_id and v.state in ('cancelled', 'returned')
           )
     )
-    select profile_id, purchase_id, happened_at, amount, currency, was_member, details, returns
+    select profile_id, purchase_id, happened_at, amount, currency, was_member, details, returns, events
     from history
     cross join lateral (select uuid_hash(profile_id)::bigint + 2147483648 as number) hash
     where happened_at < %(until)s

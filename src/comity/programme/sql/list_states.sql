@@ -7,6 +7,8 @@ select
         from activity.v_return r
         where r.purchase_id = p.purchase_id and r.currency = p.currency
         order by r.occurred_at, r.business_key
-    ) as returns
+    ) as returns, coalesce((
+        select jsonb_object_agg(v.name, v.happened_at) from activity.v_event v where v.purchase_id = p.purchase_id
+    ), '{}') as events
 from activity.v_purchase p
 where p.purchase_id = any(%(purchase_ids)s::bigint[])

@@ -60,3 +60,18 @@ create table activity.return (
     constraint return_of_report unique (first_system, first_stream, first_external_id)
 );
 create index return_of_purchase on activity.return (purchase_key);
+
+-- What happened to purchases later, such as a stay that was completed: what each record says of it by now. It may come
+-- before its purchase.
+create table activity.event (
+    system text not null,
+    stream text not null,
+    external_id text not null,
+    name text not null,
+    purchase_key text not null,
+    -- Null when the record does not say so any more.
+    happened_at timestamptz,
+    recorded_at timestamptz not null,
+    primary key (system, stream, external_id, name)
+);
+create index event_of_purchase on activity.event (purchase_key);

@@ -66,12 +66,16 @@ create table programme.earned_lot (
     -- What should have been taken back and could not, by the policy of returns.
     kept bigint not null default 0 check (kept >= 0),
     take_count int not null default 0,
+    -- How often its terms were changed; below are those of now.
+    term_count int not null default 0,
     available_from date,
     expires_on date,
     awaits text,
     waits_until date,
     primary key (purchase_id, programme, lot_number)
 );
+create index earned_lot_waiting on programme.earned_lot (programme, waits_until, purchase_id)
+where awaits is not null and points > 0;
 
 -- What the caps of earning rules have counted of a member, by period of the programme's calendar.
 create table programme.counter (
