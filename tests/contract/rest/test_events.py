@@ -1,5 +1,6 @@
 """Intake: what is answered 202 is committed, once; what is not, is told with place and remedy."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
@@ -32,6 +33,10 @@ class TestOne:
         answer = desk.send(sent)
         assert (answer.status_code, answer.json()) == (202, {"status": "accepted"})
         assert desk.count_changes(sent["id"]) == 1
+
+    def test_is_accepted_in_pieces_whose_length_is_not_told(self, desk):
+        sent = json.dumps(event()).encode()
+        assert desk.http.post("/v1/events", content=iter([sent[:20], sent[20:]])).json() == {"status": "accepted"}
 
     def test_again_is_a_duplicate(self, desk):
         sent = event()
@@ -158,6 +163,12 @@ class TestBadOne:
 
     def test_idempotency_key_that_cannot_be_stored_is_refused(self, desk):
         refused(desk.send(event(), **{"idempotency-key": "x" * 201}), code="event_malformed")
+
+    def test_idempotency_key_that_cannot_be_read_is_refused(self, desk):
+        told = {**desk.http.headers, "idempotency-key": "schl\u00fcssel".encode("latin-1")}
+        for path in ("/v1/events", "/v1/redemptions"):
+            problem = refused(desk.http.post(path, json=event(), headers=told), code="header_unreadable")
+            assert problem["details"]["field"] == "idempotency-key"
 
     def test_takes_nobody_else_down(self, desk):
         """Bad ones among good ones that arrive at the same time: each gets its own answer."""

@@ -1,6 +1,7 @@
-"""The ASGI application: the hot routes bare, everything else in Litestar."""
+"""The application, as RSGI has it: the hot routes bare, everything else in Litestar."""
 
-from collections.abc import Awaitable, Callable
+from asyncio import AbstractEventLoop
+from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,10 +14,11 @@ from litestar.types import ASGIApp
 from comity import wiring
 from comity.interfaces.rest import configuration, hooks, members, moves, operations, people, promotions, rewards, status
 from comity.interfaces.rest.board import Board
+from comity.interfaces.rest.bridge import serve_asgi
 from comity.interfaces.rest.callers import Callers
 from comity.interfaces.rest.description import describe
 from comity.interfaces.rest.holds import open_capture, open_hold, open_release
-from comity.interfaces.rest.http import Receive, Scope, Send, send_json, send_problem
+from comity.interfaces.rest.http import Exchange, HotRoute, Scope, send_json, send_problem, send_told
 from comity.interfaces.rest.intake import Intake
 from comity.interfaces.rest.redeem import open_redeem
 from comity.interfaces.shared.problems import PROBLEM_TYPE, retry_after_seconds, to_framework_problem, to_problem
@@ -25,8 +27,6 @@ from comity.kernel.errors import Invalid
 from comity.kernel.telemetry import get_logger
 
 log = get_logger()
-
-HotRoute = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 HANDLERS = [
     *status.HANDLERS,
@@ -70,29 +70,27 @@ class Application:
         }
         self._closers = [self._intake.close, *(each.close for each in verbs.values())]
         self._description = b""
-        self._hot: dict[tuple[str, str], HotRoute] = {
-            ("POST", "/v1/events"): self._intake.accept_one,
-            ("POST", "/v1/events/bulk"): self._intake.accept_bulk,
-            **{("POST", path): verb.accept for path, verb in verbs.items()},
-            ("POST", "/v1/redemptions/bulk"): verbs["/v1/redemptions"].accept_bulk,
-            ("GET", DESCRIPTION_PATH): self._send_description,
+        self._hot: dict[str, tuple[str, HotRoute]] = {
+            "/v1/events": ("POST", self._intake.accept_one),
+            "/v1/events/bulk": ("POST", self._intake.accept_bulk),
+            **{path: ("POST", verb.accept) for path, verb in verbs.items()},
+            "/v1/redemptions/bulk": ("POST", verbs["/v1/redemptions"].accept_bulk),
+            DESCRIPTION_PATH: ("GET", self._send_description),
         }
-        self._hot_paths = {path: method for method, path in self._hot}
         self._executor = ThreadPoolExecutor(max_workers=HANDLER_THREADS, thread_name_prefix="handler")
         set_asyncio_executor(self._executor)
-        self._rest: ASGIApp = build_litestar(hub, callers, on_shutdown=self.close)
+        self._rest: ASGIApp = build_litestar(hub, callers)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
-        if scope["type"] == "http":
-            route = self._hot.get((scope["method"], scope["path"]))
-            if route is not None:
-                await route(scope, receive, send)
-                return
-            if await self._refuses(scope, send):
-                return
-        rest: Any = self._rest
-        await rest(scope, receive, send)
+    def __rsgi__(self, scope: Scope, exchange: Exchange) -> Awaitable[None]:
+        """Answer a request."""
+        method, route = self._hot.get(scope.path, ("", None))
+        if route is not None and method == scope.method:
+            return route(scope, exchange)
+        return self._answer(scope, exchange)
+
+    def __rsgi_del__(self, loop: AbstractEventLoop) -> None:
+        """The server has stopped."""
+        loop.run_until_complete(self.close())
 
     async def close(self) -> None:
         """Finish what is under way at the edge, then let go of the database."""
@@ -101,34 +99,38 @@ class Application:
         self._executor.shutdown(wait=False)
         self._hub.close()
 
-    async def _refuses(self, scope: Scope, send: Send) -> bool:
+    async def _answer(self, scope: Scope, exchange: Exchange) -> None:
+        if not self._refuses(scope, exchange):
+            await serve_asgi(self._rest, scope, exchange)
+
+    def _refuses(self, scope: Scope, exchange: Exchange) -> bool:
         """Answer what neither side would answer well."""
-        if b"%00" in scope["query_string"] or "\x00" in scope["path"]:
-            await send_problem(send, AddressMalformed(details={"remedy": "Send the name or id without it."}))
+        path = scope.path
+        if "%00" in scope.query_string or "\x00" in path:
+            send_problem(exchange, AddressMalformed(details={"remedy": "Send the name or id without it."}))
             return True
-        allowed = self._hot_paths.get(scope["path"].rstrip("/"))
-        if allowed is None:
+        allowed, route = self._hot.get(path.rstrip("/"), ("", None))
+        if route is None:
             return False
-        is_slash = scope["path"].endswith("/")
+        is_slash = path.endswith("/")
         title = f"This address takes {allowed} only{', and has no slash at the end' if is_slash else ''}."
         problem = to_framework_problem(status=404 if is_slash else 405, title=title, found=None)
-        await send_json(send, problem.status, msgspec.json.encode(problem), content_type=PROBLEM_TYPE, allow=allowed)
+        send_told(exchange, problem.status, msgspec.json.encode(problem), {"allow": allowed})
         return True
 
-    async def _send_description(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+    async def _send_description(self, _scope: Scope, exchange: Exchange) -> None:
         """GET /v1/openapi.json; made when it is first asked for."""
         if not self._description:
             self._description = msgspec.json.encode(describe(HANDLERS))
-        await send_json(send, 200, self._description)
+        send_json(exchange, 200, self._description)
 
 
-def build_litestar(hub: wiring.Hub, callers: Callers, *, on_shutdown: Callable[[], Awaitable[None]]) -> Litestar:
+def build_litestar(hub: wiring.Hub, callers: Callers) -> Litestar:
     """Return the application behind the hot routes."""
     app = Litestar(
         route_handlers=HANDLERS,
         exception_handlers={Exception: answer_error},
         openapi_config=None,
-        on_shutdown=[on_shutdown],
         logging_config=None,
     )
     app.state.hub = hub

@@ -46,8 +46,8 @@ class Batcher(Generic[Item, Answer]):
         self._is_closed = False
         self._executor = ThreadPoolExecutor(max_workers=flushes_max, thread_name_prefix=name)
 
-    async def submit(self, item: Item) -> Answer:
-        """Wait for the batch that holds this item.
+    def submit(self, item: Item) -> asyncio.Future[Answer]:
+        """Queue an item; return what waits for the batch that holds it.
 
         Raises RateLimited when too much is waiting already, Stopping after `close`, and what the work raised.
         """
@@ -59,7 +59,7 @@ class Batcher(Generic[Item, Answer]):
         if self._flush_count < self._flushes_max:
             self._flush_count += 1
             self._keep(asyncio.ensure_future(self._flush()))
-        return await future
+        return future
 
     async def run(self, work: Work[Item, Answer], items: Sequence[Item]) -> Sequence[Answer]:
         """Run a batch that a caller brings whole, on the same threads. Raises Stopping after `close`."""

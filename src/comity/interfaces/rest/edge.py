@@ -8,7 +8,7 @@ import msgspec
 from comity.access.types import Caller
 from comity.interfaces.rest.batcher import Batcher
 from comity.interfaces.rest.callers import Callers
-from comity.interfaces.rest.http import Receive, Scope, Send, header, read_body, send_json, send_problem, split_place
+from comity.interfaces.rest.http import Exchange, Scope, header, read_body, send_json, send_problem, split_place
 from comity.interfaces.shared.problems import to_problem
 from comity.kernel.errors import ComityError, Invalid
 
@@ -75,44 +75,44 @@ class Verb(Generic[Wish, Told]):
         """Finish what is under way."""
         await self._batcher.close()
 
-    async def accept(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def accept(self, scope: Scope, exchange: Exchange) -> None:
         """Answer 201 with what was done as of the commit, 200 for a repetition, or the problem."""
         try:
-            caller = await self._callers.require(header(scope, b"authorization"), self._scope)
-            body = await read_body(scope, receive, bytes_max=BODY_BYTES_MAX)
-            told = await self._batcher.submit(self._read(body, header(scope, b"idempotency-key"), caller))
+            caller = await self._callers.require(scope.headers.get("authorization"), self._scope)
+            body = await read_body(scope, exchange, bytes_max=BODY_BYTES_MAX)
+            told = await self._batcher.submit(self._read(body, header(scope, "idempotency-key"), caller))
         except Exception as error:  # noqa: BLE001 - the edge turns every error into problem+json.
-            await send_problem(send, error)
+            send_problem(exchange, error)
             return
         if isinstance(told, ComityError):
-            await send_problem(send, self._with_remedy(told))
+            send_problem(exchange, self._with_remedy(told))
             return
-        await send_json(send, 200 if self._is_repeated(told) else 201, msgspec.json.encode(told))
+        send_json(exchange, 200 if self._is_repeated(told) else 201, msgspec.json.encode(told))
 
-    async def accept_bulk(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def accept_bulk(self, scope: Scope, exchange: Exchange) -> None:
         """Answer 200 with a verdict for each wish of a list, after one commit of all; 422 when none can be read.
 
         The wishes are one JSON object a line (NDJSON), or one JSON list of them. Each carries its own key and stands
         for itself: one that is refused leaves the others alone.
         """
         try:
-            caller = await self._callers.require(header(scope, b"authorization"), self._scope)
-            lines = split_wishes(await read_body(scope, receive, bytes_max=BULK_BYTES_MAX))
+            caller = await self._callers.require(scope.headers.get("authorization"), self._scope)
+            lines = split_wishes(await read_body(scope, exchange, bytes_max=BULK_BYTES_MAX))
             read = [self._read_line(line, caller) for _, line in lines]
             wishes = [each for each in read if not isinstance(each, ComityError)]
             answers = iter(await self._batcher.run(self._work, wishes) if wishes else ())
         except Exception as error:  # noqa: BLE001 - the edge turns every error into problem+json.
-            await send_problem(send, error)
+            send_problem(exchange, error)
             return
         verdicts = [
             self._judge(number, wish if isinstance(wish, ComityError) else next(answers))
             for (number, _), wish in zip(lines, read, strict=True)
         ]
         if not wishes:
-            await send_problem(send, WishesMalformed(), verdicts=verdicts)
+            send_problem(exchange, WishesMalformed(), verdicts=verdicts)
             return
         counts = {name: sum(each.outcome == name for each in verdicts) for name in ("done", "repeated", "refused")}
-        await send_json(send, 200, msgspec.json.encode({**counts, "verdicts": verdicts}))
+        send_json(exchange, 200, msgspec.json.encode({**counts, "verdicts": verdicts}))
 
     def _read_line(self, line: bytes, caller: Caller) -> Wish | ComityError:
         try:

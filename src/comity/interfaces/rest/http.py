@@ -1,94 +1,161 @@
-"""Bare ASGI, for the routes where a framework costs three times the work."""
+"""Bare RSGI, for the routes where a framework costs three times the work."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import msgspec
+from granian.rsgi import ProtocolClosed  # pyright: ignore[reportPrivateImportUsage] - part of RSGI.
 
 from comity.interfaces.shared.problems import PROBLEM_TYPE, BodyTooLarge, retry_after_seconds, to_problem
 from comity.kernel.errors import Invalid
 from comity.kernel.telemetry import get_logger
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-JSON_TYPE = b"application/json"
+JSON_TYPE = "application/json"
+JSON_HEADERS = [("content-type", JSON_TYPE)]
 
 log = get_logger()
+
+
+class Headers(Protocol):
+    """The headers of a request; a value with other characters than visible ASCII is told as missing by `get`."""
+
+    def get(self, key: str, default: Any = None) -> str | None:
+        """Return the first value of a header, its name given in lower case."""
+        ...
+
+    def items(self) -> Sequence[tuple[str, str]]:
+        """Return all of them."""
+        ...
+
+    def __contains__(self, key: str, /) -> bool: ...
+
+
+class Scope(Protocol):
+    """What a request says before its body."""
+
+    @property
+    def method(self) -> str: ...  # noqa: D102
+    @property
+    def path(self) -> str: ...  # noqa: D102
+    @property
+    def query_string(self) -> str: ...  # noqa: D102
+    @property
+    def headers(self) -> Headers: ...  # noqa: D102
+    @property
+    def http_version(self) -> str: ...  # noqa: D102
+    @property
+    def scheme(self) -> str: ...  # noqa: D102
+    @property
+    def authority(self) -> str | None: ...  # noqa: D102
+    @property
+    def client(self) -> str: ...  # noqa: D102
+    @property
+    def server(self) -> str: ...  # noqa: D102
+
+
+class Stream(Protocol):
+    """An answer that is sent piece by piece."""
+
+    async def send_bytes(self, data: bytes) -> None:
+        """Send a piece."""
+
+
+class Exchange(Protocol):
+    """The body of a request and the way to answer it."""
+
+    def __call__(self) -> Awaitable[bytes]:
+        """Return the whole body, however large."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    def client_disconnect(self) -> Awaitable[None]:
+        """Wait until the caller is gone."""
+        ...
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        """Answer."""
+
+    def response_stream(self, status: int, headers: list[tuple[str, str]]) -> Stream:
+        """Answer piece by piece."""
+        ...
+
+
+HotRoute = Callable[[Scope, Exchange], Awaitable[None]]
 
 
 class BodyIncomplete(Invalid):
     """The connection ended before the body did."""
 
 
-def header(scope: Scope, name: bytes) -> str | None:
-    """Return a request header, its name given in lower case."""
-    for key, value in scope["headers"]:
-        if key == name:
-            return str(value, "latin-1")
-    return None
+class HeaderUnreadable(Invalid):
+    """A header holds other characters than those of ASCII that can be seen."""
 
 
-async def read_body(scope: Scope, receive: Receive, *, bytes_max: int) -> bytes:
-    """Return the whole body. Raises BodyTooLarge as soon as it is known to be.
+def header(scope: Scope, name: str) -> str | None:
+    """Return a request header, its name given in lower case. Raises HeaderUnreadable."""
+    value = scope.headers.get(name)
+    if value is None and name in scope.headers:
+        raise HeaderUnreadable(
+            f"The header {name} holds other characters than visible ASCII.",
+            details={"field": name, "remedy": "Send letters, digits and signs of ASCII, such as a UUID."},
+        )
+    return value
 
-    A body that is as long as was declared is whole: asking whether more comes is one more way to the server.
-    """
-    told = header(scope, b"content-length")
-    declared = int(told) if told is not None and told.isdigit() else -1
-    if declared > bytes_max:
-        raise BodyTooLarge(details={"bytes_max": bytes_max, "found": declared})
+
+def declared_length(headers: Headers) -> int | None:
+    """Return how long the body is said to be; None where the server holds nobody to it."""
+    told = headers.get("content-length")
+    if told is None or not told.isdigit() or "transfer-encoding" in headers:
+        return None
+    return int(told)
+
+
+async def read_body(scope: Scope, exchange: Exchange, *, bytes_max: int) -> bytes:
+    """Return the whole body. Raises BodyTooLarge as soon as it is known to be, and BodyIncomplete."""
+    declared = declared_length(scope.headers)
+    if declared is not None:
+        if declared > bytes_max:
+            raise BodyTooLarge(details={"bytes_max": bytes_max, "found": declared})
+        try:
+            return await exchange()
+        except ProtocolClosed:
+            raise BodyIncomplete from None
     parts: list[bytes] = []
     size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise BodyIncomplete
-        part: bytes = message.get("body", b"")
+    async for part in exchange:
         size += len(part)
         if size > bytes_max:
             raise BodyTooLarge(details={"bytes_max": bytes_max})
         parts.append(part)
-        if size == declared or not message.get("more_body", False):
-            return parts[0] if len(parts) == 1 else b"".join(parts)
+    return b"".join(parts)
 
 
-async def send_json(
-    send: Send,
-    status: int,
-    body: bytes,
-    *,
-    content_type: bytes = JSON_TYPE,
-    retry_after: int | None = None,
-    challenge: bool = False,
-    allow: str | None = None,
-) -> None:
-    """Send an answer; with `challenge`, say that a bearer key is wanted, with `allow`, which method is."""
-    headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(body))]
-    if retry_after is not None:
-        headers.append((b"retry-after", b"%d" % retry_after))
-    if challenge:
-        headers.append((b"www-authenticate", b"Bearer"))
-    if allow is not None:
-        headers.append((b"allow", allow.encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def send_json(exchange: Exchange, status: int, body: bytes) -> None:
+    """Answer with JSON."""
+    exchange.response_bytes(status, JSON_HEADERS, body)
 
 
-async def send_problem(send: Send, error: BaseException, **more: Any) -> None:
-    """Send an error as problem details, `more` beside them; what is our own fault is logged whole."""
+def send_problem(exchange: Exchange, error: BaseException, **more: Any) -> None:
+    """Answer with an error as problem details, `more` beside them; what is our own fault is logged whole."""
     problem = to_problem(error)
     if problem.status == 500:
         log.error("request_failed", code=problem.code, exc_info=error)
-    await send_json(
-        send,
+    retry_after = retry_after_seconds(error)
+    headers = {} if retry_after is None else {"retry-after": str(retry_after)}
+    if problem.status == 401:
+        headers["www-authenticate"] = "Bearer"
+    send_told(
+        exchange,
         problem.status,
         msgspec.json.encode(msgspec.structs.asdict(problem) | more if more else problem),
-        content_type=PROBLEM_TYPE,
-        retry_after=retry_after_seconds(error),
-        challenge=problem.status == 401,
+        headers,
     )
+
+
+def send_told(exchange: Exchange, status: int, problem: bytes, headers: Mapping[str, str]) -> None:
+    """Answer with problem details that are written already."""
+    exchange.response_bytes(status, [("content-type", PROBLEM_TYPE.decode()), *headers.items()], problem)
 
 
 def split_place(error: BaseException) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The hot routes: single events and NDJSON bulk, as bare ASGI beside the rest of the API.
+"""The hot routes: single events and NDJSON bulk, as bare RSGI beside the rest of the API.
 
 Nothing else is on this path than: the key, the shape of the event, one insert of many, the commit, the answer.
 """
@@ -13,7 +13,7 @@ from comity.inbox.types import NewChange
 from comity.interfaces.rest.batcher import Batcher
 from comity.interfaces.rest.callers import Callers
 from comity.interfaces.rest.events import EventMalformed, to_change
-from comity.interfaces.rest.http import Receive, Scope, Send, header, read_body, send_json, send_problem
+from comity.interfaces.rest.http import Exchange, Scope, header, read_body, send_json, send_problem
 from comity.interfaces.shared.problems import to_problem
 from comity.interfaces.shared.streams import KnownStreams, StreamUnknown
 from comity.kernel.clock import Clock
@@ -47,25 +47,25 @@ class Intake:
         """Finish what is under way."""
         await self._batcher.close()
 
-    async def accept_one(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def accept_one(self, scope: Scope, exchange: Exchange) -> None:
         """POST /v1/events."""
         try:
-            await self._callers.require(header(scope, b"authorization"), "intake")
-            body = await read_body(scope, receive, bytes_max=BODY_BYTES_MAX)
+            await self._callers.require(scope.headers.get("authorization"), "intake")
+            body = await read_body(scope, exchange, bytes_max=BODY_BYTES_MAX)
             await self._streams.refresh_when_old()
-            change = to_change(body, fallback_version=header(scope, b"idempotency-key"))
+            change = to_change(body, fallback_version=header(scope, "idempotency-key"))
             await self._require_stream(change)
             is_new = await self._batcher.submit(change)
         except Exception as error:  # noqa: BLE001 - the edge turns every error into problem+json.
-            await send_problem(send, error)
+            send_problem(exchange, error)
             return
-        await send_json(send, 202, b'{"status":"accepted"}' if is_new else b'{"status":"duplicate"}')
+        send_json(exchange, 202, b'{"status":"accepted"}' if is_new else b'{"status":"duplicate"}')
 
-    async def accept_bulk(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def accept_bulk(self, scope: Scope, exchange: Exchange) -> None:
         """POST /v1/events/bulk: up to 1,000 events, one JSON object a line; bad lines are named, good ones stored."""
         try:
-            await self._callers.require(header(scope, b"authorization"), "intake")
-            body = await read_body(scope, receive, bytes_max=BULK_BYTES_MAX)
+            await self._callers.require(scope.headers.get("authorization"), "intake")
+            body = await read_body(scope, exchange, bytes_max=BULK_BYTES_MAX)
             lines = _split(body)
             await self._streams.refresh_when_old()
             seen_revision = self._streams.revision
@@ -74,13 +74,13 @@ class Intake:
                 changes, rejected, _ = self._to_changes(lines)
             accepted: Sequence[bool] = await self._batcher.run(self._accept, changes) if changes else ()
         except Exception as error:  # noqa: BLE001 - the edge turns every error into problem+json.
-            await send_problem(send, error)
+            send_problem(exchange, error)
             return
         answer = {"accepted": sum(accepted), "duplicates": len(accepted) - sum(accepted), "rejected": rejected}
         if changes:
-            await send_json(send, 202, msgspec.json.encode(answer))
+            send_json(exchange, 202, msgspec.json.encode(answer))
         else:
-            await send_problem(send, EventsRejected(), **answer)
+            send_problem(exchange, EventsRejected(), **answer)
 
     async def _require_stream(self, change: NewChange) -> None:
         seen_revision = self._streams.revision

@@ -66,7 +66,7 @@ def main() -> int:
         factory=True,
         address=settings.host,
         port=settings.port,
-        interface=Interfaces.ASGI,
+        interface=Interfaces.RSGI,
         loop=Loops.auto,
         workers=settings.web_workers,
         backlog=BACKLOG,
