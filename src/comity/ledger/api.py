@@ -8,14 +8,14 @@ from comity.ledger import rules, store
 from comity.ledger.expiry import expire_lots
 from comity.ledger.holds import capture, release, reserve, time_out_holds
 from comity.ledger.moving import draw_mark, move_all
-from comity.ledger.parting import part
+from comity.ledger.parting import list_flows, part
 from comity.ledger.periods import get_balances_on, lock_period, reopen_period, roll_forward
 from comity.ledger.proof import check_export
 from comity.ledger.reports import Block, Proof, RollForward, Trace, TraceLine, Transfer
 from comity.ledger.reversing import reverse
-from comity.ledger.rows import HoldState
+from comity.ledger.rows import Flow, HoldState
 from comity.ledger.sealing import export, get_transfer, seal, trace, verify
-from comity.ledger.sharing import Charge, Parted, Parting, Shortfall
+from comity.ledger.sharing import Parted, Parting, Shortfall
 from comity.ledger.terms import change_terms
 from comity.ledger.types import (
     Holding,
@@ -33,7 +33,7 @@ from comity.ledger.types import (
 
 __all__ = [
     "Block",
-    "Charge",
+    "Flow",
     "HoldState",
     "Parted",
     "Parting",
@@ -61,6 +61,7 @@ __all__ = [
     "get_standings",
     "get_transfer",
     "list_entries",
+    "list_flows",
     "list_holdings",
     "list_holds",
     "lock_period",

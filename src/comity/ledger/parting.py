@@ -9,20 +9,19 @@ from comity.kernel.errors import Broken
 from comity.ledger import rules, store
 from comity.ledger.moving import note_hold_moves
 from comity.ledger.rows import Flow, HoldMove, HoldState, LotTerms
-from comity.ledger.sharing import (
-    Charge,
-    Gift,
-    HeldPiece,
-    Parted,
-    Parting,
-    PartingPlan,
-    Shortfall,
-    find_payer,
-    plan_parting,
-)
+from comity.ledger.sharing import ON_BEHALF, Gift, HeldPiece, Parted, Parting, PartingPlan, Shortfall, plan_parting
 from comity.ledger.types import FREELY, HOLDERS, Piece, Posting, PostingVerdict, Takes
 
 ADJUST_KIND = "adjust"
+
+
+def list_flows(tx: Tx, *, account_ids: Sequence[int], since: int, transfer_ids: Sequence[int] = ()) -> list[Flow]:
+    """Return the history of the lots that were touched in accounts since a transfer, or by these transfers.
+
+    Locks the accounts: what is told stays true until the transaction ends.
+    """
+    store.lock_accounts(tx, account_ids=sorted(set(account_ids)))
+    return store.list_flows(tx, account_ids=account_ids, since=since, transfer_ids=transfer_ids)
 
 
 def part(tx: Tx, *, partings: Sequence[Parting], now: datetime) -> list[Parted]:
@@ -37,21 +36,16 @@ def part(tx: Tx, *, partings: Sequence[Parting], now: datetime) -> list[Parted]:
 
 def _part(tx: Tx, parting: Parting, *, now: datetime) -> Parted:
     source, target = parting.source_account_id, parting.target_account_id
-    touched = {source, target, *parting.shared_account_ids, *parting.side_account_ids}
-    facts = store.lock_accounts(tx, account_ids=sorted(touched))
-    flows = store.list_flows(
-        tx, shared=parting.shared_account_ids, side=parting.side_account_ids, since=parting.since_transfer_id
-    )
+    facts = store.lock_accounts(tx, account_ids=sorted({source, target, *parting.account_ids}))
     holds = store.list_open_holds(tx, account_ids=[source])
     beside = [rules.plan_reserved_account(facts[each]) for each in (source, target)] if holds else []
     opened = store.open_accounts(tx, accounts=beside, now=now) if beside else [0, 0]
     contents = _list_contents(tx, holds)
-    theirs = [each for each in holds if _is_theirs(each, parting)]
+    theirs = [each for each in holds if each.hold_id in parting.own_transfer_ids]
     held = store.list_holdings(tx, account_ids=[source]).get(source, [])
-    numbers, reversible = _list_reversible(tx, flows)
+    numbers, reversible = _list_reversible(tx, parting.flows)
     plan = plan_parting(
         parting,
-        flows,
         main={each.lot_id: each.rest for each in held},
         their_holds={each.hold_id: contents[each.hold_id] for each in theirs},
         other_holds={each.hold_id: contents[each.hold_id] for each in holds if each not in theirs},
@@ -62,35 +56,35 @@ def _part(tx: Tx, parting: Parting, *, now: datetime) -> Parted:
     journal.move_holds({each.hold_id: contents[each.hold_id] for each in theirs})
     journal.move_lots(plan, terms)
     journal.post(tx, now=now)
-    payers = {
-        each.hold_id: find_payer(parting, each.hold_id, each.first_account_id) for each in holds if each not in theirs
-    }
-    return _settle(tx, plan, journal, payers, now=now)
+    return _settle(tx, plan, journal, now=now)
 
 
-def _settle(tx: Tx, plan: PartingPlan, journal: "Journal", payers: Mapping[int, int], *, now: datetime) -> Parted:
+def _settle(tx: Tx, plan: PartingPlan, journal: "Journal", *, now: datetime) -> Parted:
     """Fill holds again, and let each side pay for what it spent of the other's."""
     parting = journal.parting
     accounts = [parting.target_account_id, parting.source_account_id]
     found = store.list_standings(tx, account_ids=accounts, day=parting.effective_on)
     paid: list[int] = []
     short: list[int] = []
+    let_go: list[int] = []
     for place, (taken, gifts) in enumerate([(plan.returned, plan.to_source), (plan.pulled, plan.to_target)]):
         spendable = found[accounts[place]].spendable
-        debt = 0 if place else plan.debt
-        wanted = Counter({accounts[place]: debt})
+        wanted: Counter[int | None] = Counter()
         for each in gifts:
-            wanted[each.payer_account_id] += each.amount
+            wanted[each.origin_id] += each.amount
         for hold_id, amount in _sum_held(taken).items():
             filled = min(spendable, amount)
             journal.fill(hold_id, place, filled=filled, lent=amount - filled)
             spendable -= filled
-            wanted[payers.get(hold_id, accounts[place])] += amount - filled
-        total = sum(wanted.values())
+            wanted[hold_id] += amount - filled
+        debts = Counter({each.origin_id: 0 for each in plan.debts})
+        for each in plan.debts if place == 0 else ():
+            debts[each.origin_id] += each.amount
+        total = wanted.total() + debts.total()
         short.append(max(0, total - spendable))
         paid.append(total)
-        let_go = min(short[place], total - debt) if parting.shortfall is Shortfall.LET_GO else 0
-        journal.charge(accounts[place], wanted, let_go=let_go)
+        let_go.append(min(short[place], wanted.total()) if parting.shortfall is Shortfall.LET_GO else 0)
+        journal.charge(accounts[place], debts, wanted, let_go=let_go[place])
     journal.post(tx, now=now)
     return Parted(
         moved=sum(amount for _, amount in plan.moves) + journal.held,
@@ -100,8 +94,9 @@ def _settle(tx: Tx, plan: PartingPlan, journal: "Journal", payers: Mapping[int, 
         paid_by_source=paid[1],
         shortfall_of_target=short[0],
         shortfall_of_source=short[1],
+        let_go_of_target=let_go[0],
+        let_go_of_source=let_go[1],
         hold_ids=tuple(journal.moved_holds),
-        charges=tuple(journal.charges),
     )
 
 
@@ -118,8 +113,6 @@ class Journal:
         self._count = 0
         self._postings: list[Posting] = []
         self._gone: dict[str, HoldMove] = {}
-        self._payers: dict[str, int] = {}
-        self.charges: list[Charge] = []
 
     def move_holds(self, contents: Mapping[int, Mapping[int, int]]) -> None:
         """Let holds go to the target, with all that is in them."""
@@ -143,13 +136,19 @@ class Journal:
         ):
             for each in taken:
                 self._add(debit, credit, pieces=[(each.lot_id, each.amount)], names=each.hold_id)
+        for each in plan.debts:
+            self._add(
+                wish.programme_account_id,
+                wish.source_account_id,
+                pieces=[(each.lot_id, each.amount)],
+                kind=ADJUST_KIND,
+                origin_id=each.origin_id,
+            )
         if plan.moves:
             self._add(wish.source_account_id, wish.target_account_id, pieces=plan.moves)
         for gifts, account_id in ((plan.to_target, wish.target_account_id), (plan.to_source, wish.source_account_id)):
             for gift in gifts:
                 self._give(gift, account_id, terms)
-        if plan.debt:
-            self._add(wish.programme_account_id, wish.source_account_id, amount=plan.debt, kind=ADJUST_KIND)
 
     def fill(self, hold_id: int, place: int, *, filled: int, lent: int) -> None:
         """Fill a hold with what its owner can spend; beyond that with new units, which the owner is charged for."""
@@ -160,16 +159,25 @@ class Journal:
         if lent:
             self._add(self.parting.programme_account_id, self._reserved[side], amount=lent, names=hold_id)
 
-    def charge(self, account_id: int, wanted: Mapping[int, int], *, let_go: int) -> None:
-        """Let an account pay, apart for each who shares it; beyond what it can spend it owes."""
-        for payer_account_id, amount in sorted(wanted.items()):
-            part = amount - min(amount, let_go)
-            let_go -= amount - part
-            if part:
-                key = self._add(
-                    account_id, self.parting.programme_account_id, amount=part, kind=ADJUST_KIND, may_owe=True
+    def charge(
+        self, account_id: int, debts: Mapping[int, int], wanted: Mapping[int | None, int], *, let_go: int
+    ) -> None:
+        """Let an account pay, on behalf of each transfer apart; beyond what it can spend it owes."""
+        charges: Counter[int | None] = Counter(dict(debts.items()))
+        for origin_id, amount in wanted.items():
+            part = min(amount, let_go)
+            let_go -= part
+            charges[origin_id] += amount - part
+        for origin_id, amount in sorted(charges.items(), key=lambda each: each[0] or 0):
+            if amount:
+                self._add(
+                    account_id,
+                    self.parting.programme_account_id,
+                    amount=amount,
+                    kind=ADJUST_KIND,
+                    may_owe=True,
+                    origin_id=origin_id,
                 )
-                self._payers[key] = payer_account_id
 
     def post(self, tx: Tx, *, now: datetime) -> None:
         """Post what has been written so far."""
@@ -182,9 +190,6 @@ class Journal:
                     details={"idempotency_key": posting.idempotency_key, "status": verdict.status},
                 )
             booked[posting.idempotency_key] = verdict
-            payer = self._payers.get(posting.idempotency_key)
-            if payer is not None:
-                self.charges.append(Charge(transfer_id=verdict.transfer_id or 0, payer_account_id=payer))
         note_hold_moves(tx, gone=self._gone, booked=booked)
         self._postings, self._gone = [], {}
 
@@ -197,6 +202,7 @@ class Journal:
             terms=known,
             names=gift.spent_by,
             kind=self.parting.kind if gift.spent_by else ADJUST_KIND,
+            origin_id=gift.origin_id,
         )
 
     def _add(
@@ -210,6 +216,7 @@ class Journal:
         names: int | None = None,
         kind: str | None = None,
         may_owe: bool = False,
+        origin_id: int | None = None,
     ) -> str:
         self._count += 1
         if names is not None:
@@ -226,8 +233,8 @@ class Journal:
                 kind=kind or wish.kind,
                 reason=wish.reason,
                 effective_on=wish.effective_on,
-                system=wish.system,
-                external_id=wish.external_id,
+                system=wish.system if origin_id is None else ON_BEHALF,
+                external_id=wish.external_id if origin_id is None else str(origin_id),
                 reverses_transfer_id=names,
                 reversal_number=1 if names is None else self._numbers[names],
                 pieces=tuple(
@@ -239,10 +246,6 @@ class Journal:
             )
         )
         return key
-
-
-def _is_theirs(hold: HoldState, parting: Parting) -> bool:
-    return hold.hold_id in parting.own_transfer_ids or hold.first_account_id in parting.side_account_ids
 
 
 def _list_contents(tx: Tx, holds: Sequence[HoldState]) -> dict[int, dict[int, int]]:

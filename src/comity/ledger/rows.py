@@ -86,25 +86,27 @@ class LotTerms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):
-    """What a transfer moved of a lot in and out of shared accounts, and of one side's own.
+    """What a transfer changed of a lot at one holder, where what is reserved counts as the holder's.
 
-    `base_id` is the transfer it reverses, or itself; `origin_id` the one whose source it has (of a capture: the hold),
-    booked on `origin_account_id` for `system` and `external_id`. `made_amount` is what it made of the lot, `is_debt`
-    says that the lot is owed.
+    `made_amount` is what it made of the lot, `is_debt` says that the lot is owed. `debit_holder_id` and
+    `credit_holder_id` are the transfer's two sides, None where no lots are held. `base_id` is the transfer it reverses,
+    or itself; `origin_id` the one on whose behalf it was posted (of a capture: the hold), booked with `origin_key` at
+    `origin_account_id`.
     """
 
     transfer_id: int
     kind: str
     lot_id: int
-    shared_amount: int
-    side_amount: int
+    holder_id: int
+    amount: int
     made_amount: int
     is_debt: bool
+    debit_holder_id: int | None
+    credit_holder_id: int | None
     base_id: int
     origin_id: int
-    origin_account_id: int
-    system: str
-    external_id: str
+    origin_key: str
+    origin_account_id: int | None
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):

@@ -199,6 +199,7 @@ CREATE TRIGGER transfer_is_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON ledg
 -- view v_balance: account_id bigint, balance bigint
 -- view v_entry: account_id bigint, transfer_id bigint, amount bigint, balance_after bigint, kind text, reason text, effective_on date, booked_at timestamp with time zone, system text, external_id text, reverses_transfer_id bigint
 -- view v_hold: hold_id bigint, account_id bigint, reserved_account_id bigint, first_account_id bigint, amount bigint, deadline_at timestamp with time zone
+-- view v_holder: account_id bigint, holder_id bigint
 -- view v_holding: account_id bigint, lot_id bigint, rest bigint, expires_on date, available_from date
 -- view v_line: transfer_id bigint, line text
 -- view v_lot: lot_id bigint, account_id bigint, amount bigint, expires_on date, available_from date, is_pending boolean, effective_on date, booked_at timestamp with time zone, kind text, system text, external_id text

@@ -1,20 +1,26 @@
-"""Whose is what of an account that two have shared: decided lot by lot, from what came in and went out. Pure.
+"""Whose is what of an account that two have shared: decided lot by lot, from all that ever happened to each. Pure.
 
-Who brought or earned units of a lot owns them; who spent units of a lot is charged for those that were not theirs:
-they go back into the lot, for its owner, and who spent them pays from their own lots. So both hold what they would hold
-had they never shared.
+Who earned units of a lot owns them, wherever they have been; who spent units of a lot is charged for those that were
+not theirs: they go back into the lot, for its owner, and who spent them pays from their own lots. So both hold what
+they would hold had they never shared. Each transfer is somebody's (its own, or that of the one on whose behalf it was
+posted), and moves are nobody's: so it does not matter how often accounts were shared before, or with whom, and what has
+been settled once is settled when it is read again.
 """
 
 import enum
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from itertools import groupby
 
 import msgspec
 
 from comity.ledger.rows import Flow
 
 EXPIRE_KIND = "expire"
+
+ON_BEHALF = "comity:transfer"
+"""The system of transfers that are posted on behalf of another; their external id is that one's."""
 
 
 class Shortfall(enum.StrEnum):
@@ -27,26 +33,24 @@ class Shortfall(enum.StrEnum):
 
 
 class Parting(msgspec.Struct, frozen=True, kw_only=True):
-    """A wish to part what is one side's from an account that was shared since a move.
+    """A wish to part what is one side's from an account that was shared.
 
-    `side_account_ids` are the side's own accounts, `target_account_id` the one of them that gets what is theirs;
-    `shared_account_ids` those where it has been since `since_transfer_id`, `source_account_id` the one where it is now.
-    Transfers from sources with `own_keys`, and `own_transfer_ids`, belong to the side wherever they were booked;
-    `payers` says of others whose account they mean, where that is not the one they were booked on. Transfers
-    of `move_kind` (and of its own) between both count as what the side brought; with None, none does.
+    `flows` are the history of the lots in question (`list_flows`); of the transfers on whose behalf they were posted,
+    `own_transfer_ids` are the side's, and holds count as such transfers. `account_ids` are those of all who share the
+    account, `side_account_ids` the side's own, `target_account_id` the one of them that gets what is theirs;
+    `source_account_id` is the one where it is now. Transfers of `move_kind` and of `kind` between accounts change
+    nothing about whose points they are.
     """
 
     idempotency_key: str
     source_account_id: int
     target_account_id: int
     programme_account_id: int
-    shared_account_ids: tuple[int, ...]
+    account_ids: tuple[int, ...]
     side_account_ids: tuple[int, ...]
-    since_transfer_id: int
+    flows: tuple[Flow, ...]
     own_transfer_ids: frozenset[int]
-    own_keys: frozenset[tuple[str, str]]
-    payers: Mapping[int, int]
-    move_kind: str | None
+    move_kind: str
     kind: str
     effective_on: date
     system: str
@@ -55,17 +59,11 @@ class Parting(msgspec.Struct, frozen=True, kw_only=True):
     shortfall: Shortfall = Shortfall.OWED
 
 
-class Charge(msgspec.Struct, frozen=True, kw_only=True):
-    """What a side paid, and for whom of those who share its account."""
-
-    transfer_id: int
-    payer_account_id: int
-
-
 class Parted(msgspec.Struct, frozen=True, kw_only=True):
     """What was done: moved to the target, given back into lots that the other side had spent, paid for that by each.
 
-    The shortfalls are the parts of what was to be paid that nobody could pay; the policy says what became of them.
+    The shortfalls are the parts of what was to be paid that nobody could pay; of them the programme bore what was let
+    go, the rest is owed.
     """
 
     moved: int = 0
@@ -75,17 +73,21 @@ class Parted(msgspec.Struct, frozen=True, kw_only=True):
     paid_by_source: int = 0
     shortfall_of_target: int = 0
     shortfall_of_source: int = 0
+    let_go_of_target: int = 0
+    let_go_of_source: int = 0
     hold_ids: tuple[int, ...] = ()
-    charges: tuple[Charge, ...] = ()
 
 
 class Gift(msgspec.Struct, frozen=True, kw_only=True):
-    """Units to be given back into a lot; `spent_by` is the transfer that took them, where one can be named."""
+    """Units to be given back into a lot.
+
+    `spent_by` is the transfer that took them where a gift can name it, `origin_id` the one on whose behalf they went.
+    """
 
     lot_id: int
     amount: int
     spent_by: int | None
-    payer_account_id: int
+    origin_id: int | None
 
 
 class HeldPiece(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +96,14 @@ class HeldPiece(msgspec.Struct, frozen=True, kw_only=True):
     hold_id: int
     lot_id: int
     amount: int
+
+
+class Owed(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a debt, and the transfer on whose behalf it was made."""
+
+    lot_id: int
+    amount: int
+    origin_id: int
 
 
 class PartingPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,101 +118,161 @@ class PartingPlan(msgspec.Struct, frozen=True, kw_only=True):
     pulled: tuple[HeldPiece, ...]
     to_target: tuple[Gift, ...]
     to_source: tuple[Gift, ...]
-    debt: int
+    debts: tuple[Owed, ...]
 
 
 Contents = Mapping[int, Mapping[int, int]]
 """By hold and lot."""
 
+Parts = list[tuple[int, int]]
+"""Amounts by the transfer on whose behalf they were owed, in the order in which they are paid."""
+
 
 class Shares:
     """Counts the side's part of each lot."""
 
-    def __init__(self, flows: Sequence[Flow], parting: Parting) -> None:
-        """Read flows in the order they were booked."""
+    def __init__(self, parting: Parting, reversible: frozenset[int]) -> None:
+        """`reversible` are the transfers that a gift can name."""
         self.net: Counter[int] = Counter()
-        self.expired: Counter[int] = Counter()
-        self.debts: set[int] = {each.lot_id for each in flows if each.is_debt}
-        self.spent: dict[bool, dict[int, Counter[int]]] = {True: {}, False: {}}
-        self.payers: dict[int, int] = {}
-        self._parting = parting
+        self.debts: dict[int, Parts] = {}
+        self.spent: defaultdict[int, Counter[tuple[int, int]]] = defaultdict(Counter)
+        self._rest: dict[bool, Counter[int]] = {True: Counter(), False: Counter()}
+        self._own = parting.own_transfer_ids
         self._side = frozenset(parting.side_account_ids)
-        self._moving = {parting.move_kind, parting.kind} if parting.move_kind else set[str]()
-        self._debtors: dict[int, bool] = {}
-        by_transfer: defaultdict[int, list[Flow]] = defaultdict(list)
-        for each in flows:
-            by_transfer[each.transfer_id].append(each)
-        for _, lines in sorted(by_transfer.items()):
-            self._count(lines)
+        self._sharing = frozenset(parting.account_ids)
+        self._moving = {parting.move_kind, parting.kind}
+        self._reversible = reversible
+        for _, lines in groupby(parting.flows, key=lambda each: each.transfer_id):
+            self._count(list(lines))
 
-    def _is_theirs(self, line: Flow) -> bool:
-        return (
-            line.origin_id in self._parting.own_transfer_ids
-            or (line.system, line.external_id) in self._parting.own_keys
-            or line.origin_account_id in self._side
-        )
+    def is_theirs(self, origin_id: int) -> bool:
+        """True for a transfer of the side."""
+        return origin_id in self._own
 
     def _count(self, lines: Sequence[Flow]) -> None:
         first = lines[0]
         if first.kind == EXPIRE_KIND:
-            for each in lines:
-                self.expired[each.lot_id] += each.shared_amount
+            self._expire(lines)
             return
-        is_brought = any(each.side_amount for each in lines)
-        if is_brought and first.kind not in self._moving:
+        paid = [part for each in lines if _pays(each) for part in self._take(each)]
+        left = self._spend(lines, paid)
+        if _is_between(first) and (first.kind in self._moving or first.debit_holder_id == first.credit_holder_id):
+            self._owe(lines, left)
             return
-        is_theirs = is_brought or self._is_theirs(first)
-        paid = sum(each.shared_amount for each in lines if each.is_debt and each.shared_amount > 0)
+        self._owe(lines, [(first.origin_id, -each.amount) for each in lines if _owes(each)])
+
+    def _expire(self, lines: Sequence[Flow]) -> None:
+        """Let units expire that are there: of those who share the account in proportion, then of others."""
         for each in lines:
-            if each.is_debt and each.lot_id == each.transfer_id:
-                self._debtors[each.lot_id] = is_theirs
-            if each.is_debt and each.shared_amount > 0:
-                self._pay(each.lot_id, each.shared_amount, is_theirs=self._debtors.get(each.lot_id, False))
-                continue
-            gross = self._gross(each, is_brought=is_brought) if paid and not each.is_debt else each.shared_amount
-            self._add(each, gross, is_theirs=is_theirs)
-            if gross != each.shared_amount:
-                debtor = next(
-                    (self._debtors.get(d.lot_id, False) for d in lines if d.is_debt and d.shared_amount > 0), is_theirs
-                )
-                self._add(each, each.shared_amount - gross, is_theirs=debtor, is_nameable=False)
+            lot_id, left = each.lot_id, -each.amount
+            is_inside = each.holder_id in self._sharing
+            for group in (is_inside, not is_inside):
+                rest = self._rest[group]
+                has, others = max(0, self.net[lot_id]), max(0, rest[lot_id])
+                part = min(left, has + others)
+                theirs = part * has // (has + others) if part else 0
+                self.net[lot_id] -= theirs
+                rest[lot_id] -= part - theirs
+                left -= part
 
-    @staticmethod
-    def _gross(line: Flow, *, is_brought: bool) -> int:
-        """Return what came in of a lot, of which a part paid a debt at once."""
-        if is_brought:
-            return max(0, -line.side_amount)
-        return line.made_amount or max(0, line.shared_amount)
+    def _take(self, line: Flow) -> Parts:
+        """Pay a debt: first what was owed on behalf of the same transfer, then from the oldest part on."""
+        parts = self.debts.get(line.lot_id, [])
+        ordered = sorted(parts, key=lambda part: part[0] != line.origin_id)
+        paid, self.debts[line.lot_id] = _cut(ordered, line.amount)
+        return paid
 
-    def _pay(self, lot_id: int, amount: int, *, is_theirs: bool) -> None:
-        if is_theirs:
+    def _owe(self, lines: Sequence[Flow], parts: Parts) -> None:
+        for each in lines:
+            if _owes(each):
+                self.debts[each.lot_id], parts = _cut(parts, -each.amount)
+
+    def _spend(self, lines: Sequence[Flow], paid: Parts) -> Parts:
+        """Count what came and went; what paid debts was spent by the debtors. Returns the debts that nothing paid."""
+        first = lines[0]
+        is_move = _is_between(first) and (first.kind in self._moving or first.debit_holder_id == first.credit_holder_id)
+        lots: defaultdict[int, list[Flow]] = defaultdict(list)
+        for each in lines:
+            if not each.is_debt:
+                lots[each.lot_id].append(each)
+        unseen = sum(amount for _, amount in paid)
+        changes: list[tuple[int, int, int]] = []
+        for lot_id, each in lots.items():
+            amount = sum(line.amount for line in each)
+            came = sum(line.made_amount for line in each)
+            if is_move:
+                changes.append((lot_id, 0, -amount))
+            elif _is_between(first):
+                gone = -sum(line.amount for line in each if line.holder_id == first.debit_holder_id)
+                self._add(lot_id, first, -gone)
+                self._receive(lot_id, first, gone)
+                changes.append((lot_id, 0, -amount))
+            elif first.debit_holder_id is not None:
+                self._add(lot_id, first, amount)
+            else:
+                came = came or max(0, amount)
+                changes.append((lot_id, came, came - amount))
+        unseen -= sum(went for _, _, went in changes)
+        for lot_id, came, went in changes:
+            # What came back into a lot and paid a debt at once.
+            hidden = unseen if came and unseen > 0 and not is_move else 0
+            unseen -= hidden
+            if came:
+                self._add(lot_id, first, came + hidden)
+            spent, paid = _cut(paid, went + hidden)
+            for origin_id, part in spent:
+                self._book(lot_id, origin_id, None, -part)
+        return paid
+
+    def _add(self, lot_id: int, line: Flow, amount: int) -> None:
+        self._book(lot_id, line.origin_id, line.base_id, amount, account_id=line.origin_account_id)
+
+    def _receive(self, lot_id: int, line: Flow, amount: int) -> None:
+        """Count what a member got from another member."""
+        if line.credit_holder_id in self._side:
             self.net[lot_id] += amount
+        else:
+            self._rest[line.credit_holder_id in self._sharing][lot_id] += amount
 
-    def _add(self, line: Flow, amount: int, *, is_theirs: bool, is_nameable: bool = True) -> None:
-        if is_theirs:
-            self.net[line.lot_id] += amount
-        if is_nameable and not line.side_amount:
-            self.spent[is_theirs].setdefault(line.lot_id, Counter())[line.base_id] -= amount
-            is_strange = is_theirs and line.origin_account_id not in self._side
-            booked_on = self._parting.target_account_id if is_strange else line.origin_account_id
-            self.payers[line.base_id] = find_payer(self._parting, line.origin_id, booked_on)
+    def _book(
+        self, lot_id: int, origin_id: int, base_id: int | None, amount: int, *, account_id: int | None = None
+    ) -> None:
+        if self.is_theirs(origin_id):
+            self.net[lot_id] += amount
+        else:
+            self._rest[account_id is None or account_id in self._sharing][lot_id] += amount
+        named = base_id if base_id in self._reversible else None
+        self.spent[lot_id][named or 0, origin_id] -= amount
 
-    def due(self, lot_id: int, rest: int) -> int:
-        """Return what the side is to have of a lot of which so much is left; below zero: it has spent the other's."""
-        own, expired = self.net[lot_id], self.expired[lot_id]
-        if lot_id in self.debts:
-            return max(rest, min(own, 0))
-        others = rest - own - expired
-        if not expired or own <= 0:
-            return own
-        if others <= 0:
-            return own + expired
-        return own + expired * own // (own + others)
+
+def _is_between(line: Flow) -> bool:
+    return line.debit_holder_id is not None and line.credit_holder_id is not None
+
+
+def _owes(line: Flow) -> bool:
+    return line.is_debt and line.lot_id == line.transfer_id
+
+
+def _pays(line: Flow) -> bool:
+    return line.is_debt and line.amount > 0
+
+
+def _cut(parts: Iterable[tuple[int, int]], amount: int) -> tuple[Parts, Parts]:
+    """Part amounts into the first so many and the others."""
+    taken: Parts = []
+    left: Parts = []
+    for origin_id, most in parts:
+        part = min(most, amount)
+        amount -= part
+        if part > 0:
+            taken.append((origin_id, part))
+        if most > part:
+            left.append((origin_id, most - part))
+    return taken, left
 
 
 def plan_parting(
     parting: Parting,
-    flows: Sequence[Flow],
     *,
     main: Mapping[int, int],
     their_holds: Contents,
@@ -213,24 +283,17 @@ def plan_parting(
 
     `reversible` are the transfers that a gift can name.
     """
-    shares = Shares(flows, parting)
+    shares = Shares(parting, reversible)
     moves: list[tuple[int, int]] = []
     returned: list[HeldPiece] = []
     pulled: list[HeldPiece] = []
     to_target: list[Gift] = []
     to_source: list[Gift] = []
-    debt = 0
-    held = {lot for hold in (*their_holds.values(), *other_holds.values()) for lot in hold}
-    for lot_id in sorted({*shares.net, *main, *held}):
-        if main.get(lot_id, 0) < 0 and lot_id not in shares.net:
-            continue
+    for lot_id in sorted(shares.spent):
         theirs = sum(each.get(lot_id, 0) for each in their_holds.values())
         others = sum(each.get(lot_id, 0) for each in other_holds.values())
-        free = main.get(lot_id, 0)
-        due = shares.due(lot_id, free + theirs + others)
-        if lot_id in shares.debts:
-            debt -= due
-            continue
+        free = max(0, main.get(lot_id, 0))
+        due = shares.net[lot_id]
         foreign = max(0, theirs - max(due, 0))
         returned += _take_held(their_holds, lot_id, foreign)
         left = max(due, 0) - (theirs - foreign)
@@ -239,16 +302,26 @@ def plan_parting(
         take = min(left - pull, free + foreign)
         if take > 0:
             moves.append((lot_id, take))
-        to_target += _name(shares, lot_id, left - pull - take, reversible, parting.source_account_id, is_theirs=False)
-        to_source += _name(shares, lot_id, -due, reversible, parting.target_account_id, is_theirs=True)
+        to_target += _name(shares, lot_id, left - pull - take, is_theirs=False)
+        to_source += _name(shares, lot_id, -due, is_theirs=True)
     return PartingPlan(
         moves=tuple(moves),
         returned=tuple(returned),
         pulled=tuple(pulled),
         to_target=tuple(to_target),
         to_source=tuple(to_source),
-        debt=debt,
+        debts=tuple(_list_debts(shares, main)),
     )
+
+
+def _list_debts(shares: Shares, main: Mapping[int, int]) -> Iterator[Owed]:
+    for lot_id, parts in sorted(shares.debts.items()):
+        left = max(0, -main.get(lot_id, 0))
+        for origin_id, amount in parts:
+            part = min(left, amount) if shares.is_theirs(origin_id) else 0
+            left -= part
+            if part:
+                yield Owed(lot_id=lot_id, amount=part, origin_id=origin_id)
 
 
 def _take_held(holds: Contents, lot_id: int, wanted: int) -> list[HeldPiece]:
@@ -262,22 +335,12 @@ def _take_held(holds: Contents, lot_id: int, wanted: int) -> list[HeldPiece]:
     return pieces
 
 
-def find_payer(parting: Parting, origin_id: int, account_id: int) -> int:
-    """Say whose account pays for a transfer that is not the side's: by its source, or the one it was booked on."""
-    return parting.payers.get(origin_id, account_id)
-
-
-def _name(
-    shares: Shares, lot_id: int, amount: int, reversible: frozenset[int], payer_account_id: int, *, is_theirs: bool
-) -> list[Gift]:
-    """Say which transfers took what is to be given back, as far as that can be said, and who pays for it."""
-    gifts: list[Gift] = []
-    for base_id, most in sorted(shares.spent[is_theirs].get(lot_id, Counter()).items()):
-        part = min(amount, most)
-        if part > 0 and base_id in reversible:
-            payer = shares.payers[base_id]
-            gifts.append(Gift(lot_id=lot_id, amount=part, spent_by=base_id, payer_account_id=payer))
+def _name(shares: Shares, lot_id: int, amount: int, *, is_theirs: bool) -> Iterator[Gift]:
+    """Say which transfers took what is to be given back, and on whose behalf, as far as that can be said."""
+    for (base_id, origin_id), most in sorted(shares.spent[lot_id].items()):
+        part = min(amount, most) if shares.is_theirs(origin_id) is is_theirs else 0
+        if part > 0:
+            yield Gift(lot_id=lot_id, amount=part, spent_by=base_id or None, origin_id=origin_id)
             amount -= part
     if amount > 0:
-        gifts.append(Gift(lot_id=lot_id, amount=amount, spent_by=None, payer_account_id=payer_account_id))
-    return gifts
+        yield Gift(lot_id=lot_id, amount=amount, spent_by=None, origin_id=None)

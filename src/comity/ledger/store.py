@@ -168,9 +168,9 @@ def list_terms(tx: Tx, *, lot_ids: Sequence[int]) -> dict[int, LotTerms]:
     return {each.lot_id: each for each in _sql.list_terms.fetch(tx, LotTerms, lot_ids=list(lot_ids))}
 
 
-def list_flows(tx: Tx, *, shared: Sequence[int], side: Sequence[int], since: int) -> list[Flow]:
-    """Return what came into shared accounts and left them."""
-    return _sql.list_flows.fetch(tx, Flow, shared=list(shared), side=list(side), since=since)
+def list_flows(tx: Tx, *, account_ids: Sequence[int], since: int, transfer_ids: Sequence[int]) -> list[Flow]:
+    """Return the history of lots touched in accounts since a transfer, or by transfers."""
+    return _sql.list_flows.fetch(tx, Flow, account_ids=list(account_ids), since=since, transfer_ids=list(transfer_ids))
 
 
 def end_holds(tx: Tx, *, ends: Sequence[HoldEnd], now: datetime) -> None:

@@ -7,7 +7,6 @@ from uuid import UUID
 from comity.activity.types import ProfileMove
 from comity.kernel.database import Tx
 from comity.kernel.sql import Jsonb, SqlFolder
-from comity.ledger.api import Charge
 from comity.programme.types import Alias, MergePair, Risen
 
 _sql = SqlFolder(__package__)
@@ -65,8 +64,8 @@ def part_member(tx: Tx, *, risen: Risen, follower_ids: Sequence[int], tier: str 
 
 def move_earnings(
     tx: Tx, *, programme: str, source_member_id: int, target_member_id: int, profile_ids: Sequence[UUID]
-) -> frozenset[tuple[str, str]]:
-    """Let earnings follow their purchases; return the keys of those purchases in their systems."""
+) -> list[int]:
+    """Let earnings follow their purchases; return those purchases."""
     rows = _sql.move_earnings.rows(
         tx,
         programme=programme,
@@ -74,23 +73,23 @@ def move_earnings(
         target_member_id=target_member_id,
         profile_ids=list(profile_ids),
     )
-    return frozenset((system, external_id) for system, external_id in rows)
+    return [row[0] for row in rows]
 
 
-def list_asked(tx: Tx, *, member_ids: Sequence[int]) -> frozenset[int]:
-    """Return the transfers that members asked for while they were aliases."""
-    return frozenset(row[0] for row in _sql.list_asked.rows(tx, member_ids=list(member_ids)))
+def list_transfers_of(tx: Tx, *, programme: str, purchase_ids: Sequence[int]) -> list[int]:
+    """Return the transfers that purchases made."""
+    rows = _sql.list_transfers_of.rows(tx, programme=programme, purchase_ids=list(purchase_ids))
+    return [row[0] for row in rows]
 
 
-def list_payers(tx: Tx, *, member_ids: Sequence[int]) -> dict[int, int]:
-    """Return whose accounts transfers mean."""
-    return dict(_sql.list_payers.rows(tx, member_ids=list(member_ids)))
+def list_members_of(tx: Tx, *, programme: str, purchase_ids: Sequence[int]) -> dict[int, int]:
+    """Return whose purchases are, by purchase."""
+    return dict(_sql.list_members_of.rows(tx, programme=programme, purchase_ids=list(purchase_ids)))
 
 
-def note_payers(tx: Tx, *, charges: Sequence[Charge], member_ids: Sequence[int]) -> None:
-    """Note which charges were paid for these members."""
-    if charges and member_ids:
-        _sql.note_payers.execute(tx, charges=Jsonb(charges), member_ids=list(member_ids))
+def list_askers(tx: Tx, *, transfer_ids: Sequence[int]) -> dict[int, int]:
+    """Return who asked for transfers while they were aliases."""
+    return dict(_sql.list_askers.rows(tx, transfer_ids=list(transfer_ids)))
 
 
 def list_misplaced(tx: Tx, *, programme: str, profile_ids: Sequence[UUID]) -> list[tuple[int, UUID, UUID]]:

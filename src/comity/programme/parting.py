@@ -7,6 +7,7 @@ them pays: from what they can spend, and by a debt beyond that, which their next
 """
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from comity.kernel.database import Tx
 from comity.kernel.errors import Broken
 from comity.kernel.events import publish
 from comity.ledger import api as ledger
-from comity.ledger.api import Parted, Parting, Shortfall
+from comity.ledger.api import Flow, Parted, Parting, Shortfall
 from comity.programme import merge_store, rules, store
 from comity.programme.enrolment import enrol
 from comity.programme.tiers import recompute
@@ -98,32 +99,31 @@ def _part(tx: Tx, risen: Risen, *, tier: str | None, programme: Programme, now: 
     aliases = merge_store.list_aliases(tx, member_id=risen.holder_member_id)
     followers = [each for each in aliases if each.master_profile_id == risen.profile_id]
     side = {risen.member_id, *(each.member_id for each in followers)}
-    others = [each for each in aliases if each.member_id not in side and each.account_id is not None]
     merge_store.part_member(tx, risen=risen, follower_ids=[each.member_id for each in followers], tier=tier, now=now)
-    keys = merge_store.move_earnings(
+    purchase_ids = merge_store.move_earnings(
         tx,
         programme=programme.name,
         source_member_id=risen.holder_member_id,
         target_member_id=risen.member_id,
         profile_ids=[risen.profile_id, *(each.profile_id for each in followers)],
     )
-    # Who came along when the risen one was merged has shared the account since then, others since their own merge.
-    apart = [each for each in followers if risen.account_id not in each.merged_via]
-    since = min(each.merged_since for each in (risen, *apart) if each.merged_since is not None)
-    own_accounts = {each.account_id for each in (risen, *followers) if each.account_id is not None}
-    shared = {risen.holder_account_id, *(each.account_id for each in others if each.account_id is not None)}
-    shared = sorted(shared.union(*(each.merged_via for each in (risen, *followers))) - own_accounts)
-    alias_ids = [each.member_id for each in aliases]
+    sharing = [each.account_id for each in aliases if each.account_id is not None]
+    flows = ledger.list_flows(
+        tx,
+        account_ids=sorted({risen.holder_account_id, *sharing}.union(*(each.merged_via for each in aliases))),
+        since=min(each.merged_since for each in aliases if each.merged_since is not None),
+        transfer_ids=merge_store.list_transfers_of(tx, programme=programme.name, purchase_ids=purchase_ids),
+    )
+    side_accounts = {each.account_id for each in (risen, *followers) if each.account_id is not None}
+    own = _find_own(tx, flows, programme=programme, member_id=risen.member_id, member_ids=side, accounts=side_accounts)
     wish = Parting(
         idempotency_key=f"unmerge:{risen.member_id}:{ledger.draw_mark(tx)}",
         source_account_id=risen.holder_account_id,
         target_account_id=risen.account_id or 0,
-        shared_account_ids=tuple(shared),
-        side_account_ids=tuple(sorted(own_accounts)),
-        since_transfer_id=since,
-        own_transfer_ids=merge_store.list_asked(tx, member_ids=sorted(side)),
-        own_keys=keys,
-        payers=merge_store.list_payers(tx, member_ids=alias_ids),
+        account_ids=(risen.holder_account_id, *sharing),
+        side_account_ids=tuple(sorted(side_accounts)),
+        flows=tuple(flows),
+        own_transfer_ids=own,
         move_kind=rules.MERGE,
         external_id=f"member:{risen.member_id}",
         programme_account_id=_get_account(tx, programme),
@@ -134,31 +134,63 @@ def _part(tx: Tx, risen: Risen, *, tier: str | None, programme: Programme, now: 
         shortfall=POLICY,
     )
     [parted] = ledger.part(tx, partings=[wish], now=now)
-    others_ids = [each for each in alias_ids if each != risen.member_id]
-    merge_store.note_payers(tx, charges=parted.charges, member_ids=others_ids)
     _tell(tx, parted, programme=programme, holder=risen.holder_profile_id, parted_profile=risen.profile_id, now=now)
 
 
+def _find_own(
+    tx: Tx,
+    flows: Sequence[Flow],
+    *,
+    programme: Programme,
+    member_id: int,
+    member_ids: AbstractSet[int],
+    accounts: AbstractSet[int],
+) -> frozenset[int]:
+    """Return the side's transfers: earned by its purchases, asked for by its members, or booked on its own accounts.
+
+    `member_id` is the one whose earnings theirs are.
+    """
+    origins = {each.origin_id: each for each in flows}
+    askers = merge_store.list_askers(tx, transfer_ids=sorted(origins))
+    purchases = {each.origin_id: rules.find_purchase(each.origin_key, programme=programme.name) for each in flows}
+    earners = merge_store.list_members_of(
+        tx, programme=programme.name, purchase_ids=sorted({each for each in purchases.values() if each is not None})
+    )
+    own: set[int] = set()
+    for origin_id, flow in origins.items():
+        purchase_id = purchases[origin_id]
+        if origin_id in askers:
+            is_own = askers[origin_id] in member_ids
+        elif purchase_id is not None and purchase_id in earners:
+            is_own = earners[purchase_id] == member_id
+        else:
+            is_own = flow.origin_account_id in accounts
+        if is_own:
+            own.add(origin_id)
+    return frozenset(own)
+
+
 def _move_purchases(tx: Tx, *, source: LockedMember, target: LockedMember, programme: Programme, now: datetime) -> None:
-    keys = merge_store.move_earnings(
+    purchase_ids = merge_store.move_earnings(
         tx,
         programme=programme.name,
         source_member_id=source.member_id,
         target_member_id=target.member_id,
         profile_ids=[target.profile_id],
     )
-    if keys:
+    if purchase_ids:
+        earned = merge_store.list_transfers_of(tx, programme=programme.name, purchase_ids=purchase_ids)
+        accounts = (source.account_id, target.account_id)
+        flows = ledger.list_flows(tx, account_ids=accounts, since=ledger.draw_mark(tx), transfer_ids=earned)
         wish = Parting(
             idempotency_key=f"unmerge:{source.member_id}:{target.member_id}:{ledger.draw_mark(tx)}",
             source_account_id=source.account_id,
             target_account_id=target.account_id,
-            shared_account_ids=(source.account_id,),
-            side_account_ids=(target.account_id,),
-            since_transfer_id=0,
-            own_transfer_ids=frozenset(),
-            own_keys=keys,
-            payers={},
-            move_kind=None,
+            account_ids=accounts,
+            side_account_ids=(),
+            flows=tuple(flows),
+            own_transfer_ids=frozenset(earned),
+            move_kind=rules.MERGE,
             external_id=f"member:{source.member_id}",
             programme_account_id=_get_account(tx, programme),
             kind=rules.UNMERGE,

@@ -99,6 +99,19 @@ def plan_earn_postings(earnings: Sequence[Earning], programme: str) -> list[Post
     ]
 
 
+def find_purchase(key: str, *, programme: str) -> int | None:
+    """Return the purchase that a transfer was earned by, told by its key.
+
+    >>> find_purchase("earn:club:7:1", programme="club"), find_purchase("redeem:7", programme="club")
+    (7, None)
+    """
+    match key.split(":"):
+        case [kind, name, number, *_] if (kind, name) == (EARN, programme) and number.isdecimal():
+            return int(number)
+        case _:
+            return None
+
+
 def to_ledger_terms(terms: facts.Terms, effective_on: date) -> Terms:
     """Say terms as the ledger does: what can be spent from its first day on waits for nothing."""
     waits = terms.available_from is not None and terms.available_from > effective_on

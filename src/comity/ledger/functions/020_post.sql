@@ -1,6 +1,6 @@
 -- Post a batch in order and say for each posting what became of it.
 -- Takes the postings, the accounts they name (ascending; `debit_slot` and `credit_slot` are places in it), and the
--- pieces: which lots of how much a posting, by its place, moves before any other. A request, where given, is what the
+-- pieces: which lots of how much a posting, by its place, moves before any other (a debt of who is credited: pays). A request, where given, is what the
 -- key stands for; else that is accounts, amount, kind, reason, source, what it reverses, money and terms. `takes`: 'any'
 -- takes pending and expired lots too, 'named' nothing but the pieces, null what can be spent, soonest expiry before.
 -- Returns one row per posting, in order: status, transfer and the stored balances after it.
@@ -71,6 +71,7 @@ declare
     need bigint;              -- what no lot has been found for yet
     part bigint;
     due bigint;
+    settled bigint;           -- of debts that are named
     k int;
     d int;
     h int;
@@ -253,6 +254,7 @@ begin
                         loose_amounts[i] := need;
                     elsif credit_keeps then
                         h_former := h_count;
+                        settled := 0;
                         -- Lots that move, or come back.
                         for w in case when debit_keeps then e_first + 1 else coalesce(piece_froms[i], 1) end
                               .. case when debit_keeps then e_debit else coalesce(piece_tos[i], 0) end loop
@@ -283,6 +285,9 @@ begin
                                     when d is null then coalesce(piece_available_froms[w], '-infinity')
                                     else h_availables[d] end;
                             else
+                                if h_rests[k] < 0 then
+                                    settled := settled + least(part, -h_rests[k]);
+                                end if;
                                 h_rests[k] := h_rests[k] + part;
                                 slot_heads[credit_slot] := slot_firsts[credit_slot];
                                 slot_lasts[credit_slot] := 0;
@@ -320,8 +325,9 @@ begin
                             if k = slot_heads[credit_slot] then slot_heads[credit_slot] := m; end if;
                         end loop;
                         -- Debts are paid first: by a debt that takes their place, then by the lots that expire soonest.
+                        slot_owes[credit_slot] := slot_owes[credit_slot] - settled;
                         if slot_owes[credit_slot] > 0 then
-                            due := least(slot_owes[credit_slot], p.amount);
+                            due := least(slot_owes[credit_slot], p.amount - settled);
                             need := case when debit_keeps then need else 0 end;
                             slot_owes[credit_slot] := slot_owes[credit_slot] - due;
                             d := slot_firsts[credit_slot];

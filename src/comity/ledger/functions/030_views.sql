@@ -80,3 +80,10 @@ left join lateral (
     order by w.transfer_id desc
     limit 1
 ) m on true;
+
+-- Accounts that hold lots, and whose they are: what is reserved is that of the account it stands beside.
+create or replace view ledger.v_holder as
+select
+    account_id, case when kind = 'reserved' then split_part(owner, ':', 2)::bigint else account_id end as holder_id
+from ledger.account
+where balance is not null;

@@ -1,14 +1,14 @@
--- What transfers since one moved of which lots, in and out of shared accounts and of one side's own,
--- with what is reserved beside them.
--- Takes shared and side account ids, since. Returns Flow: of each transfer and lot the sums on either, how much of a lot
--- it made, and the transfer whose source it has (the one it reverses, the hold it captures, or itself) with that one's
--- holder. Relies on transfer_debits, transfer_credits and lot_entry_of_transfer.
-with place as (
-    select u.account_id, u.account_id = any(%(shared)s::bigint[]) as is_shared
-    from unnest(%(shared)s::bigint[] || %(side)s::bigint[]) as u(account_id)
+-- The history of the lots that transfers since one touched in accounts and in what is reserved beside them, and of those
+-- that the given transfers and their reversals touched.
+-- Takes account_ids, since, transfer_ids. Returns Flow: of each transfer, lot and holder (what is reserved counts as the
+-- holder's) the sum, how much of the lot it made, and the transfer on whose behalf it was posted: the one its source
+-- names, the one it reverses, the hold it captures, or itself. Where a transfer touches a debt, all its lots are told.
+-- Relies on transfer_debits, transfer_credits, lot_entry's key and lot_entry_of_transfer.
+with recursive place as (
+    select u.account_id from unnest(%(account_ids)s::bigint[]) as u(account_id)
     union all
-    select r.account_id, u.account_id = any(%(shared)s::bigint[])
-    from unnest(%(shared)s::bigint[] || %(side)s::bigint[]) as u(account_id)
+    select r.account_id
+    from unnest(%(account_ids)s::bigint[]) as u(account_id)
     join ledger.account a using (account_id)
     join ledger.account r on (r.owner, r.unit, r.kind, r.book) = ('account:' || a.account_id, a.unit, 'reserved', a.book)
 ), touched as (
@@ -21,32 +21,52 @@ with place as (
     from place p
     join ledger.transfer t on t.credit_account_id = p.account_id
     where t.transfer_id >= %(since)s and t.credit_balance_after is not null
-), undone as (
-    -- What came back to somebody else counts as if it had come back here.
-    select r.transfer_id
-    from touched w
-    join ledger.transfer r on r.reverses_transfer_id = w.transfer_id
-    where r.transfer_id not in (select transfer_id from touched)
+    union
+    select u.transfer_id from unnest(%(transfer_ids)s::bigint[]) as u(transfer_id)
+    union
+    select t.transfer_id from ledger.transfer t where t.reverses_transfer_id = any(%(transfer_ids)s::bigint[])
+), reached as (
+    select true as is_lot, e.lot_id as id
+    from touched
+    join ledger.v_lot_entry e using (transfer_id)
+    union
+    select x.is_lot, x.id
+    from reached w
+    cross join lateral (
+        select false as is_lot, e.transfer_id as id from ledger.v_lot_entry e where w.is_lot and e.lot_id = w.id
+        union all
+        select true, e.lot_id
+        from ledger.v_lot_entry e
+        where not w.is_lot and e.transfer_id = w.id and exists (
+            select
+            from ledger.lot_entry d
+            join ledger.transfer m on m.transfer_id = d.lot_id
+            where d.transfer_id = w.id and m.lot_amount is null
+        )
+    ) x
+), line as (
+    select
+        e.transfer_id, e.lot_id, a.holder_id, sum(e.amount)::bigint as amount
+    from reached w
+    join ledger.v_lot_entry e on e.lot_id = w.id
+    join ledger.v_holder a using (account_id)
+    where w.is_lot
+    group by e.transfer_id, e.lot_id, a.holder_id
 )
 select
-    t.transfer_id, t.kind, l.lot_id, l.shared_amount, l.side_amount, m.lot_amount is null as is_debt,
+    t.transfer_id, t.kind, l.lot_id, l.holder_id, l.amount, m.lot_amount is null as is_debt,
     case when l.lot_id = t.transfer_id then coalesce(t.lot_amount, 0) else 0 end as made_amount,
-    coalesce(t.reverses_transfer_id, t.transfer_id) as base_id, o.transfer_id as origin_id,
-    o.system, o.external_id,
-    case when od.kind in ('member', 'pool') then o.debit_account_id else o.credit_account_id end as origin_account_id
-from (select transfer_id, false as is_elsewhere from touched union all select transfer_id, true from undone) w
+    d.holder_id as debit_holder_id, c.holder_id as credit_holder_id, b.transfer_id as base_id,
+    o.transfer_id as origin_id, o.idempotency_key as origin_key, coalesce(od.holder_id, oc.holder_id) as origin_account_id
+from line l
 join ledger.transfer t using (transfer_id)
-cross join lateral (
-    select e.lot_id, coalesce(sum(e.amount) filter (where p.is_shared or w.is_elsewhere), 0)::bigint as shared_amount,
-           coalesce(sum(e.amount) filter (where not p.is_shared), 0)::bigint as side_amount
-    from ledger.v_lot_entry e
-    left join place p using (account_id)
-    where e.transfer_id = t.transfer_id and (p.account_id is not null or w.is_elsewhere and e.amount > 0)
-    group by e.lot_id
-) l
 join ledger.transfer m on m.transfer_id = l.lot_id
-left join ledger.hold_end h on h.capture_transfer_id = coalesce(t.reverses_transfer_id, t.transfer_id)
-join ledger.transfer o on o.transfer_id = coalesce(h.hold_id, t.reverses_transfer_id, t.transfer_id)
-join ledger.account od on od.account_id = o.debit_account_id
-where l.shared_amount <> 0 or l.side_amount <> 0
-order by t.transfer_id, l.lot_id
+join ledger.transfer b on b.transfer_id = coalesce(t.reverses_transfer_id, t.transfer_id)
+left join ledger.hold_end h on h.capture_transfer_id = b.transfer_id
+join ledger.transfer o on o.transfer_id = coalesce(
+    case when t.system = 'comity:transfer' then t.external_id::bigint end, h.hold_id, b.transfer_id)
+left join ledger.v_holder d on d.account_id = t.debit_account_id
+left join ledger.v_holder c on c.account_id = t.credit_account_id
+left join ledger.v_holder od on od.account_id = o.debit_account_id
+left join ledger.v_holder oc on oc.account_id = o.credit_account_id
+order by t.transfer_id, l.lot_id, l.holder_id
