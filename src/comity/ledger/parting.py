@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 from comity.kernel.database import Tx
@@ -38,20 +39,26 @@ def _part(tx: Tx, parting: Parting, *, now: datetime) -> Parted:
     source, target = parting.source_account_id, parting.target_account_id
     facts = store.lock_accounts(tx, account_ids=sorted({source, target, *parting.account_ids}))
     holds = store.list_open_holds(tx, account_ids=[source])
-    beside = [rules.plan_reserved_account(facts[each]) for each in (source, target)] if holds else []
+    holdings = store.list_holdings(tx, account_ids=[source, target])
+    in_debt = {each for each, lots in holdings.items() if any(lot.rest < 0 for lot in lots)}
+    beside = [rules.plan_reserved_account(facts[each]) for each in (source, target)] if holds or in_debt else []
     opened = store.open_accounts(tx, accounts=beside, now=now) if beside else [0, 0]
     contents = _list_contents(tx, holds)
     theirs = [each for each in holds if each.hold_id in parting.own_transfer_ids]
-    held = store.list_holdings(tx, account_ids=[source]).get(source, [])
     numbers, reversible = _list_reversible(tx, parting.flows)
     plan = plan_parting(
         parting,
-        main={each.lot_id: each.rest for each in held},
+        main={each.lot_id: each.rest for each in holdings.get(source, ())},
         their_holds={each.hold_id: contents[each.hold_id] for each in theirs},
         other_holds={each.hold_id: contents[each.hold_id] for each in holds if each not in theirs},
         reversible=reversible,
     )
-    journal = Journal(parting, reserved=opened, numbers=numbers | {each.hold_id: each.change_count for each in holds})
+    journal = Journal(
+        parting,
+        reserved=opened,
+        in_debt=in_debt,
+        numbers=numbers | {each.hold_id: each.change_count for each in holds},
+    )
     terms = store.list_terms(tx, lot_ids=[each.lot_id for each in (*plan.to_target, *plan.to_source)])
     journal.move_holds({each.hold_id: contents[each.hold_id] for each in theirs})
     journal.move_lots(plan, terms)
@@ -103,8 +110,11 @@ def _settle(tx: Tx, plan: PartingPlan, journal: "Journal", *, now: datetime) -> 
 class Journal:
     """The transfers of one parting, in order; each has a number in its key."""
 
-    def __init__(self, parting: Parting, *, reserved: Sequence[int], numbers: Mapping[int, int]) -> None:
+    def __init__(
+        self, parting: Parting, *, reserved: Sequence[int], in_debt: AbstractSet[int], numbers: Mapping[int, int]
+    ) -> None:
         """`reserved` are the accounts beside source and target, `numbers` how often transfers have been named."""
+        self._in_debt = in_debt
         self.parting = parting
         self.moved_holds: list[int] = []
         self.held = 0
@@ -194,16 +204,20 @@ class Journal:
         self._postings, self._gone = [], {}
 
     def _give(self, gift: Gift, account_id: int, terms: Mapping[int, LotTerms]) -> None:
+        """Give back into a lot; where a debt would take it at once, by the reserved account, so that both are told."""
         known = terms.get(gift.lot_id)
+        beside = self._reserved["source" if account_id == self.parting.source_account_id else "target"]
         self._add(
             self.parting.programme_account_id,
-            account_id,
+            beside if account_id in self._in_debt else account_id,
             pieces=[(gift.lot_id, gift.amount)],
             terms=known,
             names=gift.spent_by,
             kind=self.parting.kind if gift.spent_by else ADJUST_KIND,
             origin_id=gift.origin_id,
         )
+        if account_id in self._in_debt:
+            self._add(beside, account_id, pieces=[(gift.lot_id, gift.amount)])
 
     def _add(
         self,

@@ -222,6 +222,15 @@ class Shares:
             spent, paid = _cut(paid, went + hidden)
             for origin_id, part in spent:
                 self._book(lot_id, origin_id, None, -part)
+        return paid if is_move or not unseen else self._spend_again(first, paid)
+
+    def _spend_again(self, line: Flow, paid: Parts) -> Parts:
+        """Count what came back into lots and paid debts at once, all of it: into those that were spent."""
+        for lot_id in sorted(self.spent, reverse=True):
+            back, paid = _cut(paid, max(0, self.spent[lot_id][line.base_id, line.origin_id]))
+            for origin_id, part in back:
+                self._add(lot_id, line, part)
+                self._book(lot_id, origin_id, None, -part)
         return paid
 
     def _add(self, lot_id: int, line: Flow, amount: int) -> None:

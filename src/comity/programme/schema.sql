@@ -29,7 +29,6 @@ create table programme.asked (
     member_id bigint not null,
     constraint asked_pkey PRIMARY KEY (transfer_id)
 );
-CREATE INDEX asked_of_member ON programme.asked USING btree (member_id, transfer_id);
 
 create table programme.budget (
     programme text not null,

@@ -12,7 +12,7 @@ from comity.definitions.types import ProgrammeSpec
 from comity.identity.types import RECORDS_MOVED
 from comity.kernel.events import Event
 from comity.ledger import api as ledger
-from comity.ledger.types import NewHold
+from comity.ledger.types import NewHold, ReturnPolicy, Reversal
 from comity.programme import api, parting, readers, store
 from comity.programme.types import POINTS_PARTED, Programme
 from tests.db.programme.test_api import ADA, BOB, EVE, check_books, published
@@ -77,6 +77,22 @@ class Club:
         assert parting.part_members(self.tx, profile_ids=[person], programmes=[CLUB], now=self.now) == 1
         assert parting.part_members(self.tx, profile_ids=[person], programmes=[CLUB], now=self.now) == 0
         check_books(self.tx)
+
+    def return_purchase(self, number, points):
+        """Take points back of a purchase, from whoever has its account now."""
+        [(profile_id, transfer_id)] = self.tx.execute(
+            "select p.profile_id, e.transfer_id from activity.purchase p join programme.earning e using (purchase_id) "
+            "where p.business_key like %s",
+            [f"%:o{number}"],
+        ).fetchall()
+        account = api.get_member(self.tx, profile_id=profile_id, programme="club").account_id
+        wish = Reversal(
+            transfer_id=transfer_id, idempotency_key=f"back:{number}", effective_on=self.now.date(), reason="",
+            system="shop", external_id=f"o{number}", amount=points, policy=ReturnPolicy.ALLOW_NEGATIVE,
+            account_id=account,
+        )  # fmt: skip
+        [verdict] = ledger.reverse(self.tx, reversals=[wish], now=self.now)
+        assert verdict.amount == points
 
     def redeem(self, person, points, key):
         return api.redeem(
@@ -144,6 +160,39 @@ def test_of_three_one_leaves_and_each_of_the_others_pays_their_own(club):
     assert (club.show(ADA)[0], club.show(BOB)[0]) == (50, 75)
     club.part(EVE)
     assert [club.show(each)[0] for each in (ADA, BOB, EVE)] == [50, 60, 15]
+
+
+def test_who_stays_behind_once_and_comes_along_later_gets_all_of_theirs(club):
+    """ADA and EVE share BOB's account; ADA leaves, comes back, and leaves again with EVE."""
+    for number, (person, points) in enumerate([(ADA, 50), (BOB, 60), (EVE, 70)]):
+        club.buy(person, points, number)
+    club.merge(EVE, BOB)
+    club.buy(EVE, 7, 4)
+    club.merge(ADA, BOB)
+    club.redeem(BOB, 100, "r")
+    club.part(ADA)
+    assert (club.show(ADA)[0], club.show(BOB)[0]) == (50, 37)
+    club.merge(ADA, BOB)
+    club.give([ADA, EVE], ADA)
+    assert parting.part_members(club.tx, profile_ids=[ADA], programmes=[CLUB], now=club.now) == 1
+    assert (club.show(ADA)[0], club.show(BOB)[0]) == (127, -40)
+    club.part(EVE)
+    assert [club.show(each)[0] for each in (ADA, BOB, EVE)] == [50, -40, 77]
+    check_books(club.tx)
+
+
+def test_a_purchase_that_is_returned_while_three_share_counts_for_whose_record_it_names(club):
+    for number, (person, points) in enumerate([(ADA, 50), (BOB, 60), (EVE, 70)]):
+        club.buy(person, points, number)
+    club.merge(ADA, BOB)
+    club.merge(EVE, BOB)
+    club.redeem(BOB, 90, "r")
+    club.return_purchase(2, 40)
+    club.buy(EVE, 5, 3)
+    club.part(ADA)
+    assert (club.show(ADA)[0], club.show(BOB)[0]) == (50, 5)
+    club.part(EVE)
+    assert [club.show(each)[0] for each in (ADA, BOB, EVE)] == [50, -30, 35]
 
 
 def test_a_hold_follows_who_asked_for_it(club, tx, now):

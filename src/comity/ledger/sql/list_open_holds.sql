@@ -8,7 +8,7 @@ from (
     from ledger.account a
     join ledger.account r
         on (r.owner, r.unit, r.kind, r.book) = ('account:' || a.account_id, a.unit, 'reserved', a.book) and r.balance > 0
-    join ledger.transfer t on t.credit_account_id = r.account_id
+    join ledger.transfer t on t.credit_account_id = r.account_id and t.credit_balance_after is not null
     where a.account_id = any(%(account_ids)s::bigint[])
 ) q
 join ledger.open_hold o using (hold_id)

@@ -115,13 +115,11 @@ create table programme.adjustment (
 create index adjustment_waiting on programme.adjustment (adjustment_id) where state = 'waiting';
 create index adjustment_by_maker on programme.adjustment (maker, programme, period);
 
--- Transfers on somebody else's account that belong to another member: asked for by the Global ID that was merged, or
--- paid for that one.
+-- Transfers on somebody else's account that belong to another member: asked for by the Global ID that was merged.
 create table programme.asked (
     transfer_id bigint primary key,
     member_id bigint not null
 );
-create index asked_of_member on programme.asked (member_id, transfer_id);
 
 -- How many pieces of a reward all members have, so that its stock is counted exactly.
 create table programme.reward_stock (
