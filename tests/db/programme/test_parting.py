@@ -181,6 +181,18 @@ def test_who_stays_behind_once_and_comes_along_later_gets_all_of_theirs(club):
     check_books(club.tx)
 
 
+def test_who_led_and_then_follows_still_gets_what_was_spent_before(club):
+    """EVE spends ADA's points as her alias; then ADA follows EVE, and is parted from her last."""
+    club.buy(ADA, 20, 1)
+    club.merge(EVE, ADA)
+    club.redeem(EVE, 14, "r")
+    club.merge(ADA, BOB)
+    club.give([ADA, EVE], EVE)
+    assert parting.part_members(club.tx, profile_ids=[EVE], programmes=[CLUB], now=club.now) == 1
+    club.part(ADA)
+    assert [club.show(each)[0] for each in (ADA, BOB, EVE)] == [20, 0, -14]
+
+
 def test_a_purchase_that_is_returned_while_three_share_counts_for_whose_record_it_names(club):
     for number, (person, points) in enumerate([(ADA, 50), (BOB, 60), (EVE, 70)]):
         club.buy(person, points, number)
