@@ -304,7 +304,7 @@ def run(tx, *, first=None, **changes):
 
 
 def test_merged_and_parted_each_has_what_is_theirs(tx):
-    run(tx, first=4)  # Others find a case that is still open, as the soak does.
+    run(tx, first=4)
 
 
 @pytest.mark.soak
