@@ -8,11 +8,11 @@ from comity.definitions.types import AdjustmentSpec
 from comity.kernel.database import Tx
 from comity.kernel.errors import Broken
 from comity.ledger import api as ledger
-from comity.ledger.types import PostingStatus, PostingVerdict
+from comity.ledger.types import PostingStatus
 from comity.programme import rules, store
 from comity.programme.engine.days import name_period
 from comity.programme.engine.limits import Refusal, Verdict, decide_adjustment
-from comity.programme.moving import find_bound, publish_moved, tell_short
+from comity.programme.moving import find_bound, find_stands, publish_moved, tell_short
 from comity.programme.types import KeyReused, LockedMember, Programme, UnknownMember
 from comity.programme.wishes import (
     Adjustment,
@@ -141,7 +141,7 @@ def _lock(tx: Tx, wish: AdjustmentWish, *, now: datetime) -> LockedMember:
     return found[0]
 
 
-def _post(tx: Tx, wish: AdjustmentWish, member: LockedMember, programme: Programme, *, now: datetime) -> PostingVerdict:
+def _post(tx: Tx, wish: AdjustmentWish, member: LockedMember, programme: Programme, *, now: datetime) -> PointsMoved:
     [verdict] = ledger.post(tx, postings=[rules.plan_adjustment(wish, member, programme)], now=now)
     if verdict.status is PostingStatus.INSUFFICIENT:
         bound = find_bound(tx, [member])[member.account_id]
@@ -155,14 +155,14 @@ def _post(tx: Tx, wish: AdjustmentWish, member: LockedMember, programme: Program
         programme=member.programme,
         cause=rules.ADJUST,
         points=wish.points,
-        balance=verdict.balance_after,
+        balance=find_stands(tx, [member])[member.account_id][0],
         transfer_id=verdict.transfer_id,
     )
     publish_moved(tx, moved=[moved], now=now)
-    return verdict
+    return moved
 
 
-def _tell(made: Adjustment, member: LockedMember, booked: PostingVerdict | None) -> Adjustment:
+def _tell(made: Adjustment, member: LockedMember, booked: PointsMoved | None) -> Adjustment:
     if booked is None:
         return made
-    return msgspec.structs.replace(made, balance=booked.balance_after, tier=member.tier)
+    return msgspec.structs.replace(made, balance=booked.balance, tier=member.tier)

@@ -8,7 +8,7 @@ from comity.ledger import api as ledger
 from comity.ledger.types import PostingStatus
 from comity.programme import rules, store
 from comity.programme.engine.limits import decide_transfer
-from comity.programme.moving import publish_moved
+from comity.programme.moving import find_stands, publish_moved
 from comity.programme.types import Counted, InsufficientPoints, KeyReused, LockedMember, Programme, UnknownMember
 from comity.programme.wishes import PointsMoved, Transferred, TransferRefused, TransferWish, WishInvalid
 
@@ -40,13 +40,14 @@ def transfer(tx: Tx, *, wish: TransferWish, programme: Programme, now: datetime)
             raise KeyReused(details={"idempotency_key": wish.idempotency_key})
         case _:
             raise Broken("A transfer between members could not be posted.", details={"status": verdict.status})
-    if verdict.transfer_id is None or verdict.debit_balance_after is None:
-        raise Broken("A transfer between members stands in the books without id or balance.")
+    if verdict.transfer_id is None:
+        raise Broken("A transfer between members stands in the books without id.")
     is_duplicate = verdict.status is PostingStatus.DUPLICATE
+    stands = find_stands(tx, [giver, receiver])
     if not is_duplicate:
         moves = (
-            (giver, -wish.points, verdict.debit_balance_after),
-            (receiver, wish.points, verdict.credit_balance_after),
+            (giver, -wish.points, stands[giver.account_id][0]),
+            (receiver, wish.points, stands[receiver.account_id][0]),
         )
         publish_moved(
             tx,
@@ -65,7 +66,7 @@ def transfer(tx: Tx, *, wish: TransferWish, programme: Programme, now: datetime)
         )
     return Transferred(
         transfer_id=verdict.transfer_id,
-        balance=verdict.debit_balance_after,
+        balance=stands[giver.account_id][0],
         tier=giver.tier,
         is_duplicate=is_duplicate,
     )

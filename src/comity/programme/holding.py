@@ -8,7 +8,14 @@ from comity.kernel.errors import Broken, ComityError
 from comity.ledger import api as ledger
 from comity.ledger.types import Capture, HoldVerdict, NewHold, PostingStatus, PostingVerdict, Release
 from comity.programme import rules, store
-from comity.programme.moving import find_balances, find_bound, publish_moved, publish_redeemed, tell_short
+from comity.programme.moving import (
+    find_bound,
+    find_stands,
+    publish_moved,
+    publish_redeemed,
+    tell_balance,
+    tell_short,
+)
 from comity.programme.types import KeyReused, LockedMember, PointsRedeemed, UnknownMember
 from comity.programme.wishes import (
     EndWish,
@@ -58,8 +65,13 @@ def hold_many(tx: Tx, *, holds: Sequence[HoldWish], now: datetime) -> list[Held 
     deadlines = {each.hold_id: each.deadline_at for each in ledger.list_holds(tx, hold_ids=booked)}
     short = [members[place] for place, each in verdicts.items() if each.status is PostingStatus.INSUFFICIENT]
     bound = find_bound(tx, short)
+    stands = find_stands(tx, members.values())
+    balances = {
+        place: tell_balance(each.status, each.debit_balance_after, stands[members[place].account_id])
+        for place, each in verdicts.items()
+    }
     for place, verdict in verdicts.items():
-        answers[place] = _to_held(holds[place], members[place], verdict, deadlines, bound)
+        answers[place] = _to_held(holds[place], members[place], verdict, deadlines, bound, balance=balances[place])
     publish_moved(
         tx,
         moved=[
@@ -68,7 +80,7 @@ def hold_many(tx: Tx, *, holds: Sequence[HoldWish], now: datetime) -> list[Held 
                 programme=members[place].programme,
                 cause=HOLD,
                 points=-holds[place].points,
-                balance=verdict.debit_balance_after,
+                balance=balances[place],
                 transfer_id=verdict.transfer_id,
             )
             for place, verdict in verdicts.items()
@@ -103,7 +115,7 @@ def end_holds(
     found = store.lock_members(tx, wishes=[(each.profile_id, each.programme) for each in held], now=now)
     members = {place: found[index] for index, place in enumerate(places)}
     verdicts = _end(tx, {place: ends[place] for place in places}, members, now=now)
-    balances = find_balances(tx, members.values())
+    balances = {account_id: points for account_id, (points, _) in find_stands(tx, members.values()).items()}
     for place, verdict in verdicts.items():
         member = members[place]
         answers[place] = _to_ended(ends[place], member, verdict, balance=balances[member.account_id])
@@ -130,16 +142,18 @@ def _to_held(
     verdict: PostingVerdict,
     deadlines: Mapping[int, datetime],
     bound: Mapping[int, int],
+    *,
+    balance: int | None,
 ) -> Held | ComityError:
     match verdict.status:
         case PostingStatus.POSTED | PostingStatus.DUPLICATE:
-            if verdict.transfer_id is None or verdict.debit_balance_after is None:
+            if verdict.transfer_id is None or balance is None:
                 raise Broken("A hold stands in the books without transfer or balance.")
             return Held(
                 hold_id=verdict.transfer_id,
                 points=wish.points,
                 deadline_at=deadlines[verdict.transfer_id],
-                balance=verdict.debit_balance_after,
+                balance=balance,
                 tier=member.tier,
                 is_duplicate=verdict.status is PostingStatus.DUPLICATE,
             )

@@ -8,6 +8,7 @@ from msgspec.structs import asdict
 from comity.kernel.database import Tx
 from comity.kernel.events import publish
 from comity.ledger import api as ledger
+from comity.ledger.types import PostingStatus
 from comity.programme import store
 from comity.programme.types import (
     LARGE_REDEMPTION,
@@ -19,11 +20,21 @@ from comity.programme.types import (
 )
 from comity.programme.wishes import POINTS_MOVED, PointsMoved
 
+Stands = Mapping[int, tuple[int, int]]
+"""What members can spend, and what is pending, by account."""
 
-def find_balances(tx: Tx, members: Iterable[LockedMember]) -> dict[int, int]:
-    """Return the balances of members as they stand in this transaction, by account."""
-    account_ids = sorted({each.account_id for each in members})
-    return dict(zip(account_ids, ledger.get_balances(tx, account_ids=account_ids), strict=True))
+
+def find_stands(tx: Tx, members: Iterable[LockedMember]) -> Stands:
+    """Return what members can spend and what is pending, as it stands in this transaction and as `Member` tells it."""
+    return store.list_spendable(tx, account_ids=sorted({each.account_id for each in members}))
+
+
+def tell_balance(status: PostingStatus, balance_after: int | None, stand: tuple[int, int]) -> int | None:
+    """Return what could be spent after a transfer was booked; of one that was booked before, what can be spent now."""
+    points, pending = stand
+    if status is PostingStatus.DUPLICATE:
+        return points
+    return None if balance_after is None else balance_after - pending
 
 
 def find_bound(tx: Tx, members: Iterable[LockedMember]) -> dict[int, int]:

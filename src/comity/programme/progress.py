@@ -1,6 +1,7 @@
 """How members stand and what would be: points by lots, what keeps and lifts a tier, quotes. Nothing is written."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from comity.activity.types import PurchaseRecorded
@@ -9,6 +10,7 @@ from comity.ledger import api as ledger
 from comity.ledger.types import StatementLine
 from comity.programme import budgets, rules, running, store
 from comity.programme.engine.tiers import Standing, find_standing
+from comity.programme.moving import find_stands
 from comity.programme.types import LockedMember, Programme, UnknownMember
 from comity.programme.wishes import MemberPoints, OpenLot, PurchaseQuote, QuotedLot, RedemptionQuote
 
@@ -80,10 +82,11 @@ def quote_purchase(
     currency: str,
     occurred_at: datetime,
     now: datetime,
+    details: dict[str, Any] | None = None,
 ) -> PurchaseQuote:
     """Return what a purchase would earn a member if it were reported now, by the code that lets it earn.
 
-    Raises UnknownMember.
+    `details` are channel, store, brand and lines, as of a reported purchase. Raises UnknownMember, InvalidPurchase.
     """
     member = _find(tx, profile_id=profile_id, programme=programme.name, now=now)
     purchase = PurchaseRecorded(
@@ -96,6 +99,7 @@ def quote_purchase(
         occurred_at=occurred_at,
         amount_minor=amount_minor,
         currency=currency,
+        details=details,
     )
     is_asked = running.needs_history(running.make_ready(programme))
     member_ids = [member.member_id] if is_asked else []
@@ -124,12 +128,14 @@ def quote_redemption(tx: Tx, *, profile_id: UUID, programme: str, points: int, n
     """Return whether a member could redeem so many points now. Raises UnknownMember."""
     member = _find(tx, profile_id=profile_id, programme=programme, now=now)
     [standing] = ledger.get_standings(tx, account_ids=[member.account_id], day=member.today)
+    points_now, pending = find_stands(tx, [member])[member.account_id]
     return RedemptionQuote(
         is_possible=points <= standing.spendable,
         points=points,
         spendable=standing.spendable,
         points_missing=max(0, points - standing.spendable),
-        balance_after=standing.balance - points if points <= standing.spendable else None,
+        balance_after=points_now - points if points <= standing.spendable else None,
+        pending=pending,
         tier=member.tier,
     )
 

@@ -11,7 +11,7 @@ from comity.kernel.errors import Broken
 from comity.ledger import api as ledger
 from comity.ledger.types import PostingStatus, PostingVerdict
 from comity.programme import rules, store
-from comity.programme.moving import find_bound, publish_redeemed
+from comity.programme.moving import find_bound, find_stands, publish_redeemed, tell_balance
 from comity.programme.types import (
     InsufficientPoints,
     InvalidRedemption,
@@ -39,9 +39,9 @@ def redeem_many(
 ) -> list[RedemptionVerdict]:
     """Redeem in order, each on its own merits, and return one verdict each, with balance and tier.
 
-    An idempotency key stands for (profile, programme, points, reason) for good: the same request again gets transfer
-    and balance of the first time, another request `key_reused`. A refused redemption leaves its key free; where points
-    are missing, its balance is what could be spent.
+    An idempotency key stands for (profile, programme, points, reason) for good: the same request again gets the
+    transfer of the first time, with balance and tier as they are now; another request is `key_reused`. Balances are
+    what can be spent, as `Member.points`. A refused redemption leaves its key free.
     Publishes `programme.points_redeemed` and, above the limits by programme, `programme.large_redemption`.
     """
     verdicts = [RedemptionVerdict(status=RedemptionStatus.INVALID) for _ in redemptions]
@@ -61,8 +61,9 @@ def redeem_many(
         postings=[rules.plan_redemption(redemptions[place], member) for place, member in members.items()],
         now=now,
     )
+    stands = find_stands(tx, members.values())
     for (place, member), verdict in zip(members.items(), booked, strict=True):
-        verdicts[place] = _to_verdict(verdict, member)
+        verdicts[place] = _to_verdict(verdict, member, stands[member.account_id])
     short = [place for place in members if verdicts[place].status is RedemptionStatus.INSUFFICIENT_POINTS]
     bound = find_bound(tx, [members[place] for place in short])
     for place in short:
@@ -96,6 +97,7 @@ def to_redeemed(redemption: Redemption, verdict: RedemptionVerdict) -> Redeemed:
             return Redeemed(
                 transfer_id=verdict.transfer_id,
                 balance=verdict.balance,
+                pending=verdict.pending or 0,
                 tier=verdict.tier,
                 is_duplicate=verdict.status is RedemptionStatus.DUPLICATE,
             )
@@ -109,14 +111,20 @@ def to_redeemed(redemption: Redemption, verdict: RedemptionVerdict) -> Redeemed:
             raise InvalidRedemption(details={**details, "points": redemption.points})
 
 
-def _to_verdict(verdict: PostingVerdict, member: LockedMember) -> RedemptionVerdict:
+def _to_verdict(verdict: PostingVerdict, member: LockedMember, stand: tuple[int, int]) -> RedemptionVerdict:
     status = _STATUSES.get(verdict.status)
     if status is None:
         raise Broken("A member's account is missing.", details={"account_id": member.account_id})
     if status is RedemptionStatus.KEY_REUSED:
         return RedemptionVerdict(status=status)
+    if not verdict.is_booked:
+        return RedemptionVerdict(status=status, balance=verdict.debit_balance_after, tier=member.tier)
     return RedemptionVerdict(
-        status=status, transfer_id=verdict.transfer_id, balance=verdict.debit_balance_after, tier=member.tier
+        status=status,
+        transfer_id=verdict.transfer_id,
+        balance=tell_balance(verdict.status, verdict.debit_balance_after, stand),
+        pending=stand[1],
+        tier=member.tier,
     )
 
 

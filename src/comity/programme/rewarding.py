@@ -16,7 +16,7 @@ from comity.ledger import api as ledger
 from comity.ledger.types import PostingStatus, PostingVerdict
 from comity.programme import rules, store, store_vouchers
 from comity.programme.engine.limits import Verdict, sum_counts
-from comity.programme.moving import publish_redeemed
+from comity.programme.moving import find_stands, publish_redeemed, tell_balance
 from comity.programme.offering import AttributeTypes, ask, decide, tell_stranger
 from comity.programme.types import (
     Counted,
@@ -229,6 +229,7 @@ def _tell(
     programmes: Mapping[str, Programme],
     now: datetime,
 ) -> None:
+    stands = find_stands(tx, [each.member for each in made.values()])
     limits = {name: each.spec.redemptions.large_above for name, each in programmes.items()}
     publish_redeemed(
         tx,
@@ -238,7 +239,9 @@ def _tell(
                 profile_id=each.member.profile_id,
                 programme=each.member.programme,
                 points=each.spec.price,
-                balance=issued[place].debit_balance_after,
+                balance=tell_balance(
+                    issued[place].status, issued[place].debit_balance_after, stands[each.member.account_id]
+                ),
                 transfer_id=issued[place].transfer_id,
             )
             for place, each in made.items()
@@ -277,10 +280,9 @@ def _answer(
             answers[place] = VoucherTold(voucher=made[key], is_duplicate=place not in issued)
         else:
             answers[place] = failed[key]
-    accounts = sorted({each.account_id for each in members.values()})
-    spendable = store.list_spendable(tx, account_ids=accounts)
+    stands = find_stands(tx, members.values())
     for place, member in members.items():
         told = answers[place]
         if isinstance(told, VoucherTold):
-            points, pending = spendable[member.account_id]
+            points, pending = stands[member.account_id]
             answers[place] = msgspec.structs.replace(told, balance=points, pending=pending, tier=member.tier)

@@ -103,19 +103,24 @@ class RedemptionStatus(enum.StrEnum):
 
 
 class RedemptionVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one redemption; a duplicate carries transfer and balance of the first time."""
+    """What became of one redemption: `balance` is what can be spent after it, `pending` what cannot be spent yet.
+
+    A duplicate carries the transfer of the first time, and balance and tier as they are now.
+    """
 
     status: RedemptionStatus
     transfer_id: int | None = None
     balance: int | None = None
+    pending: int | None = None
     tier: str | None = None
 
 
 class Redeemed(msgspec.Struct, frozen=True, kw_only=True):
-    """A redemption that stands in the books."""
+    """A redemption that stands in the books; `balance` can be spent after it, `pending` not yet."""
 
     transfer_id: int
     balance: int
+    pending: int
     tier: str | None
     is_duplicate: bool
 

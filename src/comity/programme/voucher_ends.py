@@ -14,7 +14,7 @@ from comity.ledger import api as ledger
 from comity.ledger.types import FREELY, Posting, PostingStatus, Reversal, Terms
 from comity.programme import rules, store, store_vouchers
 from comity.programme.engine.lifetimes import plan_terms
-from comity.programme.moving import find_balances, publish_moved
+from comity.programme.moving import find_stands, publish_moved
 from comity.programme.offering import tell_stranger
 from comity.programme.types import Counted, KeyReused, LockedMember, Programme
 from comity.programme.vouchers import (
@@ -267,7 +267,7 @@ def _give_back(
             for counter, period, amount in each.counted
         ],
     )
-    balances = find_balances(tx, [members[place] for place in pieces])
+    stands = find_stands(tx, [members[place] for place in pieces])
     publish_moved(
         tx,
         moved=[
@@ -276,7 +276,7 @@ def _give_back(
                 programme=each.programme,
                 cause=VOUCHER,
                 points=each.points,
-                balance=balances[members[place].account_id],
+                balance=stands[members[place].account_id][0],
                 transfer_id=moved[place].transfer_id if place in moved else None,
             )
             for place, each in pieces.items()
@@ -350,14 +350,14 @@ def _tell_now(
     codes = sorted({each.code for each in found.values()})
     known = store_vouchers.find_vouchers(tx, codes=codes) if codes else []
     vouchers = {each.voucher.voucher_id: each.voucher for each in known}
-    spendable = store.list_spendable(tx, account_ids=sorted({each.account_id for each in (members or {}).values()}))
+    stands = find_stands(tx, (members or {}).values())
     told: list[VoucherTold | ComityError] = []
     for place in range(len(answers)):
         answer = answers[place]
         if isinstance(answer, VoucherTold):
             answer = replace(answer, voucher=vouchers[answer.voucher.voucher_id])
             if members is not None:
-                points, pending = spendable[members[place].account_id]
+                points, pending = stands[members[place].account_id]
                 answer = replace(answer, balance=points, pending=pending, tier=members[place].tier)
         told.append(answer)
     return told

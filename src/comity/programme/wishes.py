@@ -221,11 +221,12 @@ class PurchaseQuote(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RedemptionQuote(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether points could be redeemed, and how many are missing if not."""
+    """Whether points could be redeemed, and how many are missing if not; `balance_after` could be spent then."""
 
     is_possible: bool
     points: int
     spendable: int
     points_missing: int
     balance_after: int | None
+    pending: int
     tier: str | None

@@ -67,7 +67,9 @@ LIMITS = """
     - {name: berlin, title: For Berlin, price: 1, when: "city = 'Berlin' and today > '2026-01-01'"}
   redemptions: {large_above: 400}
   adjustments: {checker_above: 100, points_max: 5000, maker_max: 10000}
-  earning_rules: [{name: cards, fixed: 5, channels: [cards], budget: spring}]
+  earning_rules:
+    - {name: cards, fixed: 5, channels: [cards], budget: spring}
+    - {name: spa, multiplier_percent: 300, categories: [spa], stores: [Ulm]}
   budgets: [{name: spring, points: 1000, per: year}]
 """
 

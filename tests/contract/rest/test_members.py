@@ -79,6 +79,16 @@ class TestQuote:
         assert (told["points"], told["outcome"]) == (0, "other_currency")
         assert points(desk, member) == before
 
+    def test_of_a_purchase_knows_its_lines_channel_and_store(self, desk, member):
+        lines = [{"amount_minor": 1000, "category": "spa"}, {"amount_minor": 500, "quantity": 2, "item": "soap"}]
+        question = {"amount_minor": 1500, "currency": "EUR", "store": "Ulm", "lines": lines}
+        assert ask(desk, "purchase", member, **question).json()["points"] == 30 + 5
+        assert ask(desk, "purchase", member, **question | {"store": "Bonn"}).json()["points"] == 15
+        twice = [each | {"line_id": "a"} for each in lines]
+        refused(ask(desk, "purchase", member, **question | {"lines": twice}), status=422, code="invalid_purchase")
+        answer = ask(desk, "purchase", member, **question | {"lines": [{"quantity": 1}]})
+        assert (answer.status_code, answer.json()["code"]) == (400, "request_malformed")
+
     def test_of_a_redemption_says_what_is_missing(self, desk, member):
         there = points(desk, member)["spendable"]
         told = ask(desk, "redemption", member, points=there).json()

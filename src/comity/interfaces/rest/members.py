@@ -21,6 +21,7 @@ CSV = "text/csv"
 
 Programme = Annotated[str, QueryParameter(description="The programme's name.", max_length=200)]
 Before = Annotated[int | None, QueryParameter(description="Only lines before this transfer.", ge=1, le=2**63 - 1)]
+Amount = Annotated[int, msgspec.Meta(ge=-AMOUNT_MAX, le=AMOUNT_MAX)]
 Limit = Annotated[int, QueryParameter(description="Lines at most.", ge=1, le=1_000)]
 
 
@@ -33,14 +34,37 @@ class StatementView(msgspec.Struct, frozen=True, kw_only=True):
     next_before: int | None
 
 
+class LineQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A line of it; an amount below zero is a discount that the others share. Without ids they are counted from 1."""
+
+    amount_minor: Amount
+    quantity: Annotated[int, msgspec.Meta(ge=0, le=AMOUNT_MAX)] = 1
+    item: Name | None = None
+    category: Name | None = None
+    line_id: Name | None = None
+
+
 class PurchaseQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A purchase that has not happened; without `occurred_at` it would happen now."""
 
     global_id: UUID
     programme: Name
-    amount_minor: Annotated[int, msgspec.Meta(ge=-AMOUNT_MAX, le=AMOUNT_MAX)]
+    amount_minor: Amount
     currency: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$")]
     occurred_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    channel: Name | None = None
+    store: Name | None = None
+    brand: Name | None = None
+    lines: Annotated[list[LineQuestion], msgspec.Meta(max_length=1_000)] = []
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What a reported purchase would say of itself."""
+        told = {"channel": self.channel, "store": self.store, "brand": self.brand}
+        lines = [
+            {"line_id": str(number)} | msgspec.to_builtins(each) for number, each in enumerate(self.lines, start=1)
+        ]
+        return {name: value for name, value in told.items() if value is not None} | ({"lines": lines} if lines else {})
 
 
 class RedemptionQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -117,6 +141,7 @@ def quote_purchase(request: Request[Any, Any, Any], data: JSONBody[PurchaseQuest
             amount_minor=data.amount_minor,
             currency=data.currency,
             occurred_at=data.occurred_at or now,
+            details=data.details or None,
             now=now,
         )
 
