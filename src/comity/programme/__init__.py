@@ -4,6 +4,7 @@ Owns: members, what each purchase earned them lot by lot, what caps have counted
 key, who asked for what while two members were one, vouchers, and how many pieces of each reward are out.
 Invariants: one living membership per profile and programme; a purchase earns once per programme, whoever reports it and
 however often; points live in the ledger alone; a tier is a pure function of ladder and points earned in the window.
-Tables: programme, member, earning, earned_lot, counter, adjustment, asked, reward_stock, voucher; view v_member.
+Tables: programme, member, earning, earned_lot, expiry_warning, counter, adjustment, asked, reward_stock, voucher; view
+v_member.
 Place in the flow: after activity and ledger, before segments and outbox, which hear of it by events.
 """

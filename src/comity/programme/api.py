@@ -59,6 +59,7 @@ from comity.programme.vouchers import (
     VoucherVerb,
     VoucherWish,
 )
+from comity.programme.warning import warn_of_expiry
 from comity.programme.wishes import (
     Adjustment,
     AdjustmentState,
@@ -171,6 +172,7 @@ __all__ = [
     "to_redeemed",
     "transfer",
     "use_vouchers",
+    "warn_of_expiry",
 ]
 
 

@@ -43,7 +43,7 @@ RUNNING_OF_RULES = frozenset(
         *("per_item", "categories", "items", "channels", "stores", "brands", "budget"),
     }
 )
-RUNNING_OF_POINTS = frozenset({"name", "label", "caps", "pending", "expiry", "worth"})
+RUNNING_OF_POINTS = frozenset({"name", "label", "caps", "pending", "expiry", "worth", "warn_days"})
 KNOWN_WORDS = frozenset(
     {
         *("purchase.amount_minor", "purchase.currency", "purchase.occurred_on", "purchase.weekday", "purchase.hour"),

@@ -162,6 +162,26 @@ def list_spendable(tx: Tx, *, account_ids: Sequence[int]) -> dict[int, tuple[int
     return {account_id: (points, pending) for account_id, points, pending in rows}
 
 
+def has_warned(tx: Tx, *, programme: str, today: date) -> bool:
+    """Return whether all warnings of a day have been given."""
+    return bool(_sql.has_warned.value(tx, programme=programme, today=today))
+
+
+def note_warnings(
+    tx: Tx, *, programme: str, today: date, warn_days: Sequence[int], limit_max: int, now: datetime
+) -> list[tuple[UUID, date, int, int]]:
+    """Note warnings and return (profile, day of expiry, warning, points)."""
+    rows = _sql.note_warnings.rows(
+        tx, programme=programme, today=today, warn_days=list(warn_days), limit_max=limit_max, warned_at=now
+    )
+    return [(profile_id, expires_on, days, points) for profile_id, expires_on, days, points in rows]
+
+
+def end_warnings(tx: Tx, *, programme: str, today: date) -> None:
+    """Note that the warnings of a day have been given."""
+    _sql.end_warnings.execute(tx, programme=programme, today=today)
+
+
 def note_redemptions(tx: Tx, *, member_ids: Sequence[int], now: datetime) -> None:
     """Remember when members last redeemed."""
     _sql.note_redemptions.execute(tx, member_ids=list(member_ids), now=now)

@@ -18,6 +18,7 @@ POINTS_AVAILABLE = "programme.points_available"
 POINTS_REDEEMED = "programme.points_redeemed"
 LARGE_REDEMPTION = "programme.large_redemption"
 POINTS_EXPIRED = "programme.points_expired"
+POINTS_EXPIRING = "programme.points_expiring"
 HOLD_TIMED_OUT = "programme.hold_timed_out"
 TIER_CHANGED = "programme.tier_changed"
 MEMBERS_MERGED = "programme.members_merged"
@@ -236,6 +237,20 @@ class PointsExpired(msgspec.Struct, frozen=True, kw_only=True):
     profile_id: UUID
     programme: str
     points: int
+
+
+class PointsExpiring(msgspec.Struct, frozen=True, kw_only=True):
+    """Payload of `programme.points_expiring`: so many points can be spent through the day before `expires_on`.
+
+    `warn_days` is the warning of the programme that this is; `days_left` are less where they were not told in time.
+    """
+
+    profile_id: UUID
+    programme: str
+    points: int
+    expires_on: date
+    days_left: int
+    warn_days: int
 
 
 class HoldTimedOut(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ from comity.sync.reactions import (
     release_points,
     run_reaction,
     time_out_holds,
+    warn_of_expiry,
 )
 from comity.sync.runtime import Runtime, RuntimeSource, StreamMapping, compile_runtime
 from comity.sync.setup import (
@@ -73,6 +74,7 @@ __all__ = [
     "run_reaction",
     "sum_runs",
     "time_out_holds",
+    "warn_of_expiry",
 ]
 
 

@@ -107,6 +107,12 @@ def lapse_points(tx: Tx, *, runtime: Runtime, programme_name: str, after_purchas
     return programme.lapse_points(tx, programme=each, now=now, after_purchase_id=after_purchase_id)
 
 
+def warn_of_expiry(tx: Tx, *, runtime: Runtime, programme_name: str, now: datetime) -> int:
+    """Warn of the next points that expire soon; returns of how many groups, 0 at the end of a day."""
+    each = _find_programme(runtime, programme_name)
+    return programme.warn_of_expiry(tx, programme=each, now=now) if each else 0
+
+
 def time_out_holds(tx: Tx, *, runtime: Runtime, programme_name: str, now: datetime) -> int:
     """End the next holds whose deadline has passed; returns how many, 0 at the end."""
     each = _find_programme(runtime, programme_name)

@@ -63,7 +63,7 @@ class TestFindIgnored:
                 {"points": [{"name": "miles", "expiry": {"kind": "sliding", "after": {"months": 6}}}]},
                 ["points[0].expiry.kind"],
             ),
-            ({"points": [{"name": "miles", "pending": {"days": 14}}]}, []),
+            ({"points": [{"name": "miles", "pending": {"days": 14}, "warn_days": [30, 7]}]}, []),
             ({"points": [{"name": "miles", "pending": {"until": "stay"}}]}, []),
             ({"earning_rules": [{**RULE, "pending": {"days": 14}, "expiry": {"kind": "never"}}]}, []),
             ({"earning_rules": [{**RULE, "pending": {"until": "stay"}}]}, []),

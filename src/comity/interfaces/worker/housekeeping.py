@@ -23,6 +23,9 @@ TIERS_EVERY = "15 0 * * *"
 EXPIRE_EVERY = "5 * * * *"
 """Hourly; points and vouchers expire with the day of their programme, wherever that is."""
 
+WARN_EVERY = "10 * * * *"
+"""Hourly, after what has expired is gone; warnings come with the day of their programme, too."""
+
 HOLDS_EVERY = "1m"
 """What a hold reserved is free soon after its deadline; nobody can capture it from the deadline on."""
 
@@ -61,6 +64,7 @@ class Housekeeping:
                 cadences[f"{PREFIX}release:{programme.name}"] = RELEASE_EVERY
                 cadences[f"{PREFIX}lapse:{programme.name}"] = RELEASE_EVERY
                 cadences[f"{PREFIX}expire:{programme.name}"] = EXPIRE_EVERY
+                cadences[f"{PREFIX}warn:{programme.name}"] = WARN_EVERY
                 cadences[f"{PREFIX}holds:{programme.name}"] = HOLDS_EVERY
                 if programme.spec.rewards:
                     cadences[f"{PREFIX}vouchers:{programme.name}"] = EXPIRE_EVERY
@@ -119,6 +123,8 @@ class Housekeeping:
                     )
                 elif task == "expire":
                     ended_count = sync.expire_points(tx, runtime=runtime, programme_name=name, now=now)
+                elif task == "warn":
+                    ended_count = sync.warn_of_expiry(tx, runtime=runtime, programme_name=name, now=now)
                 elif task == "vouchers":
                     ended_count = sync.expire_vouchers(tx, runtime=runtime, programme_name=name, now=now)
                 elif task == "holds":

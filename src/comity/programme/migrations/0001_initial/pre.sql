@@ -8,6 +8,8 @@ create table programme.programme (
     account_id bigint not null unique,
     -- Up to this day pending points have become available; the housekeeping moves it on, and says whose they are.
     released_through date not null,
+    -- The day whose warnings of expiry have all been given.
+    warned_on date not null default '-infinity',
     opened_at timestamptz not null
 );
 
@@ -74,6 +76,17 @@ create table programme.earned_lot (
     waits_until date,
     primary key (purchase_id, programme, lot_number)
 );
+-- Of what members were warned: points of an account that expire on a day, so many days ahead.
+create table programme.expiry_warning (
+    programme text not null,
+    account_id bigint not null,
+    expires_on date not null,
+    days int not null,
+    warned_at timestamptz not null,
+    primary key (account_id, expires_on, days)
+);
+create index expiry_warning_over on programme.expiry_warning (programme, expires_on);
+
 create index earned_lot_waiting on programme.earned_lot (programme, waits_until, purchase_id)
 where awaits is not null and points > 0;
 

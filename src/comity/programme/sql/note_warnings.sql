@@ -1,0 +1,28 @@
+-- Note the next warnings that are due of points that expire: by member and day of expiry the most urgent one, once.
+-- Takes programme, today, warn_days (ascending), limit_max, warned_at. Returns (profile_id, expires_on, days, points).
+with due as (
+    select
+        m.profile_id, h.account_id, h.expires_on, sum(h.rest)::bigint as points, (
+            select min(d.days) from unnest(%(warn_days)s::int[]) as d(days) where h.expires_on <= %(today)s::date + d.days
+        ) as days
+    from ledger.v_holding h
+    join programme.member m on m.account_id = h.account_id and m.merged_into is null
+    where m.programme = %(programme)s and h.rest > 0 and h.expires_on > %(today)s::date
+      and h.expires_on <= %(today)s::date + (select max(d.days) from unnest(%(warn_days)s::int[]) as d(days))
+    group by m.profile_id, h.account_id, h.expires_on
+), noted as (
+    insert into programme.expiry_warning (programme, account_id, expires_on, days, warned_at)
+    select %(programme)s, w.account_id, w.expires_on, w.days, %(warned_at)s
+    from due w
+    where not exists (
+        select from programme.expiry_warning k
+        where k.account_id = w.account_id and k.expires_on = w.expires_on and k.days <= w.days
+    )
+    order by w.account_id, w.expires_on
+    limit %(limit_max)s
+    returning account_id, expires_on, days
+)
+select w.profile_id, w.expires_on, w.days, w.points
+from noted n
+join due w using (account_id, expires_on, days)
+order by w.expires_on, w.profile_id
