@@ -29,8 +29,8 @@ fix: $(DEV) ## format, and repair what the linter can repair
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: check ## check, then all tests
-	$(BIN)/pytest -n $(JOBS)
+test: $(DEV) ## all checks and all tests
+	@PATH="$(CURDIR)/$(BIN):$$PATH" tools/check $(BIN)/pytest -n $(JOBS)
 
 soak: $(DEV) ## the long runs, and every property with many examples and fresh chance
 	$(BIN)/pytest -m 'soak or hypothesis' --hypothesis-profile=soak

@@ -55,9 +55,14 @@ def server_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     given = os.environ.get("COMITY_TEST_DSN")
     if given:
         yield given
+        _drop_left(given)
         return
     data_dir = tmp_path_factory.getbasetemp() / "postgres"
     with ensure(data_dir=data_dir, linger_seconds=0.0) as server:
+        with psycopg.connect(server.dsn, autocommit=True) as connection:
+            # Its transactions would be waited for at moments that nobody can foresee.
+            connection.execute("alter system set autovacuum = off")
+            connection.execute("select pg_reload_conf()")
         yield server.dsn
     with contextlib.suppress(ServerInUse, NotFound):  # A test may still hold it.
         remove(data_dir=data_dir, wait_seconds=3.0)
@@ -73,6 +78,23 @@ def _create_database(server_dsn: str, name: str, template: str) -> str:
             )
         )
     return psycopg.conninfo.make_conninfo(server_dsn, dbname=name)
+
+
+LEFT_MAX = 100
+"""A gigabyte of them."""
+
+_left: list[str] = []
+
+
+def _leave_database(server_dsn: str, name: str) -> None:
+    """Leave a database lying there, which goes with the server: a drop waits for the disk longer than most tests do."""
+    _left.append(name)
+    _drop_left(server_dsn, left_max=LEFT_MAX)
+
+
+def _drop_left(server_dsn: str, *, left_max: int = 0) -> None:
+    while len(_left) > left_max:
+        _drop_database(server_dsn, _left.pop(0))
 
 
 def _drop_database(server_dsn: str, name: str) -> None:
@@ -95,12 +117,16 @@ def template_database(server_dsn: str) -> Iterator[str]:
 @pytest.fixture
 def database(server_dsn: str, template_database: str) -> Iterator[Database]:
     """A migrated database of the test's own, for tests with several connections."""
+    yield from lend_database(server_dsn, template_database)
+
+
+def lend_database(server_dsn: str, template_database: str) -> Iterator[Database]:
+    """Make a migrated database for one test."""
     name = f"test_{uuid4().hex[:12]}"
-    dsn = _create_database(server_dsn, name, template_database)
-    database = Database(dsn=dsn)
+    database = Database(dsn=_create_database(server_dsn, name, template_database))
     yield database
     database.close()
-    _drop_database(server_dsn, name)
+    _leave_database(server_dsn, name)
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,13 @@ import json
 import random
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
 
 from tests.scenario.books import Acknowledged, EventKey, Sale
+from tests.scenario.rehearsal import PATIENCE_SECONDS
 
 SYSTEM, STREAM = "shop", "order"
 BULK_MAX = 40
@@ -22,19 +24,20 @@ class Loader:
         self.answers: dict[str, int] = {}
         self._random = random.Random(seed)
         self._customers = customers
+        self._sold_at = (datetime.now(UTC) - timedelta(days=1)).isoformat()
         self._number = 0
         self._open: list[dict[str, Any]] = []
         self._known: list[dict[str, Any]] = []
         self._stopping = threading.Event()
         self._http = httpx2.Client(
-            base_url=url, headers={"authorization": f"Bearer {key}"}, trust_env=False, timeout=10
+            base_url=url, headers={"authorization": f"Bearer {key}"}, trust_env=False, timeout=30
         )
         self._thread = threading.Thread(target=self._run, name="loader", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    def finish(self, *, seconds: float = 60.0) -> None:
+    def finish(self, *, seconds: float = PATIENCE_SECONDS) -> None:
         """Stop making new sales, and send what is open until all of it is acknowledged."""
         self._stopping.set()
         self._thread.join(seconds)
@@ -64,7 +67,7 @@ class Loader:
             self._number += 1
             data = {
                 "number": f"n{self._number}",
-                "sold_at": "2026-03-01T10:00:00Z",
+                "sold_at": self._sold_at,
                 "total": f"{self._random.randint(0, 5000) / 100:.2f}",
                 "currency": "EUR",
                 "customer": self._random.choice(self._customers),
@@ -125,7 +128,7 @@ class Editor:
 
     def finish(self) -> None:
         self._stopping.set()
-        self._thread.join(30)
+        self._thread.join(PATIENCE_SECONDS)
 
     def _run(self) -> None:
         while not self._stopping.wait(self._pause_seconds):

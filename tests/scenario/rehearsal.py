@@ -1,11 +1,14 @@
 """A whole hub on real parts: simulated systems over HTTP, web and worker processes, a database of its own."""
 
 import os
+import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,7 +31,13 @@ T = TypeVar("T")
 SCOPES = ["intake", "read", "redeem", "adjust", "configure"]
 
 
-def eventually(check: Callable[[], T], *, seconds: float = 20.0, what: str = "") -> T:
+PATIENCE_SECONDS = 120.0
+"""How long a test waits for what takes a second or two: a machine may be slow, and busy with something else."""
+
+
+def eventually(
+    check: Callable[[], T], *, seconds: float = PATIENCE_SECONDS, what: str = "", pause_seconds: float = 0.02
+) -> T:
     """Return the first true answer of `check`; fail when none comes in time."""
     until = time.monotonic() + seconds
     while True:
@@ -36,16 +45,16 @@ def eventually(check: Callable[[], T], *, seconds: float = 20.0, what: str = "")
         if found:
             return found
         assert time.monotonic() < until, f"did not happen within {seconds} s: {what or check}"
-        time.sleep(0.02)
+        time.sleep(pause_seconds)
 
 
 def free_port() -> int:
-    """Return a port nobody listens on."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Return a port nobody listens on, below those that the system gives to whoever connects meanwhile."""
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def put_in_force(hub: wiring.Hub, folder: Path, *, removes: bool = False) -> sync.ApplyEffects:
@@ -160,7 +169,7 @@ class Rehearsal:
 
     def wait_for_answers(self) -> None:
         """Wait until the web answers."""
-        eventually(self._answers, seconds=60, what="the web process answers")
+        eventually(self._answers, what="the web process answers")
 
     def start(self, *names: str, waits: bool = True) -> None:
         """Start web and worker, or the one named, and wait until the web answers."""
@@ -186,7 +195,7 @@ class Rehearsal:
         for name in names or tuple(self._running):
             process = self._running.pop(name)
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait(timeout=10)
+            process.wait(timeout=PATIENCE_SECONDS)
 
     def stop(self) -> None:
         """End everything, politely first."""
@@ -194,7 +203,7 @@ class Rehearsal:
             process.terminate()
         for name, process in self._running.items():
             try:
-                process.wait(timeout=25)
+                process.wait(timeout=PATIENCE_SECONDS)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 raise AssertionError(f"{name} did not end by itself") from None
@@ -229,12 +238,35 @@ class Rehearsal:
             marks = outbox.count_stale(tx, systems=self.hub.runtimes.get(tx).written_systems)
         return row == (0, 0) and not behind and not any(each.waiting_count or each.unread_count for each in marks)
 
-    def settle(self, *, seconds: float = 60.0) -> None:
-        """Wait until nothing waits, twice in a row with time for a poll between."""
+    def settle(self) -> None:
+        """Wait until nothing waits that any system has said by now, and until its own writes were read back."""
         for _ in range(2):
-            eventually(self.is_settled, seconds=seconds, what="the hub has settled")
-            time.sleep(0.6)
-        eventually(self.is_settled, seconds=seconds, what="the hub stays settled")
+            self.wait_for_reads()
+            eventually(self.is_settled, seconds=300, what="the hub has settled", pause_seconds=0.1)
+
+    def wait_for_reads(self) -> None:
+        """Wait until every stream that is polled each second was read once more, from its beginning.
+
+        The read that ends first may have begun before.
+        """
+        for _ in range(2):
+            known = self._list_reads()
+            eventually(
+                lambda: all(at != known.get(name) for name, at in self._list_reads().items()),  # noqa: B023 - now.
+                seconds=300,
+                what="every system is read",
+                pause_seconds=0.1,
+            )
+
+    def _list_reads(self) -> dict[str, Any]:
+        """When each stream that is polled each second was last read."""
+        with self.database.transaction() as tx:
+            names = [f"pull:{system}:{stream}" for system, stream in self.hub.runtimes.get(tx).streams]
+            return dict(
+                tx.execute(
+                    "select name, last_at from kernel.schedule where name = any(%s) and cadence = '1s'", (names,)
+                ).fetchall()
+            )
 
     def _answers(self) -> bool:
         process = self._running["rest"]

@@ -21,7 +21,6 @@ from tests.scenario.project import SHOP, starter
 from tests.scenario.rehearsal import Rehearsal, eventually
 
 PEOPLE = 8
-SETTLE_SECONDS = 300
 VICTIMS = ("rest", "worker", "worker", "database", "everything")
 """Each has its turn before any comes again."""
 
@@ -120,10 +119,10 @@ def _run(hub: Rehearsal, server, systems, *, kills: int, seed: int) -> None:
     stormed = time.monotonic()
     editor.finish()
     hub.wait_for_answers()
-    eventually(lambda: _answers(hub), seconds=30, what="the database is back")
+    eventually(lambda: _answers(hub), what="the database is back")
     loader.finish()
     accepted = time.monotonic()
-    hub.settle(seconds=SETTLE_SECONDS)
+    hub.settle()
     settled = time.monotonic()
     faults = find_faults(
         loader.acknowledged, read_books(hub.database), points_of=lambda minor: minor // 100,

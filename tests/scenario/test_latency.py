@@ -2,17 +2,19 @@
 
 import time
 
+import pytest
+
 from tests.scenario.conftest import connect_three, subscribe
 from tests.scenario.rehearsal import eventually
 
-EDITS = 20
-SECONDS_MAX = 10.0
+SECONDS_MAX = 60.0
 """Against a hub that hangs; the figure that counts is the one that is printed."""
 
 PERSON = {"FirstName": "Ada", "LastName": "Byron", "Email": "ada@byron.example"}
 
 
-def test_a_pushed_edit_is_visible_everywhere(rehearsal, salesforce, salesforce_b, hubspot):
+@pytest.mark.parametrize("edits", [5, pytest.param(20, marks=pytest.mark.soak)])
+def test_a_pushed_edit_is_visible_everywhere(rehearsal, salesforce, salesforce_b, hubspot, edits):
     a = salesforce.edit("Contact", None, **PERSON)["id"]
     b = salesforce_b.edit("Contact", None, **PERSON)["id"]
     c = hubspot.edit("contacts", None, firstname="Ada", lastname="Byron", email="ada@byron.example")["id"]
@@ -22,7 +24,7 @@ def test_a_pushed_edit_is_visible_everywhere(rehearsal, salesforce, salesforce_b
     eventually(lambda: hubspot.find("contacts", "hs_object_id", c)[0].get("global_id"), what="everybody is linked")
     rehearsal.settle()
     seconds = []
-    for number in range(EDITS):
+    for number in range(edits):
         town = f"Town {number}"
         began = time.monotonic()
         hubspot.edit("contacts", c, city=town)
@@ -33,6 +35,6 @@ def test_a_pushed_edit_is_visible_everywhere(rehearsal, salesforce, salesforce_b
         seconds.append(time.monotonic() - began)
         time.sleep(0.3)
     ordered = sorted(seconds)
-    p50, p95 = ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.95) - 1]
-    print(f"edit visible in both others: p50 {p50:.3f} s, p95 {p95:.3f} s, most {ordered[-1]:.3f} s ({EDITS} edits)")
+    p50, p95 = ordered[len(ordered) // 2], ordered[max(0, int(len(ordered) * 0.95) - 1)]
+    print(f"edit visible in both others: p50 {p50:.3f} s, p95 {p95:.3f} s, most {ordered[-1]:.3f} s ({edits} edits)")
     print("all:", " ".join(f"{each:.2f}" for each in seconds))

@@ -24,7 +24,7 @@ def test_one_person_everywhere(rehearsal, salesforce, salesforce_b, hubspot):
         ]
         return found if all(found) else None
 
-    written = eventually(global_ids, seconds=30, what="the Global ID is in all three systems")
+    written = eventually(global_ids, what="the Global ID is in all three systems")
     assert len(set(written)) == 1
     rehearsal.settle()
     assert salesforce.find("Contact", "Id", a)[0]["MailingCity"] == "Ulm"
@@ -41,5 +41,6 @@ def test_one_person_everywhere(rehearsal, salesforce, salesforce_b, hubspot):
     print("edit visible after", time.monotonic() - started)
     rehearsal.settle()
     before = [system.state()["writes"] for system in (salesforce, salesforce_b, hubspot)]
-    time.sleep(3)
+    rehearsal.wait_for_reads()
+    rehearsal.settle()
     assert [system.state()["writes"] for system in (salesforce, salesforce_b, hubspot)] == before

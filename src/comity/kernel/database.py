@@ -102,6 +102,9 @@ class Database:
             min_size=0,
             max_size=pool_size_max,
             timeout=wait_seconds,
+            # Attempts come ever more seldom: one that outlived those who wait for it would make the next ones wait on
+            # long after the database is back.
+            reconnect_timeout=wait_seconds,
             max_idle=120,
             open=True,
         )

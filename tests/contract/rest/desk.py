@@ -128,7 +128,7 @@ class Desk:
                 {"system": "shop", "stream": "order", "id": f"S{number}", "data": sale | {"customer": number}}
             )
             assert answer.is_success, answer.text
-        view = eventually(lambda: self._find(email, points), seconds=40, what=f"{email} is known and has points")
+        view = eventually(lambda: self._find(email, points), what=f"{email} is known and has points")
         return view["global_id"]
 
     def join_as(self, first: str, **fields: str) -> str:

@@ -108,7 +108,7 @@ class TestFaults:
         rule = {"kind": "delay", "path": "*/search", "seconds": 0.2}
         http_hubspot.post("/_sandbox/faults", json={"rules": [rule]}).raise_for_status()
         with pytest.raises(httpx2.ReadTimeout):
-            http_hubspot.post("/crm/v3/objects/contacts/search", json={}, timeout=0.05)
+            http_hubspot.post("/crm/v3/objects/contacts/search", json={}, timeout=httpx2.Timeout(30, read=0.05))
 
     def test_locks_rows(self, http_salesforce, http_hubspot):
         body = {"records": [{"attributes": {"type": "Contact"}, "LastName": "Locked"}]}
@@ -288,7 +288,7 @@ class TestStart:
                     assert len(client.get("/crm/v3/objects/contacts?limit=100").json()["results"]) == 100
             finally:
                 program.send_signal(signal.SIGTERM)
-                assert program.wait(timeout=10) == 0
+                assert program.wait(timeout=60) == 0
             assert program.stdout.read() == ""
 
     @pytest.mark.parametrize("kind", ["salesforce", "hubspot"])

@@ -19,7 +19,7 @@ from comity.sandbox.api import SandboxOptions, serve
 from comity.sandbox.hubspot.webhooks import sign
 
 
-def wait_for(condition, seconds=5.0):
+def wait_for(condition, seconds=60.0):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "nothing came in time"

@@ -196,7 +196,7 @@ class TestTogether:
             listener.execute(f"listen {api.CHANNEL}")
             with database.transaction() as tx:
                 revision = apply(tx).revision
-            heard = next(iter(listener.notifies(timeout=5, stop_after=1)))
+            heard = next(iter(listener.notifies(timeout=60, stop_after=1)))
             assert heard.payload == str(revision)
 
     def test_of_two_who_apply_at_once_one_is_told_to_look_again(self, database):

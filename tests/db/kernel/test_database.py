@@ -25,7 +25,7 @@ def test_work_that_gave_way_is_done_again(database):
     with database.transaction() as tx:
         tx.execute("create table place (name text primary key, count int not null)")
         tx.execute("insert into place values ('a', 0), ('b', 0)")
-    meeting = Barrier(2, timeout=20)
+    meeting = Barrier(2, timeout=60)
     attempts = []
 
     def visit(first, second):
@@ -42,7 +42,7 @@ def test_work_that_gave_way_is_done_again(database):
     for each in visitors:
         each.start()
     for each in visitors:
-        each.join(30)
+        each.join(60)
     with database.transaction() as tx:
         assert tx.execute("select name, count from place order by 1").fetchall() == [("a", 2), ("b", 2)]
     assert len(attempts) == 3

@@ -110,7 +110,7 @@ class TestFindProblems:
         began = time.monotonic()
         with pytest.raises(ServerUnreachable, match="does not answer"):
             find_problems(f"postgresql://127.0.0.1:{port}/hub")
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 60
 
 
 class TestJudge:

@@ -160,7 +160,7 @@ class TestClosedPeriods:
             post(tx, "a", programme, ada, 100, FEBRUARY[0])
             thread.start()
             assert not closed.wait(timeout=0.3)
-        thread.join(timeout=20)
+        thread.join(timeout=60)
         assert closed.is_set()
         with database.transaction() as tx:
             assert roll(tx, FEBRUARY)[-1] == 100

@@ -189,7 +189,7 @@ class Session(Thread):
 
     def end(self):
         self.steps.put(None)
-        self.join(timeout=30)
+        self.join(timeout=120)
         self.connection.close()
 
 
@@ -240,7 +240,7 @@ class Storm:
                 continue
             waiting.remove(session)
             session.tell(lambda tx: tx.execute("commit"))
-            session.idle.wait(timeout=20)
+            session.idle.wait(timeout=120)
         assert [each.failure for each in self.sessions if each.failure] == []
         self.compare(done)
 

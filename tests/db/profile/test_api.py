@@ -291,7 +291,7 @@ def test_batches_that_share_a_profile_see_each_other(database):
         thread.start()
         thread.join(0.5)
         assert thread.is_alive()
-    thread.join(10)
+    thread.join(60)
     with database.transaction() as tx:
         assert (golden(tx)["name"], golden(tx)["email"]) == ("C", "b@x.org")
         assert api.rebuild_all(tx, model=model, now=NOW).changed_count == 0
@@ -316,7 +316,7 @@ def test_a_record_noted_as_written_meanwhile_is_judged_anew(database):
         thread.start()
         thread.join(0.5)
         assert thread.is_alive()
-    thread.join(10)
+    thread.join(60)
     assert (results[0].applied_count, results[0].changed_profile_ids) == (0, [])
     with database.transaction() as tx:
         assert golden(tx)["name"] == "A"
@@ -367,5 +367,5 @@ class TestOrderOfLocks:
             thread.join(0.3)
             assert thread.is_alive()
             first(tx, 3)
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()

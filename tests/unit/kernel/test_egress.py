@@ -65,6 +65,11 @@ def silence(connection, _):
         pass
 
 
+def take_and_say_nothing(connection, seen):
+    take(connection, seen)
+    silence(connection, seen)
+
+
 def reset_at_once(connection, seen):
     take(connection, seen)
     reset(connection)
@@ -241,7 +246,7 @@ class TestFailures:
             began = time.monotonic()
             with pytest.raises(EgressFailed, match=r"within 0.4 s; the time ran out after") as raised:
                 egress.request("POST", url, json={}, timeout_seconds=0.4)
-            assert 0.3 < time.monotonic() - began < 10
+            assert 0.3 < time.monotonic() - began < 60
         assert (raised.value.kind, raised.value.is_maybe_applied) == ("timeout", True)
 
     @pytest.mark.parametrize("behaviour", [reset_at_once, reset_in_the_body])
@@ -271,10 +276,11 @@ class TestFailures:
         assert seen == ["GET / HTTP/1.1", "POST /second HTTP/1.1"]
 
     def test_a_full_pool_ends_in_time_and_nothing_was_sent(self):
-        with raw_server(silence) as (url, _), Egress(connections_max=1) as client:
+        with raw_server(take_and_say_nothing) as (url, seen), Egress(connections_max=1) as client:
             first = threading.Thread(target=_call_in_vain, args=(client, url))
             first.start()
-            time.sleep(0.2)
+            while not seen:
+                time.sleep(0.01)
             with pytest.raises(EgressFailed, match="became free") as raised:
                 client.request("POST", url, timeout_seconds=0.2)
             first.join()
@@ -283,7 +289,7 @@ class TestFailures:
 
 def _call_in_vain(client, url):
     with contextlib.suppress(EgressFailed):
-        client.request("GET", url, timeout_seconds=1)
+        client.request("GET", url, timeout_seconds=3)
 
 
 class TestResponse:
