@@ -26,12 +26,13 @@ TIERS = {"window_days": 40, "levels": [{"name": "Blue", "from": 0}, {"name": "Go
 RULES = {
     "plain": {"earning_rules": [RATE], "exclusions": [{"name": "spa", "categories": ["spa"]}]},
     "capped": {
+        "returns": {"policy": "allow_negative", "window_days": 25, "late": "keep"},
         "earning_rules": [
             {**RATE, "caps": [{"per": "week", "points": 120}]},
             {"name": "welcome", "fixed": 50, "first_purchase": True, "pending": {"days": 300}},
             {"name": "web", "fixed": 10, "channels": ["web"]},
             {"name": "spa", "rate": {"points": 1, "per_minor": 300}, "categories": ["spa"]},
-        ]
+        ],
     },
     "tiered": {"earning_rules": [RATE, {"name": "gold", "multiplier_percent": 150, "tiers": ["Gold"]}], "tiers": TIERS},
     "awaited": {
@@ -124,7 +125,11 @@ class Story:
                 purchase_id=purchase_ids[key], occurred_at=fact.occurred_at, amount_minor=fact.amount_minor,
                 currency="EUR", is_cancelled=fact.is_cancelled, details=fact.details, system="shop", external_id=key,
                 returns=[
-                    {"amount_minor": each.amount_minor, "lines": (each.details or {}).get("lines")}
+                    {
+                        "amount_minor": each.amount_minor,
+                        "lines": (each.details or {}).get("lines"),
+                        "occurred_at": each.occurred_at.isoformat(),
+                    }
                     for each in sorted(self.returned.values(), key=lambda each: (each.occurred_at, each.business_key))
                     if each.purchase_key == key
                 ],

@@ -102,6 +102,7 @@ from comity.definitions.types_programme import (
 from comity.definitions.types_rewards import (
     AdjustmentSpec,
     CorrectionPolicy,
+    LateReturns,
     PoolSpec,
     ReferralSpec,
     ReturnPolicy,
@@ -193,6 +194,7 @@ __all__ = [
     "KeyPart",
     "Kind",
     "LadderSpec",
+    "LateReturns",
     "Lens",
     "LifetimeWindow",
     "LineFields",

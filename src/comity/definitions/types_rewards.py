@@ -54,11 +54,22 @@ class ReturnPolicy(enum.StrEnum):
     ALLOW_NEGATIVE = "allow_negative"
 
 
+class LateReturns(enum.StrEnum):
+    """What a return takes back that comes after the window.
+
+    `take_back`: like any other; the window counts for referrals alone. `keep`: nothing, the member keeps the points.
+    """
+
+    TAKE_BACK = "take_back"
+    KEEP = "keep"
+
+
 class ReturnsSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Returned purchases give back what they earned, pro rata by what was returned of each line."""
 
     policy: ReturnPolicy = ReturnPolicy.WITHIN_BALANCE
-    window_days: Annotated[int, Meta(ge=0, le=3_650)] = 30
+    window_days: Annotated[int, Meta(ge=0, le=3_650, description="Days after that of the purchase.")] = 30
+    late: Annotated[LateReturns, Meta(description="Of what comes back after the window.")] = LateReturns.TAKE_BACK
     rounding: Rounding = Rounding.FLOOR
 
 

@@ -4,7 +4,7 @@ The engine decides; this is what it is told of stored facts, and what its deltas
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 
 import msgspec
 from msgspec.structs import replace
@@ -79,6 +79,7 @@ def to_facts(state: PurchaseState | Decided, *, known_on: date | None = None) ->
     lines = count_lines(purchase)
     left = [each.amount_minor for each in lines]
     places = {each.line_id: place for place, each in enumerate(lines)}
+    steps: list[facts.Returned] = []
     for each in state.returns:
         amount = min(each["amount_minor"], sum(left))
         for line in each["lines"] or ():
@@ -89,8 +90,14 @@ def to_facts(state: PurchaseState | Decided, *, known_on: date | None = None) ->
                 amount -= part
         parts = apportion_within(amount, left) if left else []
         left = [rest - part for rest, part in zip(left, parts, strict=True)]
-    returned = {each.line_id: each.amount_minor - rest for each, rest in zip(lines, left, strict=True)}
-    return replace(purchase, returned_minor={line: amount for line, amount in returned.items() if amount})
+        returned = {line.line_id: line.amount_minor - rest for line, rest in zip(lines, left, strict=True)}
+        steps.append(
+            facts.Returned(
+                occurred_at=datetime.fromisoformat(each["occurred_at"]),
+                returned_minor={line: amount for line, amount in returned.items() if amount},
+            )
+        )
+    return replace(purchase, returned_minor=steps[-1].returned_minor, returns=tuple(steps))
 
 
 def to_booked(stand: Stand) -> Booked:

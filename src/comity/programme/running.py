@@ -20,7 +20,6 @@ from comity.definitions.types import (
     EarningRule,
     PointsSpec,
     ProgrammeSpec,
-    ReturnsSpec,
     SlidingExpiry,
 )
 from comity.programme.engine import facts
@@ -69,8 +68,6 @@ def find_ignored(spec: ProgrammeSpec) -> list[str]:
     found = _list_set(spec, RUNNING)
     if len(spec.points) > 1:
         found.append("points[1]")
-    if spec.returns.window_days != ReturnsSpec().window_days:
-        found.append("returns.window_days")  # Nothing asks for it but referral.
     for place, points in enumerate(spec.points[:1]):
         found += [f"points[{place}].{name}" for name in _list_set(points, RUNNING_OF_POINTS)]
         found += _list_lifetime(points, f"points[{place}]")

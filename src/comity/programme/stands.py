@@ -69,9 +69,10 @@ def list_drawn(draws: Iterable[Draw]) -> list[tuple[str, str, int, int, int]] | 
 
 
 class PurchaseState(msgspec.Struct, frozen=True, kw_only=True):
-    """A purchase as it is known now; `returns` are `amount_minor` and `lines` (or none), in the order of time.
+    """A purchase as it is known now, with what has happened since.
 
-    `events` are the moments (ISO 8601) of what has happened since.
+    `returns` are `amount_minor`, `lines` (or none) and `occurred_at` (ISO 8601), in the order of time; `events` such
+    moments by name.
     """
 
     purchase_id: int

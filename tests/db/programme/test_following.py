@@ -12,6 +12,7 @@ from comity.kernel.events import Event
 from comity.ledger import api as ledger
 from comity.ledger.types import Reversal
 from comity.programme import api
+from comity.programme.simulating_types import History, Trial
 from comity.programme.types import POINTS_EARNED, POINTS_TAKEN_BACK, EarnOutcome, Former, Programme
 from tests.db.programme.test_api import ADA, check_books, published
 
@@ -123,6 +124,22 @@ class TestReturns:
         assert [each["shortfall"] for each in published(tx, POINTS_TAKEN_BACK)] == [shortfall]
         shop.take_back(1, 0)
         assert shop.member.points == again  # What was let go is not given twice.
+
+    def test_what_comes_back_after_the_window_can_be_kept(self, tx, till):
+        spec = {"policy": "allow_negative", "window_days": 10, "late": "keep"}
+        shop = till(club(returns=spec, timezone="Europe/Berlin"))
+        shop.sell(1, 10_000)
+        in_time = BOUGHT + timedelta(days=10, hours=12)  # 23:00 of the last day, where the programme lives.
+        shop.take_back(1, 3_000, name="late", now=in_time + timedelta(hours=1))
+        assert shop.member.points == 100
+        shop.take_back(1, 2_000, now=in_time)
+        assert shop.member.points == 80
+        shop.take_back(1, 3_000, name="late", now=in_time)
+        assert shop.member.points == 50
+        trial = Trial(programme="club", running=club().spec, proposed=shop.programme.spec, on=in_time.date())
+        shop.take_back(1, 9_000, name="c", now=in_time + timedelta(days=300))
+        told = api.simulate(tx, trial=trial, history=History(programme="club", until=trial.until))
+        assert (told.running.points_issued, told.proposed.points_issued, shop.member.points) == (0, 50, 50)
 
     def test_pending_points_are_what_a_return_takes(self, till):
         shop = till(club(BASE, points=[{"name": "club", "pending": {"days": 14}}], returns={"policy": "only_pending"}))

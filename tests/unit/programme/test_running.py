@@ -70,7 +70,7 @@ class TestFindIgnored:
             ({"points": [{"name": "miles"}, {"name": "status"}]}, ["points[1]"]),
             ({"transfers": {}, "adjustments": {"checker_above": 100}}, []),
             ({"returns": {"policy": "allow_negative"}, "corrections": "adjust_forward"}, []),
-            ({"returns": {"window_days": 14}}, ["returns.window_days"]),
+            ({"returns": {"window_days": 14, "late": "keep"}}, []),
         ],
     )
     def test_names_the_field(self, changes, fields):

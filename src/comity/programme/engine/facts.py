@@ -44,10 +44,18 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     category: str | None = None
 
 
+class Returned(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What was returned of a purchase in all, by line, with the return of that moment."""
+
+    occurred_at: datetime
+    returned_minor: Mapping[str, int]
+
+
 class Purchase(msgspec.Struct, frozen=True, kw_only=True):
     """A purchase as it is known now; `amount_minor` is what was paid, whatever the lines add up to.
 
-    `returned_minor` is what was returned so far, by line; `""` stands for what no line covers. `events` are when what
+    `returned_minor` is what was returned so far, by line; `""` stands for what no line covers; `returns` are the steps
+    it came to that by, in the order of time, where they are known. `events` are when what
     points may wait for happened. All that happened through `known_on` is known: what had to come by then and is not
     told did not come; None: nobody has looked.
     """
@@ -61,6 +69,7 @@ class Purchase(msgspec.Struct, frozen=True, kw_only=True):
     store: str | None = None
     brand: str | None = None
     returned_minor: Mapping[str, int] = {}
+    returns: tuple[Returned, ...] = ()
     events: Mapping[str, datetime] = {}
     known_on: date | None = None
 

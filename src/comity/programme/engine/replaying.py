@@ -17,7 +17,7 @@ from comity.programme.engine.evaluating import evaluate
 from comity.programme.engine.facts import Count, Counter, Counts, Draw, Earning, Lot, Member, Outcome, Purchase
 from comity.programme.engine.granting import count_kept
 from comity.programme.engine.lifetimes import is_lapsed
-from comity.programme.engine.returning import Taken, count_returned
+from comity.programme.engine.returning import Taken, count_returned, find_returned
 from comity.programme.engine.tier_walk import Walk
 from comity.programme.engine.tiers import Qualifying, sum_days
 
@@ -127,8 +127,9 @@ def book(purchase: Purchase, earning: Earning, rules: Rules) -> Booked:
     lots = earning.lots
     kept: Counts | None = None
     lapsed = [place for place, lot in enumerate(lots) if is_lapsed(lot.terms, purchase.known_on)]
-    if lots and (purchase.returned_minor or lapsed):
-        taken = _count_taken(earning, purchase.returned_minor, lapsed, rules)
+    returned_minor = find_returned(purchase, rules.spec.returns, rules.zone)
+    if lots and (returned_minor or lapsed):
+        taken = _count_taken(earning, returned_minor, lapsed, rules)
         lots = tuple(
             msgspec.structs.replace(lot, points=lot.points - back)
             for lot, back in zip(lots, taken.by_lot, strict=True)

@@ -6,13 +6,15 @@ on the policy (Talon.One's `returnPolicy` has the same three).
 """
 
 from collections.abc import Mapping, Sequence
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from comity.definitions.types import ReturnPolicy, Rounding
+from comity.definitions.types import LateReturns, ReturnPolicy, ReturnsSpec, Rounding
 from comity.kernel.errors import Invalid
 from comity.programme.engine.arithmetic import apportion_within, round_ratio
-from comity.programme.engine.facts import REST_LINE, Earning
+from comity.programme.engine.days import add_days, to_business_day
+from comity.programme.engine.facts import REST_LINE, Earning, Purchase
 
 
 class InvalidReturn(Invalid):
@@ -42,6 +44,15 @@ def spread_return(earning: Earning, returned_minor: Mapping[str, int], amount_mi
         raise InvalidReturn(details={"purchase_id": earning.purchase_id, "returnable_minor": sum(left)})
     parts = apportion_within(amount_minor, left) if lines else []
     return {line: returned_minor.get(line, 0) + part for line, part in zip(lines, parts, strict=True)}
+
+
+def find_returned(purchase: Purchase, spec: ReturnsSpec, zone: ZoneInfo) -> Mapping[str, int]:
+    """Return what counts as returned of a purchase, by line: all of it, or what came back within the window."""
+    if spec.late is LateReturns.TAKE_BACK or not purchase.returns:
+        return purchase.returned_minor
+    last_day = add_days(to_business_day(purchase.occurred_at, zone), spec.window_days)
+    in_time = [each for each in purchase.returns if to_business_day(each.occurred_at, zone) <= last_day]
+    return in_time[-1].returned_minor if in_time else {}
 
 
 def count_returned(

@@ -7,7 +7,8 @@ copy (
     with returned as (
         select
             r.purchase_id, r.currency, jsonb_agg(
-                jsonb_build_object('amount_minor', r.amount_minor, 'lines', r.details -> 'lines')
+                jsonb_build_object(
+                    'amount_minor', r.amount_minor, 'lines', r.details -> 'lines', 'occurred_at', r.occurred_at)
                 order by r.occurred_at, r.business_key
             ) as returns
         from activity.v_return r

@@ -3,7 +3,8 @@
 select
     e.purchase_id, m.profile_id, p.occurred_at, p.amount_minor, p.currency, e.points, e.outcome, e.effective_on,
     e.earned_at, p.is_cancelled, p.details, coalesce(e.drawn, '[]') as drawn, array(
-        select jsonb_build_object('amount_minor', r.amount_minor, 'lines', r.details -> 'lines')
+        select jsonb_build_object(
+            'amount_minor', r.amount_minor, 'lines', r.details -> 'lines', 'occurred_at', r.occurred_at)
         from activity.v_return r
         where r.purchase_id = p.purchase_id and r.currency = p.currency
         order by r.occurred_at, r.business_key
