@@ -8,6 +8,7 @@ import msgspec
 
 from bench.hub import open_hub
 from bench.load import Outcome
+from bench.processor import seconds_of, server_of
 from bench.report import Options, Row, Wanted, compare, read_options, say, show, take_turns
 from bench.server import Pgbench, open_server
 from bench.web import Web, serve
@@ -31,16 +32,23 @@ QUICK = Size(seconds=2, repeats=2)
 class Events:
     """Events sent to the web process, and what came back."""
 
-    def __init__(self, web: Web) -> None:
-        """Take where to send them."""
+    def __init__(self, web: Web, *, server_process_id: int) -> None:
+        """Take where to send them, and the process of the database server."""
         self._web = web
+        self._processes = {"web process": web.process_id, "PostgreSQL": server_process_id}
+        self.costs: dict[str, list[float]] = {}
         self.accepted = 0
         self.single: list[Outcome] = []
         self.bulk: list[Outcome] = []
 
     def run_single(self, seconds: float) -> float:
         """Return single events a second at 64 connections."""
-        return self._note(self.single, self._web.run(seconds=seconds, connections=64))
+        before = {name: seconds_of(process) for name, process in self._processes.items()}
+        outcome = self._web.run(seconds=seconds, connections=64)
+        used = {name: seconds_of(process) - before[name] for name, process in self._processes.items()}
+        for name, spent in {**used, "load generator": outcome.processor_seconds}.items():
+            self.costs.setdefault(name, []).append(spent / outcome.accepted * 1_000_000)
+        return self._note(self.single, outcome)
 
     def run_bulk(self, seconds: float) -> float:
         """Return events a second in bulk requests at 4 connections."""
@@ -66,9 +74,11 @@ def measure(options: Options) -> list[Row]:
     size = QUICK if options.is_quick else FULL
     with open_server() as server, open_hub(server, match="guarded") as hub, serve(server, hub) as web:
         pgbench = Pgbench(server, scale=1)
-        events = Events(web)
+        with hub.database.transaction() as tx:
+            events = Events(web, server_process_id=server_of(tx))
         events.run_single(1)
         events.run_bulk(1)
+        events.costs.clear()
         events.single.clear()
         events.bulk.clear()
         figures = take_turns(
@@ -93,6 +103,7 @@ def measure(options: Options) -> list[Row]:
         ),
         compare("single event, p50", [each.p50 for each in events.single], unit="ms"),
         compare("single event, p99", [each.p99 for each in events.single], unit="ms", wanted=Wanted(value_max=100)),
+        *[compare(f"single event, processor: {name}", spent, unit="us") for name, spent in events.costs.items()],
         compare(
             "bulk, 1,000 lines, 4 connections",
             figures["bulk"],

@@ -118,6 +118,24 @@ class TestSubmit:
         run(scenario())
 
 
+class TestRun:
+    def test_goes_on_beside_a_flush_that_takes_long_where_there_is_a_second_thread(self):
+        desk = Desk()
+
+        async def scenario():
+            batcher = Batcher(name="test", work=desk.work, flushes_max=1, threads=2)
+            desk.gate.clear()
+            waiting = batcher.submit(1)
+            whole = await batcher.run(list, [100, 200])
+            assert not waiting.done()
+            desk.gate.set()
+            assert await waiting == 2
+            await batcher.close()
+            return whole
+
+        assert run(scenario()) == [100, 200]
+
+
 class TestFailure:
     def test_reaches_everyone_when_the_database_is_away(self):
         calls = []

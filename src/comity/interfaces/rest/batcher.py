@@ -32,10 +32,14 @@ class Batcher(Generic[Item, Answer]):
         name: str,
         work: Work[Item, Answer],
         flushes_max: int = 2,
+        threads: int | None = None,
         batch_max: int = 500,
         queue_max: int = 20_000,
     ) -> None:
-        """`work` runs on a thread, takes up to `batch_max` items and returns one answer each, after its commit."""
+        """`work` runs on a thread, takes up to `batch_max` items and returns one answer each, after its commit.
+
+        `threads` is how many there are for flushes and for what `run` brings; without it as many as flushes.
+        """
         self._work = work
         self._flushes_max = flushes_max
         self._batch_max = batch_max
@@ -44,7 +48,7 @@ class Batcher(Generic[Item, Answer]):
         self._flush_count = 0
         self._tasks: set[asyncio.Future[object]] = set()
         self._is_closed = False
-        self._executor = ThreadPoolExecutor(max_workers=flushes_max, thread_name_prefix=name)
+        self._executor = ThreadPoolExecutor(max_workers=threads or flushes_max, thread_name_prefix=name)
 
     def submit(self, item: Item) -> asyncio.Future[Answer]:
         """Queue an item; return what waits for the batch that holds it.

@@ -35,13 +35,14 @@ class Intake:
     def __init__(self, *, database: Database, callers: Callers, streams: KnownStreams, clock: Clock) -> None:
         """Collaborators of one process.
 
-        One flush at a time: a batch costs as much as ten events by itself, so that fewer, larger ones pay.
+        One flush at a time: a batch costs as much as ten events by itself, so that fewer, larger ones pay. A second
+        thread is for batches that are brought whole.
         """
         self._database = database
         self._callers = callers
         self._streams = streams
         self._clock = clock
-        self._batcher: Batcher[NewChange, bool] = Batcher(name="intake", work=self._accept, flushes_max=1)
+        self._batcher: Batcher[NewChange, bool] = Batcher(name="intake", work=self._accept, flushes_max=1, threads=2)
 
     async def close(self) -> None:
         """Finish what is under way."""
