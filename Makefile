@@ -30,7 +30,7 @@ fix: $(DEV) ## format, and repair what the linter can repair
 	$(BIN)/ruff check --fix .
 
 test: $(DEV) ## all checks and all tests
-	@PATH="$(CURDIR)/$(BIN):$$PATH" tools/check $(BIN)/pytest -n $(JOBS)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" tools/check $(BIN)/pytest -n $(JOBS) --dist worksteal
 
 soak: $(DEV) ## the long runs, and every property with many examples and fresh chance
 	$(BIN)/pytest -m 'soak or hypothesis' --hypothesis-profile=soak

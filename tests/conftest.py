@@ -111,7 +111,7 @@ def template_database(server_dsn: str) -> Iterator[str]:
     kernel_migrate.migrate(database, rooms=ROOMS)
     database.close()
     yield name
-    _drop_database(server_dsn, name)
+    _leave_database(server_dsn, name)
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def shared_database(server_dsn: str, template_database: str) -> Iterator[Databas
     database = Database(dsn=dsn)
     yield database
     database.close()
-    _drop_database(server_dsn, name)
+    _leave_database(server_dsn, name)
 
 
 @pytest.fixture
