@@ -11,6 +11,8 @@ from comity.activity.types import (
     PURCHASE_DIFFERS,
     PURCHASE_RECORDED,
     AcceptedPurchase,
+    Fact,
+    KnownReturn,
     LinkedRecord,
     ProfileMove,
     Purchase,
@@ -27,8 +29,11 @@ __all__ = [
     "accept_returns",
     "attach_waiting",
     "collapse_moves",
+    "find_facts",
     "find_purchases",
+    "find_returns",
     "follow_records",
+    "hold_facts",
     "list_purchases",
     "list_waiting",
     "reassign_profiles",
@@ -119,6 +124,24 @@ def list_purchases(
 def find_purchases(tx: Tx, *, system: str, external_id: str, stream: str | None = None) -> list[int]:
     """Return the purchases a system reported under this id: one, unless several streams use the same id."""
     return store.find_purchases(tx, system=system, stream=stream, external_id=external_id)
+
+
+def find_facts(tx: Tx, *, business_keys: Sequence[str], system: str, stream: str) -> dict[str, Fact]:
+    """Return purchases by their number, each with what that stream has reported under it."""
+    found = store.find_facts(tx, business_keys=business_keys, system=system, stream=stream) if business_keys else []
+    return {each.business_key: each for each in found}
+
+
+def hold_facts(tx: Tx, *, business_keys: Sequence[str]) -> None:
+    """Keep others from correcting purchases until the transaction ends, and from holding them."""
+    if business_keys:
+        store.hold_facts(tx, business_keys=business_keys)
+
+
+def find_returns(tx: Tx, *, business_keys: Sequence[str]) -> dict[str, KnownReturn]:
+    """Return returns by their number."""
+    found = store.find_returns(tx, business_keys=business_keys) if business_keys else []
+    return {each.business_key: each for each in found}
 
 
 def list_waiting(tx: Tx, *, limit_max: int = PAGE_MAX) -> list[RecordReference]:

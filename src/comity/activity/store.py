@@ -6,6 +6,8 @@ from uuid import UUID
 
 from comity.activity.types import (
     EventFact,
+    Fact,
+    KnownReturn,
     LinkedRecord,
     ProfileMove,
     Purchase,
@@ -75,3 +77,18 @@ def find_purchases(tx: Tx, *, system: str, stream: str | None, external_id: str)
 def list_waiting(tx: Tx, *, limit_max: int) -> list[RecordReference]:
     """Return records that purchases wait for."""
     return _sql.list_waiting.fetch(tx, RecordReference, limit_max=limit_max)
+
+
+def find_facts(tx: Tx, *, business_keys: Sequence[str], system: str, stream: str) -> list[Fact]:
+    """Return purchases by number."""
+    return _sql.find_facts.fetch(tx, Fact, business_keys=list(business_keys), system=system, stream=stream)
+
+
+def hold_facts(tx: Tx, *, business_keys: Sequence[str]) -> None:
+    """Lock purchases, in the order of their numbers."""
+    _sql.hold_facts.rows(tx, business_keys=list(business_keys))
+
+
+def find_returns(tx: Tx, *, business_keys: Sequence[str]) -> list[KnownReturn]:
+    """Return returns by number."""
+    return _sql.find_returns.fetch(tx, KnownReturn, business_keys=list(business_keys))

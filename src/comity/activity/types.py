@@ -182,3 +182,39 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     is_cancelled: bool
     details: dict[str, Any] | None
     is_changed: bool
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True):
+    """A purchase as it stands; `told_at`, `told_minor` and `told_currency` are what the stream that asks said of it.
+
+    System, stream and external id are those of the first report, which decides; `returned_minor` came back so far;
+    `is_followed`: there are returns of it, or events.
+    """
+
+    purchase_id: int
+    business_key: str
+    profile_id: UUID | None
+    occurred_at: datetime
+    amount_minor: int
+    currency: str
+    system: str
+    stream: str
+    external_id: str
+    is_cancelled: bool
+    details: dict[str, Any] | None
+    told_at: datetime | None
+    told_minor: int | None
+    told_currency: str | None
+    returned_minor: int
+    is_followed: bool
+
+
+class KnownReturn(msgspec.Struct, frozen=True, kw_only=True):
+    """A return as it stands."""
+
+    business_key: str
+    purchase_key: str
+    occurred_at: datetime
+    amount_minor: int
+    currency: str
+    details: dict[str, Any] | None

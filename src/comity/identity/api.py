@@ -37,12 +37,14 @@ __all__ = [
     "forget_records",
     "get_record_ids",
     "has_records",
+    "hold_profiles",
     "list_records",
     "list_reviews",
     "load_bulk",
     "merge_profiles",
     "merge_source_records",
     "resolve_alias",
+    "resolve_aliases",
     "resolve_records",
     "resolve_stale_records",
     "unmerge_profile",
@@ -151,6 +153,16 @@ def resolve_alias(tx: Tx, *, profile_id: UUID) -> UUID:
     if living is None:
         raise ProfileUnknown(details={"profile_id": str(profile_id)})
     return living
+
+
+def resolve_aliases(tx: Tx, *, profile_ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """Follow the merges of several profiles to the living ones; who is unknown is left out."""
+    return store.list_living(tx, profile_ids=profile_ids) if profile_ids else {}
+
+
+def hold_profiles(tx: Tx, *, profile_ids: Sequence[UUID]) -> set[UUID]:
+    """Keep living profiles from being merged until the transaction ends; return those that live once they are held."""
+    return store.hold_profiles(tx, profile_ids=profile_ids) if profile_ids else set()
 
 
 def merge_source_records(

@@ -316,6 +316,11 @@ def list_living(tx: Tx, *, profile_ids: Sequence[UUID]) -> dict[UUID, UUID]:
     return {source: living for source, living in _sql.resolve_aliases.rows(tx, profile_ids=_array(profile_ids))}  # noqa: C416 - two columns, as the type says.
 
 
+def hold_profiles(tx: Tx, *, profile_ids: Sequence[UUID]) -> set[UUID]:
+    """Lock living profiles, in the order of their ids."""
+    return {row[0] for row in _sql.hold_profiles.rows(tx, profile_ids=_array(profile_ids))}
+
+
 def list_records(tx: Tx, *, profile_ids: Sequence[UUID]) -> list[Record]:
     """List the records of living profiles."""
     return _sql.list_records.fetch(tx, Record, profile_ids=_array(profile_ids))

@@ -28,7 +28,18 @@ from comity.programme.merging import merge_members
 from comity.programme.offering import list_rewards
 from comity.programme.progress import get_points, get_progress, list_statement, quote_purchase, quote_redemption
 from comity.programme.promotions import BudgetState
+from comity.programme.purchases import (
+    PurchaseInvalid,
+    PurchaseOfAnother,
+    PurchaseTold,
+    PurchaseWish,
+    ReturnRefused,
+    ReturnTold,
+    ReturnWish,
+    UnknownPurchase,
+)
 from comity.programme.readers import handle_events
+from comity.programme.recording import record_purchases, record_return
 from comity.programme.redemption import redeem, redeem_many, to_redeemed
 from comity.programme.rewarding import issue_rewards
 from comity.programme.rules import explain_tier
@@ -102,8 +113,15 @@ __all__ = [
     "KeyReused",
     "MemberPoints",
     "ProgrammeNotDefined",
+    "PurchaseInvalid",
+    "PurchaseOfAnother",
     "PurchaseQuote",
+    "PurchaseTold",
+    "PurchaseWish",
     "RedemptionQuote",
+    "ReturnRefused",
+    "ReturnTold",
+    "ReturnWish",
     "RewardOffer",
     "RewardRefused",
     "RewardWish",
@@ -115,6 +133,7 @@ __all__ = [
     "Trial",
     "UnknownHold",
     "UnknownMember",
+    "UnknownPurchase",
     "UnknownReward",
     "UnknownVoucher",
     "Voucher",
@@ -159,6 +178,8 @@ __all__ = [
     "quote_purchase",
     "quote_redemption",
     "recompute_tiers",
+    "record_purchases",
+    "record_return",
     "redeem",
     "redeem_many",
     "reject",

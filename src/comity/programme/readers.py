@@ -10,7 +10,7 @@ from comity.activity.types import PURCHASE_CHANGED, PURCHASE_RECORDED, ProfileMo
 from comity.identity.types import PROFILE_CREATED, PROFILES_MERGED, RECORDS_MOVED
 from comity.kernel.database import Tx
 from comity.kernel.events import Event
-from comity.programme import budgets
+from comity.programme import budgets, store
 from comity.programme.earning import earn_for_purchases
 from comity.programme.enrolment import Chooser, enrol
 from comity.programme.merging import merge_members
@@ -29,9 +29,14 @@ def handle_events(
     tx: Tx, *, events: Sequence[Event], programmes: Sequence[Programme], now: datetime, choose: Chooser | None = None
 ) -> None:
     """Handle a batch of any of the kinds; others are passed over."""
-    if any(each.kind in {PURCHASE_RECORDED, PURCHASE_CHANGED} for each in events):
+    buyers = {UUID(each.payload["profile_id"]) for each in events if each.kind in {PURCHASE_RECORDED, PURCHASE_CHANGED}}
+    if buyers:
         for programme in programmes:  # Budgets before members, as everywhere: those who wait stand in one line.
             budgets.hold(tx, programme=programme, now=now)
+    if len(programmes) > 1 or any(each.kind == PURCHASE_CHANGED for each in events):
+        # In several programmes, or steps: all members at once, so that nobody waits for us while we wait for them.
+        wishes = [(profile_id, programme.name) for programme in programmes for profile_id in sorted(buyers)]
+        store.lock_members(tx, wishes=wishes, now=now)
     handle_profile_events(tx, events=events, programmes=programmes, now=now, choose=choose)
     handle_purchase_events(tx, events=events, programmes=programmes, now=now)
     left = {UUID(each.payload["source"]) for each in events if each.kind == RECORDS_MOVED}

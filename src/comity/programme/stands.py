@@ -85,3 +85,18 @@ class PurchaseState(msgspec.Struct, frozen=True, kw_only=True):
     external_id: str
     returns: list[dict[str, Any]]
     events: dict[str, str] = {}
+
+
+class BookedEarning(msgspec.Struct, frozen=True, kw_only=True):
+    """What a purchase earned in a programme, with one of its lots, or none; `booked_on` is the day of the lot."""
+
+    purchase_id: int
+    programme: str
+    points: int
+    outcome: EarnOutcome
+    effective_on: date
+    lot_points: int | None
+    kept: int | None
+    booked_on: date | None
+    available_from: date | None
+    expires_on: date | None

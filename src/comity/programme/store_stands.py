@@ -6,7 +6,7 @@ from uuid import UUID
 
 from comity.kernel.database import Tx
 from comity.kernel.sql import Jsonb, SqlFolder
-from comity.programme.stands import BookedLot, PurchaseState, Stand, list_drawn, to_draws
+from comity.programme.stands import BookedEarning, BookedLot, PurchaseState, Stand, list_drawn, to_draws
 from comity.programme.types import EarnOutcome
 
 _sql = SqlFolder(__package__)
@@ -97,3 +97,8 @@ def put_earnings(
 def put_lots(tx: Tx, *, programme: str, lots: Sequence[BookedLot]) -> None:
     """Bring lots of purchases up to date."""
     _sql.put_lots.execute(tx, programme=programme, lots=Jsonb(lots))
+
+
+def list_booked(tx: Tx, *, purchase_ids: Sequence[int]) -> list[BookedEarning]:
+    """Return what purchases earned in each programme, lot by lot."""
+    return _sql.list_booked.fetch(tx, BookedEarning, purchase_ids=list(purchase_ids)) if purchase_ids else []

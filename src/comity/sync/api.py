@@ -12,6 +12,7 @@ from comity.sync.pull import HINTS_CHANNEL, Puller, receive_hook
 from comity.sync.reactions import (
     EVENTS_MAX,
     Reaction,
+    choose_by,
     enrol_strangers,
     expire_points,
     expire_vouchers,
@@ -54,6 +55,7 @@ __all__ = [
     "apply_documents",
     "check_mapping_document",
     "check_rules_document",
+    "choose_by",
     "compile_runtime",
     "enrol_strangers",
     "expire_points",

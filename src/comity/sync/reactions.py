@@ -61,7 +61,7 @@ def keep_memberships(tx: Tx, events: Sequence[Event], runtime: Runtime, now: dat
         events=events,
         programmes=runtime.programmes,
         now=now,
-        choose=_choose_by(runtime, now),
+        choose=choose_by(runtime, now),
     )
 
 
@@ -73,7 +73,7 @@ def enrol_strangers(
     if each is None:
         return None
     return programme.enrol_strangers(
-        tx, programme=each, now=now, choose=_choose_by(runtime, now), after_profile_id=after_profile_id
+        tx, programme=each, now=now, choose=choose_by(runtime, now), after_profile_id=after_profile_id
     )
 
 
@@ -129,7 +129,8 @@ def _find_programme(runtime: Runtime, name: str) -> Programme | None:
     return next((each for each in runtime.programmes if each.name == name), None)
 
 
-def _choose_by(runtime: Runtime, now: datetime) -> Chooser:
+def choose_by(runtime: Runtime, now: datetime) -> Chooser:
+    """Return what judges the conditions of enrolment by golden values."""
     return lambda tx, each, profile_ids: profile.filter_profiles(
         tx, profile_ids=profile_ids, condition=each.spec.enrol.when or "true", model=runtime.model, now=now
     )

@@ -12,7 +12,18 @@ from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
 
 from comity import wiring
-from comity.interfaces.rest import configuration, hooks, members, moves, operations, people, promotions, rewards, status
+from comity.interfaces.rest import (
+    configuration,
+    hooks,
+    members,
+    moves,
+    operations,
+    people,
+    promotions,
+    purchases,
+    rewards,
+    status,
+)
 from comity.interfaces.rest.board import Board
 from comity.interfaces.rest.bridge import serve_asgi
 from comity.interfaces.rest.callers import Callers
@@ -34,6 +45,7 @@ HANDLERS = [
     *members.HANDLERS,
     *moves.HANDLERS,
     *promotions.HANDLERS,
+    *purchases.HANDLERS,
     *rewards.HANDLERS,
     *operations.HANDLERS,
     *configuration.HANDLERS,
@@ -66,6 +78,7 @@ class Application:
             "/v1/holds": open_hold(hub, callers),
             "/v1/holds/capture": open_capture(hub, callers),
             "/v1/holds/release": open_release(hub, callers),
+            "/v1/purchases": purchases.open_purchase(hub, callers),
             **rewards.open_verbs(hub, callers),
         }
         self._closers = [self._intake.close, *(each.close for each in verbs.values())]

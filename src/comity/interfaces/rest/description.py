@@ -14,6 +14,7 @@ from comity import __version__
 from comity.interfaces.rest.edge import LineVerdict
 from comity.interfaces.rest.events import IncomingEvent
 from comity.interfaces.rest.holds import DESCRIBED as HOLDS
+from comity.interfaces.rest.purchases import DESCRIBED as PURCHASES
 from comity.interfaces.rest.redeem import RedemptionRequest
 from comity.interfaces.rest.rewards import DESCRIBED as REWARDS
 from comity.interfaces.shared.problems import Problem
@@ -24,6 +25,7 @@ do. Everything that is sent can be sent again: what is known already changes not
 
 _REF = "#/components/schemas/{name}"
 EVENT_TOLD = (IncomingEvent.__doc__ or "").strip()
+AGAIN = "The same request again answers 200 as the first time."
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -65,6 +67,8 @@ class RedemptionsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     refused: int
     verdicts: list[RedemptionLine]
 
+
+_BARE = HOLDS | PURCHASES | REWARDS
 
 _HOT: dict[str, dict[str, Any]] = {
     "/v1/events": {
@@ -119,20 +123,20 @@ _HOT: dict[str, dict[str, Any]] = {
             "operationId": told["operationId"],
             "tags": told.get("tags", ["holds"]),
             "summary": told["summary"],
-            "description": f"{told['description']} The same request again answers 200 as the first time. "
-            "Needs a key with scope `redeem`.",
-            "scope": "redeem",
+            "description": f"{told['description']} {told.get('again', AGAIN)} "
+            f"Needs a key with scope `{told.get('scope', 'redeem')}`.",
+            "scope": told.get("scope", "redeem"),
             "request": ("application/json", {"$ref": _REF.format(name=told["request"].__name__)}),
             "responses": {
                 "201": (told["done"], told["answer"].__name__),
                 "200": ("done already", told["answer"].__name__),
             },
         }
-        for path, told in (HOLDS | REWARDS).items()
+        for path, told in _BARE.items()
     },
 }
 _OWN = {RedemptionRequest, RedemptionVerdict, Problem} | {
-    each[name] for each in (HOLDS | REWARDS).values() for name in ("request", "answer")
+    each[name] for each in _BARE.values() for name in ("request", "answer")
 }
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",

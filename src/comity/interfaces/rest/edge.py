@@ -57,6 +57,7 @@ class Verb(Generic[Wish, Told]):
         work: Callable[[Sequence[Wish]], Sequence[Told | ComityError]],
         is_repeated: Callable[[Told], bool],
         remedies: Mapping[type[ComityError], str],
+        bytes_max: int = BODY_BYTES_MAX,
     ) -> None:
         """`work` runs on a thread and returns for each wish what became of it, or the error it met.
 
@@ -68,6 +69,7 @@ class Verb(Generic[Wish, Told]):
         self._read = read
         self._is_repeated = is_repeated
         self._remedies = remedies
+        self._bytes_max = bytes_max
         self._work = work
         self._batcher: Batcher[Wish, Told | ComityError] = Batcher(name=name, work=work, flushes_max=1)
 
@@ -79,7 +81,7 @@ class Verb(Generic[Wish, Told]):
         """Answer 201 with what was done as of the commit, 200 for a repetition, or the problem."""
         try:
             caller = await self._callers.require(scope.headers.get("authorization"), self._scope)
-            body = await read_body(scope, exchange, bytes_max=BODY_BYTES_MAX)
+            body = await read_body(scope, exchange, bytes_max=self._bytes_max)
             told = await self._batcher.submit(self._read(body, header(scope, "idempotency-key"), caller))
         except Exception as error:  # noqa: BLE001 - the edge turns every error into problem+json.
             send_problem(exchange, error)

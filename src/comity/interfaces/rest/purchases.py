@@ -1,0 +1,225 @@
+"""Purchases and returns over HTTP: taken in, and earned at once, with what it came to in the answer."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Request, Response, post
+from litestar.params import JSONBody
+
+from comity import wiring
+from comity.access.types import Caller
+from comity.interfaces.rest.callers import Callers
+from comity.interfaces.rest.edge import Verb, decode_wish
+from comity.interfaces.rest.events import Name
+from comity.interfaces.rest.guards import hub_of, require_key
+from comity.interfaces.rest.redeem import REMEDIES
+from comity.kernel.database import Tx
+from comity.kernel.errors import ComityError
+from comity.ledger.types import AMOUNT_MAX
+from comity.programme import api as loyalty
+from comity.programme.api import (
+    KeyReused,
+    PurchaseInvalid,
+    PurchaseOfAnother,
+    PurchaseTold,
+    PurchaseWish,
+    ReturnRefused,
+    ReturnTold,
+    ReturnWish,
+    UnknownMember,
+    UnknownPurchase,
+)
+from comity.sync import api as sync
+
+BODY_BYTES_MAX = 200_000
+LINES_MAX = 1_000
+FIRST_MOMENT = datetime(1900, 1, 1, tzinfo=UTC)
+AHEAD_MAX = timedelta(days=1)
+
+Money = Annotated[int, msgspec.Meta(ge=0, le=AMOUNT_MAX)]
+Currency = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$")]
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+_REMEDIES: dict[type[ComityError], str] = {
+    **REMEDIES,
+    UnknownMember: "Check the Global ID: GET /v1/profiles?key=... finds it by e-mail, phone or record.",
+    PurchaseOfAnother: "Check the number, and the Global ID: GET /v1/profiles?key=...",
+    KeyReused: "Use a new number for a new purchase or return; repeat an old one exactly as it was.",
+    UnknownPurchase: "Send the purchase first: POST /v1/purchases. A return may come earlier as an event only.",
+    ReturnRefused: "Ask for at most `left_minor`, in the currency of the purchase.",
+}
+
+
+class PurchaseLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One line; without `line_id` they are numbered from 1. Below zero it is a discount."""
+
+    amount_minor: Annotated[int, msgspec.Meta(ge=-AMOUNT_MAX, le=AMOUNT_MAX)]
+    line_id: Name | None = None
+    quantity: Annotated[int, msgspec.Meta(ge=0, le=AMOUNT_MAX)] | None = None
+    item: Name | None = None
+    category: Name | None = None
+
+
+class ReturnedLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """So much of a line came back; `line_id` as the purchase has it."""
+
+    line_id: Name
+    amount_minor: Money
+
+
+class PurchaseRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A purchase of a member; `number` is the same wherever it is reported, and makes a repetition harmless."""
+
+    global_id: UUID
+    number: Name
+    occurred_at: Moment
+    amount_minor: Money
+    currency: Currency
+    channel: Name | None = None
+    store: Name | None = None
+    brand: Name | None = None
+    lines: Annotated[list[PurchaseLine], msgspec.Meta(max_length=LINES_MAX)] | None = None
+
+
+class ReturnRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A return of a purchase; `number` is the return's own, and makes a repetition harmless.
+
+    Without `amount_minor` all that is left comes back, without `occurred_at` it does so now.
+    """
+
+    number: Name
+    purchase: Name
+    amount_minor: Annotated[int, msgspec.Meta(ge=1, le=AMOUNT_MAX)] | None = None
+    currency: Currency | None = None
+    occurred_at: Moment | None = None
+    global_id: UUID | None = None
+    lines: Annotated[list[ReturnedLine], msgspec.Meta(min_length=1, max_length=LINES_MAX)] | None = None
+
+
+_decoder = msgspec.json.Decoder(PurchaseRequest)
+
+DESCRIBED: dict[str, dict[str, Any]] = {
+    "/v1/purchases": {
+        "operationId": "record_purchase",
+        "tags": ["purchases"],
+        "scope": "intake",
+        "summary": "Take in a purchase, and let it earn at once.",
+        "description": "The answer holds what it earned in each programme, by which rules, and balance and tier as of "
+        "the commit. What a system reports of the same number is the same purchase, whoever comes first; the first "
+        "report decides what it says.",
+        "again": "The same request again answers 200, and how the purchase stands now.",
+        "request": PurchaseRequest,
+        "answer": PurchaseTold,
+        "done": "the purchase is new",
+    },
+}
+
+
+def open_purchase(hub: wiring.Hub, callers: Callers) -> Verb[PurchaseWish, PurchaseTold]:
+    """POST /v1/purchases."""
+
+    def read(body: bytes, _key: str | None, _caller: Caller) -> PurchaseWish:
+        request = decode_wish(_decoder, body, what="purchase")
+        return PurchaseWish(
+            profile_id=request.global_id,
+            number=request.number,
+            occurred_at=read_moment(request.occurred_at, now=hub.clock.now()),
+            amount_minor=request.amount_minor,
+            currency=request.currency,
+            details=_read_details(request),
+        )
+
+    def work(wishes: Sequence[PurchaseWish]) -> Sequence[PurchaseTold | ComityError]:
+        def record(tx: Tx) -> list[PurchaseTold | ComityError]:
+            runtime, now = hub.runtimes.get(tx), hub.clock.now()
+            return loyalty.record_purchases(
+                tx,
+                wishes=wishes,
+                programmes=runtime.programmes,
+                now=now,
+                choose=sync.choose_by(runtime, now),
+            )
+
+        return hub.database.run(record)
+
+    return Verb(
+        name="purchase",
+        scope="intake",
+        callers=callers,
+        read=read,
+        work=work,
+        is_repeated=lambda told: told.is_duplicate,
+        remedies=_REMEDIES,
+        bytes_max=BODY_BYTES_MAX,
+    )
+
+
+@post("/v1/returns", guards=[require_key], opt={"scope": "intake"}, sync_to_thread=True)
+def record_return(request: Request[Any, Any, Any], data: JSONBody[ReturnRequest]) -> Response[ReturnTold]:
+    """Take in a return, of all or a part of a purchase, and let the points follow by the policy of returns.
+
+    The answer holds how the purchase stands since, what was taken back in each programme, and balance and tier as of
+    the commit. 200 for a repetition. Each return is a transaction of its own.
+    """
+    hub = hub_of(request)
+    if data.lines is not None and data.amount_minor is None:
+        raise PurchaseInvalid(
+            "Lines came back, but not how much in all - at `$.amount_minor`.", details={"field": "$.amount_minor"}
+        )
+    wish = ReturnWish(
+        number=data.number,
+        purchase_number=data.purchase,
+        occurred_at=data.occurred_at and read_moment(data.occurred_at, now=hub.clock.now()),
+        amount_minor=data.amount_minor,
+        currency=data.currency,
+        profile_id=data.global_id,
+        details=None if data.lines is None else {"lines": msgspec.to_builtins(data.lines)},
+    )
+
+    def record(tx: Tx) -> ReturnTold:
+        runtime, now = hub.runtimes.get(tx), hub.clock.now()
+        return loyalty.record_return(
+            tx, wish=wish, programmes=runtime.programmes, now=now, choose=sync.choose_by(runtime, now)
+        )
+
+    try:
+        told = hub.database.run(record)
+    except ComityError as error:
+        if type(error) in _REMEDIES:
+            error.details.setdefault("remedy", _REMEDIES[type(error)])
+        raise
+    return Response(content=told, status_code=200 if told.is_duplicate else 201)
+
+
+def read_moment(moment: datetime, *, now: datetime) -> datetime:
+    """Return when something was bought, in UTC. Raises PurchaseInvalid for times nobody has bought at."""
+    try:
+        found = moment.astimezone(UTC)
+    except OverflowError:
+        found = FIRST_MOMENT - AHEAD_MAX
+    if not FIRST_MOMENT <= found <= now + AHEAD_MAX:
+        raise PurchaseInvalid(
+            f"{moment.isoformat()} lies before 1900 or in the future - at `$.occurred_at`.",
+            details={"field": "$.occurred_at", "remedy": "Send when it was bought, with its offset from UTC."},
+        )
+    return found
+
+
+def _read_details(request: PurchaseRequest) -> dict[str, Any] | None:
+    told: dict[str, Any] = {"channel": request.channel, "store": request.store, "brand": request.brand}
+    if request.lines is not None:
+        told["lines"] = [
+            {"line_id": str(number)} | msgspec.to_builtins(line) for number, line in enumerate(request.lines, start=1)
+        ]
+        if len({line["line_id"] for line in told["lines"]}) < len(told["lines"]):
+            raise PurchaseInvalid(
+                "Two lines have one line_id - at `$.lines`.",
+                details={"field": "$.lines", "remedy": "Give each line a line_id of its own, or none of them."},
+            )
+    return {name: value for name, value in told.items() if value is not None} or None
+
+
+HANDLERS = [record_return]
