@@ -29,7 +29,11 @@ def handle_events(
     tx: Tx, *, events: Sequence[Event], programmes: Sequence[Programme], now: datetime, choose: Chooser | None = None
 ) -> None:
     """Handle a batch of any of the kinds; others are passed over."""
-    buyers = {UUID(each.payload["profile_id"]) for each in events if each.kind in {PURCHASE_RECORDED, PURCHASE_CHANGED}}
+    buyers = {
+        msgspec.convert(each.payload, PurchaseChanged).profile_id
+        for each in events
+        if each.kind in {PURCHASE_RECORDED, PURCHASE_CHANGED}
+    }
     if buyers:
         for programme in programmes:  # Budgets before members, as everywhere: those who wait stand in one line.
             budgets.hold(tx, programme=programme, now=now)

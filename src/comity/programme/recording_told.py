@@ -66,7 +66,9 @@ def tell(
     for purchase_id, profile_id in owners.items():
         mine = booked.get(purchase_id, {})
         earned = any(each.points for rows in mine.values() for each in rows)
-        explained = {each.programme: each for each in explain_purchase(tx, purchase_id=purchase_id)} if earned else {}
+        explained = (
+            {each.programme: each for each in explain_purchase(tx, purchase_id=purchase_id, now=now)} if earned else {}
+        )
         told[purchase_id] = [
             _tell_one(
                 mine.get(each.programme, []),
