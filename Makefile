@@ -1,6 +1,7 @@
 # Everything this project does has a name here. `make` alone lists them.
 PYTHON ?= python3
-JOBS ?= 2
+# One more than two cores: tests wait for the disk, for processes and for each other.
+JOBS ?= 3
 BIN := .venv/bin
 RUN := .venv/.ready-run
 DEV := .venv/.ready-dev
@@ -28,6 +29,9 @@ check: $(DEV) ## formatting, lints, types, import rules, SQL rules
 fix: $(DEV) ## format, and repair what the linter can repair
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Tests start processes of the hub by the dozen: they are compiled once.
+test soak: export PYTHONDONTWRITEBYTECODE :=
 
 test: $(DEV) ## all checks and all tests
 	@PATH="$(CURDIR)/$(BIN):$$PATH" tools/check $(BIN)/pytest -n $(JOBS) --dist worksteal

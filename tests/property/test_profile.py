@@ -54,9 +54,7 @@ VALUES = {
     "vip": st.booleans(),
 }
 TEXTS = st.sampled_from(["", "x", "Y", "zz", "é", "it's %"])
-SETTINGS = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+SETTINGS = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 systems = st.lists(st.sampled_from(["a", "b", "c-c", "unused"]), unique=True, max_size=3)
 moments = st.integers(0, 6).map(lambda days: DAY + timedelta(days=days))
