@@ -28,7 +28,7 @@ from comity.sync import api as sync
 
 T = TypeVar("T")
 
-SCOPES = ["intake", "read", "redeem", "adjust", "configure"]
+SCOPES = ["intake", "read", "redeem", "adjust", "steward", "configure"]
 
 
 PATIENCE_SECONDS = 120.0

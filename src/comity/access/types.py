@@ -15,6 +15,7 @@ class Scope(StrEnum):
     READ = "read"
     REDEEM = "redeem"
     ADJUST = "adjust"
+    STEWARD = "steward"
     CONFIGURE = "configure"
 
 

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from comity.definitions.types import AttributeSpec, MatchSpec
-from comity.identity import decide, explain, resolve, store
+from comity.identity import decide, explain, history, resolve, store
 from comity.identity import match as matching
 from comity.identity.match import CompiledMatch, fold, hash_key, lookup_salt
 from comity.identity.types import (
     RECORDS_MAX,
     BulkLoad,
     Explanation,
+    MergeNote,
     ProfileUnknown,
     Record,
     RecordFacts,
@@ -38,6 +39,7 @@ __all__ = [
     "get_record_ids",
     "has_records",
     "hold_profiles",
+    "list_merges",
     "list_records",
     "list_reviews",
     "load_bulk",
@@ -178,21 +180,46 @@ def merge_source_records(
 
 
 def merge_profiles(
-    tx: Tx, *, profile_ids: Sequence[UUID], match: CompiledMatch, reason: str, now: datetime, ids: Ids
+    tx: Tx,
+    *,
+    profile_ids: Sequence[UUID],
+    match: CompiledMatch,
+    reason: str,
+    now: datetime,
+    ids: Ids,
+    actor: str = "",
 ) -> Resolution:
     """Decide as a steward that these profiles are one person; the oldest survives. Raises ProfileUnknown."""
-    return decide.merge_profiles(tx, profile_ids=profile_ids, match=match, reason=reason, now=now, ids=ids)
+    return decide.merge_profiles(tx, profile_ids=profile_ids, match=match, reason=reason, actor=actor, now=now, ids=ids)
 
 
 def unmerge_profile(
-    tx: Tx, *, profile_id: UUID, keys: Sequence[RecordKey], match: CompiledMatch, reason: str, now: datetime, ids: Ids
+    tx: Tx,
+    *,
+    profile_id: UUID,
+    keys: Sequence[RecordKey],
+    match: CompiledMatch,
+    reason: str,
+    now: datetime,
+    ids: Ids,
+    actor: str = "",
 ) -> Resolution:
     """Decide as a steward that these records of a profile are not the same person as its other records.
 
-    They get back the Global ID they had before, if they had one. Raises ProfileUnknown, MergeRefused when `keys` are
-    none or all of the profile's records or not its own.
+    They get back the Global ID they had before, if they had one. Repetition changes nothing. Raises ProfileUnknown,
+    RecordUnknown, NothingToUnmerge, and MergeRefused when `keys` are all of the profile's records or not its own.
     """
-    return decide.unmerge_profile(tx, profile_id=profile_id, keys=keys, match=match, reason=reason, now=now, ids=ids)
+    return decide.unmerge_profile(
+        tx, profile_id=profile_id, keys=keys, match=match, reason=reason, actor=actor, now=now, ids=ids
+    )
+
+
+def list_merges(tx: Tx, *, profile_id: UUID, after: int = 0, limit: int = 100) -> list[MergeNote]:
+    """List who was merged into a person, or parted from them, oldest first, after a history id.
+
+    Raises ProfileUnknown.
+    """
+    return history.list_notes(tx, profile_id=resolve_alias(tx, profile_id=profile_id), after=after, limit=limit)
 
 
 def explain_link(tx: Tx, *, record_a: RecordKey, record_b: RecordKey, match: CompiledMatch) -> Explanation:

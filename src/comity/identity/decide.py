@@ -1,17 +1,25 @@
 """Decisions no rule makes: records deleted or merged at their source, profiles merged or parted by a steward."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import product
 from typing import Final
 from uuid import UUID
 
-from comity.identity import store
+from comity.identity import history, store
 from comity.identity.match import CompiledMatch, Key
 from comity.identity.resolve import identifiers_of, resolve_known
 from comity.identity.rules import Clusters, Node
-from comity.identity.types import MergeRefused, ProfileUnknown, Record, RecordUnknown, Resolution
+from comity.identity.types import (
+    Cause,
+    MergeRefused,
+    NothingToUnmerge,
+    ProfileUnknown,
+    Record,
+    RecordUnknown,
+    Resolution,
+)
 from comity.kernel.database import Tx
 from comity.kernel.ids import Ids
 from comity.mapping.types import RecordKey
@@ -21,7 +29,9 @@ PAIRS_MAX: Final = 20_000
 
 STEWARD: Final = "steward"
 VENDOR: Final = "vendor"
+MERGED_AT_SOURCE: Final = "merged at the source"
 HUB: Final = "hub"
+RECORDS_SHOWN: Final = 100
 CREATED_RULE: Final = "created_by_comity"
 
 
@@ -53,7 +63,7 @@ def merge_source_records(
     store.drop_decisions(tx, pairs=pairs, is_same=False)
     if loser != survivor:
         store.put_decisions(
-            tx, pairs=[(loser, survivor)], is_same=True, source=VENDOR, reason="merged at the source", now=now
+            tx, pairs=[(loser, survivor)], is_same=True, source=VENDOR, reason=MERGED_AT_SOURCE, now=now
         )
         vacated = _bury(tx, record_ids=[loser], match=match)
     else:
@@ -66,11 +76,12 @@ def merge_source_records(
         match=match,
         now=now,
         ids=ids,
+        cause=Cause(source=VENDOR, actor=survivor_key.system, reason=MERGED_AT_SOURCE),
     )
 
 
 def merge_profiles(
-    tx: Tx, *, profile_ids: Sequence[UUID], match: CompiledMatch, reason: str, now: datetime, ids: Ids
+    tx: Tx, *, profile_ids: Sequence[UUID], match: CompiledMatch, reason: str, actor: str, now: datetime, ids: Ids
 ) -> Resolution:
     """Decide that profiles are one person; see the door."""
     store.lock(tx)
@@ -98,6 +109,7 @@ def merge_profiles(
         match=match,
         now=now,
         ids=ids,
+        cause=Cause(source=STEWARD, actor=actor, reason=reason),
     )
 
 
@@ -139,7 +151,15 @@ def adopt_records(
 
 
 def unmerge_profile(
-    tx: Tx, *, profile_id: UUID, keys: Sequence[RecordKey], match: CompiledMatch, reason: str, now: datetime, ids: Ids
+    tx: Tx,
+    *,
+    profile_id: UUID,
+    keys: Sequence[RecordKey],
+    match: CompiledMatch,
+    reason: str,
+    actor: str,
+    now: datetime,
+    ids: Ids,
 ) -> Resolution:
     """Decide that some records of a profile are somebody else; see the door."""
     store.lock(tx)
@@ -150,11 +170,12 @@ def unmerge_profile(
     wanted = set(keys)
     leaving = [record for record in records if record.key in wanted]
     staying = [record for record in records if record.key not in wanted]
-    if len(leaving) != len(wanted) or not leaving or not staying:
-        raise MergeRefused(
-            "Name some, not all, of the records of this profile, and no others.",
-            details={"records": [f"{record.system}/{record.stream}/{record.external_id}" for record in records][:100]},
-        )
+    known = {keys[position - 1]: owner for position, _, owner in store.find_record_ids(tx, keys=keys)}
+    if wanted - known.keys():
+        _get_ids(tx, keys)
+    if len(leaving) < len(wanted) and _is_done(tx, living, set(known.values())):
+        return _nothing_changed(tx, keys)
+    _check_parting(living, leaving=leaving, staying=staying, strangers={k: v for k, v in known.items() if v != living})
     across = _pairs(leaving, staying)
     store.drop_decisions(tx, pairs=across, is_same=True)
     store.put_decisions(tx, pairs=across, is_same=False, source=STEWARD, reason=reason, now=now)
@@ -168,7 +189,53 @@ def unmerge_profile(
         match=match,
         now=now,
         ids=ids,
+        cause=Cause(source=STEWARD, actor=actor, reason=reason),
     )
+
+
+def _is_done(tx: Tx, profile_id: UUID, owners: set[UUID]) -> bool:
+    """True when all records are one other person's already, whom a steward has parted from this one."""
+    return len(owners) == 1 and history.has_parted(tx, profile_id=profile_id, other_profile_id=owners.pop())
+
+
+def _nothing_changed(tx: Tx, keys: Sequence[RecordKey]) -> Resolution:
+    rows = store.find_record_ids(tx, keys=keys)
+    return Resolution(
+        record_ids=[record_id for _, record_id, _ in rows],
+        profile_ids=[profile_id for _, _, profile_id in rows],
+        is_new=[False] * len(rows),
+        created_profile_ids=[],
+        merged=[],
+        moved=[],
+        affected_profile_ids=[],
+    )
+
+
+def _check_parting(
+    profile_id: UUID, *, leaving: Sequence[Record], staying: Sequence[Record], strangers: Mapping[RecordKey, UUID]
+) -> None:
+    """Refuse what is no parting, and say why."""
+    records = [_show(record.key) for record in (*leaving, *staying)][:RECORDS_SHOWN]
+    if len(leaving) + len(staying) < 2:
+        raise NothingToUnmerge(details={"profile_id": str(profile_id), "records": records})
+    if strangers:
+        raise MergeRefused(
+            f"Of these records, {', '.join(map(_show, strangers))} are somebody else's; name records of this person.",
+            details={
+                "profile_id": str(profile_id),
+                "records": records,
+                "belong_to": {_show(key): str(owner) for key, owner in strangers.items()},
+            },
+        )
+    if not leaving or not staying:
+        raise MergeRefused(
+            "Name the records that are somebody else's: some of this person's records, not all of them.",
+            details={"profile_id": str(profile_id), "records": records},
+        )
+
+
+def _show(key: RecordKey) -> str:
+    return f"{key.system}/{key.stream}/{key.external_id}"
 
 
 def _hold_together(tx: Tx, *, records: Sequence[Record], match: CompiledMatch, reason: str, now: datetime) -> None:
@@ -214,7 +281,7 @@ def _pairs(left: Sequence[Record], right: Sequence[Record]) -> list[tuple[int, i
 
 def _get_ids(tx: Tx, keys: Sequence[RecordKey]) -> list[int]:
     found = {keys[position - 1]: record_id for position, record_id, _ in store.find_record_ids(tx, keys=keys)}
-    unknown = [f"{key.system}/{key.stream}/{key.external_id}" for key in keys if key not in found]
+    unknown = [_show(key) for key in keys if key not in found]
     if unknown:
         raise RecordUnknown(f"Unknown record: {', '.join(unknown)}. Read it from its system first.")
     return [found[key] for key in keys]

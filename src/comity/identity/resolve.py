@@ -6,16 +6,17 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from comity.identity import store
+from comity.identity import history, store
 from comity.identity.closure import Closure, ClosureTooLarge
 from comity.identity.match import CompiledMatch, Features, Identifier, Key
-from comity.identity.rules import Edge, Node, Partition, assign, partition
+from comity.identity.rules import Node, Partition, assign, brought_by, partition
 from comity.identity.store import Doubt
 from comity.identity.types import (
     PROFILE_CREATED,
     PROFILES_MERGED,
     RECORDS_MAX,
     RECORDS_MOVED,
+    Cause,
     Merge,
     Move,
     RecordFacts,
@@ -74,6 +75,7 @@ class Resolver:
 
     def __init__(self, tx: Tx, *, match: CompiledMatch, now: datetime, ids: Ids) -> None:
         """Take the transaction, which must hold the identity lock, the rules, the time and the source of ids."""
+        self.cause = Cause()
         self._tx = tx
         self._match = match
         self._now = now
@@ -165,7 +167,7 @@ class Resolver:
 
     def _save_places(self, closure: Closure, result: Partition, profile_of: Sequence[UUID]) -> None:
         """Store new records under their profiles, and move those that changed theirs."""
-        brought_by = _brought_by(result.joining)
+        rules = brought_by(result.joining)
         new_records: list[tuple[Node, UUID, str]] = []
         moves: list[tuple[int, UUID, str]] = []
         for cluster, profile_id in zip(result.clusters, profile_of, strict=True):
@@ -173,7 +175,7 @@ class Resolver:
                 node = closure.nodes[record_id]
                 if node.profile_id == profile_id:
                     continue
-                rule = brought_by.get(record_id, FOUNDED if record_id == cluster[0] else DECIDED)
+                rule = rules.get(record_id, FOUNDED if record_id == cluster[0] else DECIDED)
                 if node.profile_id is None:
                     new_records.append((node, profile_id, rule))
                     self.outcome.affected.add(profile_id)
@@ -227,15 +229,15 @@ class Resolver:
         publish(self._tx, kind=PROFILE_CREATED, payloads=created, now=self._now)
         publish(self._tx, kind=PROFILES_MERGED, payloads=merged, now=self._now)
         publish(self._tx, kind=RECORDS_MOVED, payloads=moved, now=self._now)
-
-
-def _brought_by(joining: Sequence[Edge]) -> dict[int, str]:
-    """Say for each linked record which rule linked it first."""
-    rules: dict[int, str] = {}
-    for edge in joining:
-        rules.setdefault(edge.record_a, edge.rule)
-        rules.setdefault(edge.record_b, edge.rule)
-    return rules
+        if outcome.moved:
+            history.note(
+                self._tx,
+                merged=outcome.merged,
+                risen=(*outcome.created, *sorted(outcome.revived)),
+                moved=list(outcome.moved.values()),
+                cause=self.cause,
+                now=self._now,
+            )
 
 
 def resolve_records(
@@ -386,9 +388,11 @@ def resolve_known(
     match: CompiledMatch,
     now: datetime,
     ids: Ids,
+    cause: Cause | None = None,
 ) -> Resolution:
     """Settle records that are stored already, and answer for these keys, which must be known."""
     resolver = Resolver(tx, match=match, now=now, ids=ids)
+    resolver.cause = cause or resolver.cause
     resolver.resolve(sorted(seeds), vacated=vacated)
     resolver.publish()
     rows = store.find_record_ids(tx, keys=keys)

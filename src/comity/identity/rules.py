@@ -237,3 +237,12 @@ def assign(clusters: Sequence[Sequence[int]], *, profiles: Sequence[Profile]) ->
             if profile.merged_into != target:
                 merged_into[profile.profile_id] = target
     return Assignment(profile_of_cluster=survivors, merged_into=merged_into)
+
+
+def brought_by(joining: Sequence[Edge]) -> dict[int, str]:
+    """Say for each linked record which rule linked it first."""
+    rules: dict[int, str] = {}
+    for edge in joining:
+        rules.setdefault(edge.record_a, edge.rule)
+        rules.setdefault(edge.record_b, edge.rule)
+    return rules

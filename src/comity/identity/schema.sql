@@ -26,6 +26,20 @@ create table identity.edge (
 CREATE INDEX edge_by_evidence ON identity.edge USING btree (value, rule);
 CREATE INDEX edge_by_second ON identity.edge USING btree (record_b);
 
+create table identity.history (
+    history_id bigint not null generated always as identity,
+    is_merge boolean not null,
+    profile_id uuid not null,
+    other_profile_id uuid not null,
+    source text not null,
+    actor text not null,
+    reason text not null,
+    happened_at timestamp with time zone not null,
+    constraint history_pkey PRIMARY KEY (history_id)
+);
+CREATE INDEX history_of_other ON identity.history USING btree (other_profile_id, history_id);
+CREATE INDEX history_of_profile ON identity.history USING btree (profile_id, history_id);
+
 create table identity.identifier (
     key_hash bigint not null,
     record_id bigint not null,

@@ -106,6 +106,30 @@ class ReviewKind(StrEnum):
     TOO_LARGE = "too_large"
 
 
+class Cause(Struct, frozen=True, kw_only=True):
+    """Who decides that two are one person or not: the rules, a system that merged its records, or a steward."""
+
+    source: str = "rules"
+    actor: str = ""
+    reason: str = ""
+
+
+class MergeNote(Struct, frozen=True, kw_only=True):
+    """A merge: `profile_id` became an alias of `other_profile_id`; or a parting: it came to be its own person again.
+
+    `source` is rules, steward or vendor; `actor` the person who decided, or the system that merged two of its records.
+    """
+
+    history_id: int
+    is_merge: bool
+    profile_id: UUID
+    other_profile_id: UUID
+    source: str
+    actor: str
+    reason: str
+    happened_at: datetime
+
+
 class Review(Struct, frozen=True, kw_only=True):
     """A doubtful link that waits for a steward. `record_a` and `record_b` are 0 where no pair is meant."""
 
@@ -186,6 +210,10 @@ class MergeRefused(Refused):
     """These profiles cannot be merged or separated."""
 
 
+class NothingToUnmerge(MergeRefused):
+    """This person has one record only: there is nobody to part them from."""
+
+
 __all__ = [
     "ABSENT_MARK",
     "PROFILES_MERGED",
@@ -193,13 +221,16 @@ __all__ = [
     "RECORDS_MAX",
     "RECORDS_MOVED",
     "BulkLoad",
+    "Cause",
     "Explanation",
     "GuardFinding",
     "KeyInvalid",
     "MatchInvalid",
     "Merge",
+    "MergeNote",
     "MergeRefused",
     "Move",
+    "NothingToUnmerge",
     "ProfileUnknown",
     "Record",
     "RecordFacts",

@@ -138,14 +138,8 @@ class Journal:
             self.held += sum(lots.values())
 
     def move_lots(self, plan: PartingPlan, terms: Mapping[int, LotTerms]) -> None:
-        """Move what is left, and give back what was spent."""
+        """Take debts over before anything can pay them, move what is left, and give back what was spent."""
         wish = self.parting
-        for taken, debit, credit in (
-            (plan.returned, self._reserved["target"], wish.source_account_id),
-            (plan.pulled, self._reserved["source"], wish.target_account_id),
-        ):
-            for each in taken:
-                self._add(debit, credit, pieces=[(each.lot_id, each.amount)], names=each.hold_id)
         for each in plan.debts:
             self._add(
                 wish.programme_account_id,
@@ -154,6 +148,12 @@ class Journal:
                 kind=ADJUST_KIND,
                 origin_id=each.origin_id,
             )
+        for taken, debit, credit in (
+            (plan.returned, self._reserved["target"], wish.source_account_id),
+            (plan.pulled, self._reserved["source"], wish.target_account_id),
+        ):
+            for each in taken:
+                self._add(debit, credit, pieces=[(each.lot_id, each.amount)], names=each.hold_id)
         if plan.moves:
             self._add(wish.source_account_id, wish.target_account_id, pieces=plan.moves)
         for gifts, account_id in ((plan.to_target, wish.target_account_id), (plan.to_source, wish.source_account_id)):

@@ -35,9 +35,10 @@ from comity.sync.setup import (
     plan_documents,
 )
 from comity.sync.store import sum_runs
-from comity.sync.types import LoadReport, RecordFile
+from comity.sync.types import LoadReport, RecordFile, Unmerged
 from comity.sync.unify import READER, match_again
 from comity.sync.unify import apply as apply_batch
+from comity.sync.unmerging import unmerge_person
 
 __all__ = [
     "EVENTS_MAX",
@@ -51,6 +52,7 @@ __all__ = [
     "Runtime",
     "RuntimeSource",
     "StreamMapping",
+    "Unmerged",
     "apply_batch",
     "apply_documents",
     "check_mapping_document",
@@ -76,6 +78,7 @@ __all__ = [
     "run_reaction",
     "sum_runs",
     "time_out_holds",
+    "unmerge_person",
     "warn_of_expiry",
 ]
 

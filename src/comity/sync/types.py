@@ -1,6 +1,7 @@
 """What crosses the door of sync."""
 
 from pathlib import Path
+from uuid import UUID
 
 import msgspec
 
@@ -19,6 +20,20 @@ class RunBooks(msgspec.Struct, frozen=True, kw_only=True):
     unchanged_count: int = 0
     filtered_count: int = 0
     parked_count: int = 0
+
+
+class Unmerged(msgspec.Struct, frozen=True, kw_only=True):
+    """A person was parted: `global_id` keeps the other records, `parted_global_id` has those that were named.
+
+    Points, vouchers and tier follow within moments, and then what systems show.
+    """
+
+    global_id: UUID
+    parted_global_id: UUID
+    records: list[str]
+    decided_by: str
+    reason: str
+    is_duplicate: bool
 
 
 class RunTotals(msgspec.Struct, frozen=True, kw_only=True):

@@ -44,7 +44,7 @@ def apply(tx: Tx, *, prepared: Prepared, runtime: Runtime, lease: Lease, ids: Id
     changed: set[UUID] = set()
     _adopt_own(tx, prepared, runtime=runtime, now=now)
     resolution = identity.resolve_records(tx, records=prepared.facts, match=runtime.match, now=now, ids=ids)
-    _follow_identity(tx, resolution, runtime=runtime, now=now, changed=changed)
+    follow_identity(tx, resolution, runtime=runtime, now=now, changed=changed)
     news: list[RecordNews] = []
     applied = _apply_people(tx, prepared, resolution, runtime=runtime, now=now, changed=changed, news=news)
     _apply_ends(tx, prepared, resolution, runtime=runtime, now=now, ids=ids, changed=changed)
@@ -68,7 +68,7 @@ def match_again(tx: Tx, *, runtime: Runtime, after_record_id: int, ids: Ids, now
     if not resolution.record_ids:
         return None
     changed: set[UUID] = set()
-    _follow_identity(tx, resolution, runtime=runtime, now=now, changed=changed)
+    follow_identity(tx, resolution, runtime=runtime, now=now, changed=changed)
     if runtime.written_systems:
         outbox.note_changes(tx, profile_ids=changed)
     return max(resolution.record_ids)
@@ -117,7 +117,7 @@ def _adopt_own(tx: Tx, prepared: Prepared, *, runtime: Runtime, now: datetime) -
         profile.note_written(tx, record_ids=[record.record_id], values=[written], now=now)
 
 
-def _follow_identity(tx: Tx, resolution: Resolution, *, runtime: Runtime, now: datetime, changed: set[UUID]) -> None:
+def follow_identity(tx: Tx, resolution: Resolution, *, runtime: Runtime, now: datetime, changed: set[UUID]) -> None:
     """Let everything that hangs on records follow them to the profiles they belong to now."""
     if resolution.merged:
         moves = [ProfileMove(loser_profile_id=m.loser, survivor_profile_id=m.survivor) for m in resolution.merged]
@@ -217,7 +217,7 @@ def _apply_ends(
             merged = identity.merge_source_records(
                 tx, loser_key=loser, survivor_key=survivor, match=runtime.match, now=now, ids=ids
             )
-            _follow_identity(tx, merged, runtime=runtime, now=now, changed=changed)
+            follow_identity(tx, merged, runtime=runtime, now=now, changed=changed)
         elif loser in known:  # What it was merged into has not come in yet, or was never to be seen.
             store.put_merges(tx, merges=[(loser, survivor)], now=now)
         else:
@@ -226,7 +226,7 @@ def _apply_ends(
     if not gone:
         return
     forgotten = identity.forget_records(tx, keys=gone, match=runtime.match, now=now, ids=ids)
-    _follow_identity(tx, forgotten, runtime=runtime, now=now, changed=changed)
+    follow_identity(tx, forgotten, runtime=runtime, now=now, changed=changed)
     record_ids = list(identity.get_record_ids(tx, keys=gone).values())
     touched = profile.drop_observations(tx, record_ids=record_ids)
     outbox.drop_bases(tx, record_ids=record_ids)

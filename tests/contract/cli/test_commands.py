@@ -143,7 +143,7 @@ class TestKeys:
 
     def test_unknown_scope_names_the_known_ones(self, hub):
         result = hub("keys", "create", "till", "--scope", "everything", "--json")
-        known = ["adjust", "configure", "intake", "read", "redeem"]
+        known = ["adjust", "configure", "intake", "read", "redeem", "steward"]
         assert (result.exit_code, told(result)["details"]["known"]) == (2, known)
 
     def test_unknown_prefix(self, hub):
@@ -174,7 +174,15 @@ class TestHub:
         assert project("parked", "list").exit_code == 0
         assert project("parked", "list", "--closed").exit_code == 0
 
-    @pytest.mark.parametrize("words", [("profile", "show", "nobody@nowhere.example"), ("why", "x@y.example", "email")])
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ("profile", "show", "nobody@nowhere.example"),
+            ("why", "x@y.example", "email"),
+            ("profile", "merges", "nobody@nowhere.example"),
+            ("profile", "unmerge", "x@y.example", "--record", "a/b/c", "--reason", "twins", "--by", "Grace"),
+        ],
+    )
     def test_person_nobody_knows(self, project, words):
         result = project(*words, "--json")
         assert (result.exit_code, told(result)["code"]) == (3, "person_not_found")

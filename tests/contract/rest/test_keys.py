@@ -15,7 +15,7 @@ ROUTES = [
     for method, operation in operations.items()
 ]
 GUARDED = [route for route in ROUTES if route[2]]
-SCOPES = ("intake", "read", "redeem", "adjust", "configure")
+SCOPES = ("intake", "read", "redeem", "adjust", "steward", "configure")
 
 
 def fill(path: str) -> str:

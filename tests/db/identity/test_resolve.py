@@ -224,10 +224,16 @@ class TestDecisions:
             keys=[RecordKey("b", "contact", "1")],
             match=match,
             reason="twins",
+            actor="Grace",
             now=clock.now(),
             ids=ids,
         )
         assert parted.profile_ids == one.profile_ids
+        notes = api.list_merges(tx, profile_id=survivor)
+        assert [(each.is_merge, each.profile_id, each.actor, each.reason) for each in notes] == [
+            (True, one.profile_ids[1], "", "same passport"),
+            (False, one.profile_ids[1], "Grace", "twins"),
+        ]
         assert api.resolve_alias(tx, profile_id=one.profile_ids[1]) == one.profile_ids[1]
         told = tx.execute("select kind, payload ->> 'profile_id' from kernel.event order by event_id").fetchall()
         assert told.count(("identity.profile_created", str(one.profile_ids[1]))) == 2, "who lives again is told of"

@@ -1,17 +1,23 @@
-"""Commands about people: profile show, why."""
+"""Commands about people: profile show, merges and unmerge, why."""
 
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
+from comity.identity import api as identity
 from comity.interfaces.cli.opening import DataDir, open_hub
 from comity.interfaces.cli.output import Json, print_json, print_table, say, translates_errors
-from comity.interfaces.shared.keys import KEY_FORMS, find_person, require_attribute
+from comity.interfaces.shared.keys import KEY_FORMS, find_person, require_attribute, to_record_keys
 from comity.interfaces.shared.views import view_profile
+from comity.kernel.database import Tx
 from comity.profile import api as profile
+from comity.sync import api as sync
+from comity.sync.api import Unmerged
 
 profiles = typer.Typer(help="People and what is known of them.", no_args_is_help=True)
+
+LINES_MAX = 1_000
 
 Key = Annotated[str, typer.Argument(help=f"{KEY_FORMS[0].upper()}{KEY_FORMS[1:]}.")]
 
@@ -53,6 +59,72 @@ def show(key: Key, *, data_dir: DataDir = None, json: Json = False) -> None:
             ],
             numbers=(2,),
         )
+
+
+@profiles.command("merges")
+@translates_errors
+def merges(key: Key, *, data_dir: DataDir = None, json: Json = False) -> None:
+    """Show who was merged into a person and who was parted from them: when, by whom and why."""
+    with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+        profile_id = find_person(tx, key=key, runtime=hub.runtimes.get(tx))
+        notes = identity.list_merges(tx, profile_id=profile_id, limit=LINES_MAX)
+    if json:
+        print_json(notes)
+        return
+    say(f"[bold]Global ID[/] {profile_id}")
+    print_table(
+        "Merges",
+        ("when", "what", "Global ID", "other", "by", "why"),
+        [
+            (
+                each.happened_at.isoformat(timespec="seconds"),
+                "merged into" if each.is_merge else "parted from",
+                each.profile_id,
+                each.other_profile_id,
+                f"{each.source} {each.actor}".strip(),
+                each.reason,
+            )
+            for each in notes
+        ],
+    )
+
+
+@profiles.command("unmerge")
+@translates_errors
+def unmerge(
+    key: Key,
+    *,
+    record: Annotated[list[str], typer.Option(help="A record of somebody else, as system/stream/external-id.")],
+    reason: Annotated[str, typer.Option(help="Why; it stays on record.")],
+    by: Annotated[str, typer.Option(help="Who decides.")],
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Part records that are somebody else's from a person, for good: no rule joins them again."""
+    keys = to_record_keys(record)
+    with open_hub(data_dir=data_dir) as hub:
+
+        def work(tx: Tx) -> Unmerged:
+            runtime = hub.runtimes.get(tx)
+            return sync.unmerge_person(
+                tx,
+                profile_id=find_person(tx, key=key, runtime=runtime),
+                keys=keys,
+                reason=reason,
+                actor=by,
+                runtime=runtime,
+                now=hub.clock.now(),
+                ids=hub.ids,
+            )
+
+        told = hub.database.run(work)
+    if json:
+        print_json(told)
+        return
+    if told.is_duplicate:
+        say("They were parted before; nothing changed.", style="yellow")
+    say(f"[bold]{told.parted_global_id}[/] has {escape(', '.join(told.records))};")
+    say(f"[bold]{told.global_id}[/] keeps the rest. Points and systems follow while the hub runs.")
 
 
 @translates_errors

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Sequence
 from uuid import UUID
 
 from comity.identity import api as identity
@@ -19,6 +20,10 @@ class PersonNotFound(NotFound):
 
 class KeyAmbiguous(Invalid):
     """Several people are known by this key; use a Global ID or a record key."""
+
+
+class RecordKeyMalformed(Invalid):
+    """A record is named as system/stream/external-id."""
 
 
 class AttributeUnknown(NotFound):
@@ -40,6 +45,18 @@ def find_person(tx: Tx, *, key: str, runtime: Runtime) -> UUID:
     if len(profile_ids) > 1:
         raise KeyAmbiguous(details={"global_ids": [str(each) for each in profile_ids[:20]]})
     return profile_ids[0]
+
+
+def to_record_keys(texts: Sequence[str]) -> list[RecordKey]:
+    """Read records as people name them, each once. Raises RecordKeyMalformed."""
+    keys: list[RecordKey] = []
+    for text in dict.fromkeys(each.strip() for each in texts):
+        parts = text.split("/", 2)
+        if len(parts) < 3 or not all(parts):
+            remedy = "Write system/stream/external-id, as `comity profile show` lists them."
+            raise RecordKeyMalformed(f"{text!r} names no record.", details={"remedy": remedy})
+        keys.append(RecordKey(*parts))
+    return keys
 
 
 def require_attribute(name: str, *, runtime: Runtime) -> str:

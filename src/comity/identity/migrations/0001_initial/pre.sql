@@ -64,6 +64,22 @@ create table identity.decision (
 );
 create index decision_by_second on identity.decision (record_b);
 
+-- Who became one person and who was parted again, by whom and why. Added to, never changed.
+create table identity.history (
+    history_id bigint generated always as identity primary key,
+    is_merge boolean not null,
+    -- The one that became an alias, or came to be a person of their own; and the other one.
+    profile_id uuid not null,
+    other_profile_id uuid not null,
+    -- rules, steward or vendor; the actor is a person, or the system that merged two of its records.
+    source text not null,
+    actor text not null,
+    reason text not null,
+    happened_at timestamptz not null
+);
+create index history_of_profile on identity.history (profile_id, history_id);
+create index history_of_other on identity.history (other_profile_id, history_id);
+
 -- Doubtful links for a steward. Pairs have record_a < record_b; a shared value has no records.
 create table identity.review (
     review_id bigint generated always as identity primary key,

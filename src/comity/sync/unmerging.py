@@ -1,0 +1,44 @@
+"""A steward's decision that one person is two: records, golden values and purchases follow in the same transaction."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from comity.identity import api as identity
+from comity.identity.types import RecordKey
+from comity.kernel.database import Tx
+from comity.kernel.ids import Ids
+from comity.outbox import api as outbox
+from comity.sync.runtime import Runtime
+from comity.sync.types import Unmerged
+from comity.sync.unify import follow_identity
+
+
+def unmerge_person(
+    tx: Tx,
+    *,
+    profile_id: UUID,
+    keys: Sequence[RecordKey],
+    reason: str,
+    actor: str,
+    runtime: Runtime,
+    now: datetime,
+    ids: Ids,
+) -> Unmerged:
+    """Part records from a person; see the door."""
+    resolution = identity.unmerge_profile(
+        tx, profile_id=profile_id, keys=keys, match=runtime.match, reason=reason, actor=actor, now=now, ids=ids
+    )
+    changed: set[UUID] = set()
+    follow_identity(tx, resolution, runtime=runtime, now=now, changed=changed)
+    if runtime.written_systems:
+        outbox.note_changes(tx, profile_ids=changed)
+    owners = identity.find_profiles_by_records(tx, keys=keys)
+    return Unmerged(
+        global_id=identity.resolve_alias(tx, profile_id=profile_id),
+        parted_global_id=owners[keys[0]],
+        records=[f"{each.system}/{each.stream}/{each.external_id}" for each in keys],
+        decided_by=actor,
+        reason=reason,
+        is_duplicate=not resolution.moved,
+    )
