@@ -108,7 +108,9 @@ from comity.definitions.types_rewards import (
     ReturnPolicy,
     ReturnsSpec,
     RewardSpec,
+    ShortfallPolicy,
     TransferSpec,
+    UnmergeSpec,
     VoucherSpec,
 )
 from comity.definitions.types_rules import (
@@ -226,6 +228,7 @@ __all__ = [
     "RuleKind",
     "RulesSpec",
     "SecretSpec",
+    "ShortfallPolicy",
     "SimilarCompare",
     "SlidingExpiry",
     "SourceField",
@@ -239,6 +242,7 @@ __all__ = [
     "TierLevel",
     "TransferSpec",
     "Transform",
+    "UnmergeSpec",
     "ValiditySpec",
     "VoucherSpec",
     "WhenShort",

@@ -26,6 +26,7 @@ from comity.definitions.types_rewards import (
     ReturnsSpec,
     RewardSpec,
     TransferSpec,
+    UnmergeSpec,
 )
 from comity.definitions.types_rules import ConditionText
 from comity.definitions.types_tiers import LadderSpec, RollingWindow, TierLadder
@@ -77,6 +78,7 @@ class ProgrammeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     redemptions: RedemptionsSpec = RedemptionsSpec()
     returns: ReturnsSpec = ReturnsSpec()
     corrections: CorrectionPolicy = CorrectionPolicy.RE_DERIVE
+    unmerge: UnmergeSpec = UnmergeSpec()
     referral: ReferralSpec | None = None
     transfers: TransferSpec | None = None
     pools: PoolSpec | None = None

@@ -86,6 +86,23 @@ class CorrectionPolicy(enum.StrEnum):
     FREEZE_CLOSED_PERIOD = "freeze_closed_period"
 
 
+class ShortfallPolicy(enum.StrEnum):
+    """What becomes of points that one spent and that were the other's, when two who were merged are parted again.
+
+    Who spent pays from what they can spend. What they cannot pay is `owed`: a debt that their next points pay; or
+    `let_go`: the programme bears it.
+    """
+
+    OWED = "owed"
+    LET_GO = "let_go"
+
+
+class UnmergeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """People who were merged by mistake are parted: each gets what is theirs."""
+
+    shortfall: ShortfallPolicy = ShortfallPolicy.OWED
+
+
 class ReferralSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Who brings a friend earns points once the friend's first purchase can no longer be returned."""
 

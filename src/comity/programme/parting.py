@@ -2,8 +2,8 @@
 
 Also what was earned and spent meanwhile: purchases go with the record they name, redemptions and holds with the Global
 ID that asked for them. Points that one side spent and that were the other's come back into their lots, and who spent
-them pays: from what they can spend, and by a debt beyond that, which their next points pay. The transfers and
-`programme.points_parted` say so.
+them pays: from what they can spend; what is beyond that they owe, or the programme bears, as its definition says. The
+transfers and `programme.points_parted` say so.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,6 @@ from comity.programme.types import (
 )
 
 REASON = "Two profiles are two again: each has its own by the key of its source, and who spent the other's points pays."
-POLICY = Shortfall.OWED
 
 
 def part_members(tx: Tx, *, profile_ids: Sequence[UUID], programmes: Sequence[Programme], now: datetime) -> int:
@@ -131,7 +130,7 @@ def _part(tx: Tx, risen: Risen, *, tier: str | None, programme: Programme, now: 
         effective_on=rules.to_local_date(now, programme.spec.timezone),
         system=rules.OWN_SYSTEM,
         reason=REASON,
-        shortfall=POLICY,
+        shortfall=Shortfall(programme.spec.unmerge.shortfall),
     )
     [parted] = ledger.part(tx, partings=[wish], now=now)
     _tell(tx, parted, programme=programme, holder=risen.holder_profile_id, parted_profile=risen.profile_id, now=now)
@@ -197,7 +196,7 @@ def _move_purchases(tx: Tx, *, source: LockedMember, target: LockedMember, progr
             effective_on=rules.to_local_date(now, programme.spec.timezone),
             system=rules.OWN_SYSTEM,
             reason=REASON,
-            shortfall=POLICY,
+            shortfall=Shortfall(programme.spec.unmerge.shortfall),
         )
         [parted] = ledger.part(tx, partings=[wish], now=now)
         _tell(tx, parted, programme=programme, holder=source.profile_id, parted_profile=target.profile_id, now=now)
@@ -221,7 +220,8 @@ def _tell(tx: Tx, parted: Parted, *, programme: Programme, holder: UUID, parted_
             given_back=parted.given_back_to_target,
             paid=parted.paid_by_target,
             shortfall=parted.shortfall_of_target,
-            policy=POLICY,
+            let_go=parted.let_go_of_target,
+            policy=programme.spec.unmerge.shortfall,
         ),
         PointsParted(
             profile_id=holder,
@@ -231,7 +231,8 @@ def _tell(tx: Tx, parted: Parted, *, programme: Programme, holder: UUID, parted_
             given_back=parted.given_back_to_source,
             paid=parted.paid_by_source,
             shortfall=parted.shortfall_of_source,
-            policy=POLICY,
+            let_go=parted.let_go_of_source,
+            policy=programme.spec.unmerge.shortfall,
         ),
     ]
     publish(tx, kind=POINTS_PARTED, payloads=[asdict(each) for each in told], now=now)

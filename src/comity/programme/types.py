@@ -285,7 +285,8 @@ class PointsParted(msgspec.Struct, frozen=True, kw_only=True):
     """Payload of `programme.points_parted`: what became of points that two had shared; one event for each of them.
 
     `points` went to `profile_id` (below zero: from it), `given_back` is what the other had spent of theirs, `paid` what
-    they were charged for the other's; of that `shortfall` could not be paid, and `policy` says what became of it.
+    they were charged for the other's by `rule`; of that `shortfall` could not be paid. By `policy` it is owed, or let
+    go: then the programme bears `let_go` of it, and owed is only what was owed before.
     """
 
     profile_id: UUID
@@ -295,6 +296,7 @@ class PointsParted(msgspec.Struct, frozen=True, kw_only=True):
     given_back: int
     paid: int
     shortfall: int
+    let_go: int
     policy: str
     rule: str = "who_spent_pays"
 

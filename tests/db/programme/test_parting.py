@@ -133,12 +133,31 @@ def test_who_spent_pays_and_owes_what_they_cannot_pay(club, tx):
     told = {UUID(each["profile_id"]): each for each in published(tx, POINTS_PARTED)}
     assert (told[ADA]["points"], told[ADA]["given_back"], told[ADA]["paid"]) == (10, 90, 0)
     assert (told[BOB]["points"], told[BOB]["paid"], told[BOB]["shortfall"]) == (-10, 90, 50)
-    assert (told[BOB]["rule"], told[BOB]["policy"]) == ("who_spent_pays", "owed")
+    assert (told[BOB]["rule"], told[BOB]["policy"], told[BOB]["let_go"]) == ("who_spent_pays", "owed", 0)
     # The story of what was spent tells who got it back, and why.
     [line] = [each for each in ledger.trace(tx, transfer_id=spent).lines if each.reverses_transfer_id == spent]
     assert (line.amount, line.kind, line.reason) == (90, "unmerge", parting.REASON)
     club.buy(BOB, 60, 3)
     assert club.show(BOB)[0] == 10
+
+
+def test_a_programme_may_bear_what_nobody_can_pay(club, tx, monkeypatch):
+    spec = msgspec.convert({**SPEC, "unmerge": {"shortfall": "let_go"}}, ProgrammeSpec)
+    monkeypatch.setattr(f"{__name__}.CLUB", Programme(name="club", spec=spec))
+    club.buy(ADA, 100, 1)
+    club.buy(BOB, 40, 2)
+    club.merge(ADA, BOB)
+    club.redeem(BOB, 90, "r")
+    club.part(ADA)
+    assert (club.show(ADA)[0], club.show(BOB)[0]) == (100, 0)
+    told = {UUID(each["profile_id"]): each for each in published(tx, POINTS_PARTED)}
+    assert (told[BOB]["paid"], told[BOB]["shortfall"], told[BOB]["let_go"]) == (90, 50, 50)
+    assert (told[BOB]["rule"], told[BOB]["policy"], told[ADA]["let_go"]) == ("who_spent_pays", "let_go", 0)
+    club.buy(BOB, 60, 3)
+    assert club.show(BOB)[0] == 60
+    club.merge(ADA, BOB)
+    club.part(ADA)
+    assert (club.show(ADA)[0], club.show(BOB)[0]) == (100, 60), "what was let go is not asked for again"
 
 
 def test_who_spent_by_the_merged_id_pays_from_their_own(club):
