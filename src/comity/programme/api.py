@@ -24,6 +24,7 @@ from comity.programme.jobs import (
     release_points,
     time_out_holds,
 )
+from comity.programme.joining import Enrolment, EnrolmentRefused, join
 from comity.programme.merging import merge_members
 from comity.programme.offering import list_rewards
 from comity.programme.progress import get_points, get_progress, list_statement, quote_purchase, quote_redemption
@@ -99,6 +100,8 @@ __all__ = [
     "BudgetState",
     "Chooser",
     "EndWish",
+    "Enrolment",
+    "EnrolmentRefused",
     "ExplainedEarning",
     "Gain",
     "Held",
@@ -167,6 +170,7 @@ __all__ = [
     "handle_events",
     "hold_many",
     "issue_rewards",
+    "join",
     "lapse_points",
     "list_budgets",
     "list_rewards",

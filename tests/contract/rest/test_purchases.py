@@ -132,3 +132,21 @@ def test_what_a_system_reports_too_counts_once(desk):
 
 def test_what_moved_is_in_balance(desk):
     assert desk.hub.status()["trial_balance"] == 0
+
+
+class TestEnrolment:
+    def enrol(self, desk, global_id, /, *, programme="points", **more):
+        return desk.call("POST", f"/v1/members/{global_id}/enrolments", json={"programme": programme}, **more)
+
+    def test_of_a_member_answers_how_they_stand(self, desk):
+        till = desk.make_key("redeem")
+        member = desk.join(points=600)
+        told = self.enrol(desk, member, key=till)
+        assert told.status_code == 200, told.text
+        assert (told.json()["tier"], told.json()["spendable"], told.json()["is_duplicate"]) == ("Silver", 600, True)
+
+    def test_of_nobody_in_nothing_or_without_the_scope(self, desk, member):
+        till = desk.make_key("redeem")
+        refused(self.enrol(desk, str(uuid4()), key=till), status=404, code="unknown_member")
+        refused(self.enrol(desk, member, key=till, programme="point"), status=404, code="programme_not_defined")
+        assert self.enrol(desk, member, key=desk.make_key("read")).status_code == 403

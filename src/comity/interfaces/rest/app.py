@@ -14,6 +14,7 @@ from litestar.types import ASGIApp
 from comity import wiring
 from comity.interfaces.rest import (
     configuration,
+    enrolments,
     hooks,
     members,
     moves,
@@ -46,6 +47,7 @@ HANDLERS = [
     *moves.HANDLERS,
     *promotions.HANDLERS,
     *purchases.HANDLERS,
+    *enrolments.HANDLERS,
     *rewards.HANDLERS,
     *operations.HANDLERS,
     *configuration.HANDLERS,
