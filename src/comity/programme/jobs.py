@@ -12,6 +12,7 @@ from comity.ledger import api as ledger
 from comity.programme import rules, store, store_stands
 from comity.programme.enrolment import Chooser, enrol
 from comity.programme.settling import follow_purchases
+from comity.programme.sliding import slide_lots
 from comity.programme.tiers import recompute
 from comity.programme.types import (
     HOLD_TIMED_OUT,
@@ -102,8 +103,12 @@ def lapse_points(
 def expire_points(tx: Tx, *, programme: Programme, now: datetime) -> int:
     """Expire what is due of the next members and return how many lots that were; 0 at the end. Repeatable.
 
+    Where activity puts expiry off, that comes first, once a day, and those lots are counted, too.
     Each batch may be a transaction of its own. Publishes `programme.points_expired`, once a member.
     """
+    slid = slide_lots(tx, programme=programme, now=now)
+    if slid:
+        return slid
     today = rules.to_local_date(now, programme.spec.timezone)
     expired = ledger.expire_lots(tx, unit=programme.name, today=today, now=now)
     profiles = store.find_holders(tx, account_ids=sorted({each.account_id for each in expired}))

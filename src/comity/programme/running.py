@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from comity.activity.types import PurchaseRecorded
 from comity.definitions.types import (
     TIERS_LADDER,
+    ActivityKind,
     ConditionInvalid,
     EarningRule,
     PointsSpec,
@@ -66,14 +67,15 @@ OUTCOMES = {
 def find_ignored(spec: ProgrammeSpec) -> list[str]:
     """Return the fields of a valid programme that would be ignored, such as `earning_rules[2].categories`."""
     found = _list_set(spec, RUNNING)
+    slides = any(isinstance(each.expiry, SlidingExpiry) for each in spec.points)
     if len(spec.points) > 1:
         found.append("points[1]")
     for place, points in enumerate(spec.points[:1]):
         found += [f"points[{place}].{name}" for name in _list_set(points, RUNNING_OF_POINTS)]
-        found += _list_lifetime(points, f"points[{place}]")
+        found += _list_lifetime(points, f"points[{place}]", slides=slides)
     for place, rule in enumerate(spec.earning_rules):
         found += [f"earning_rules[{place}].{name}" for name in _list_set(rule, RUNNING_OF_RULES)]
-        found += _list_lifetime(rule, f"earning_rules[{place}]")
+        found += _list_lifetime(rule, f"earning_rules[{place}]", slides=slides)
         alone = replace(spec, earning_rules=(rule,), exclusions=())
         if rule.when is not None and _words_of(alone) - KNOWN_WORDS:
             found.append(f"earning_rules[{place}].when")
@@ -84,9 +86,12 @@ def find_ignored(spec: ProgrammeSpec) -> list[str]:
     return found
 
 
-def _list_lifetime(spec: PointsSpec | EarningRule, path: str) -> list[str]:
-    """Return what of a lifetime needs facts that nobody reports yet: activity."""
-    return [f"{path}.expiry.kind"] if isinstance(spec.expiry, SlidingExpiry) else []
+def _list_lifetime(spec: PointsSpec | EarningRule, path: str, *, slides: bool) -> list[str]:
+    """Return what of a lifetime needs facts that nobody reports yet: visits; and lots that slide beside others."""
+    if isinstance(spec, EarningRule):
+        return [f"{path}.expiry"] if spec.expiry and (slides or isinstance(spec.expiry, SlidingExpiry)) else []
+    visits = isinstance(spec.expiry, SlidingExpiry) and ActivityKind.VISIT in spec.expiry.activities
+    return [f"{path}.expiry.activities"] if visits else []
 
 
 def find_awaited(spec: ProgrammeSpec) -> dict[str, str]:

@@ -124,6 +124,7 @@ create table programme.programme (
     account_id bigint not null,
     released_through date not null,
     warned_on date not null default '-infinity'::date,
+    slid_on date not null default '-infinity'::date,
     opened_at timestamp with time zone not null,
     constraint programme_pkey PRIMARY KEY (programme),
     constraint programme_account_id_key UNIQUE (account_id)

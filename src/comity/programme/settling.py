@@ -201,7 +201,12 @@ def _change_terms(
     wanted = [(work.member, each) for work in works for each in work.bookings.changed]
     if not wanted:
         return
-    changes = [plan_change(each, member=member, programme=programme) for member, each in wanted]
+    held = ledger.list_holdings(tx, account_ids=sorted({member.account_id for member, _ in wanted}))
+    holdings = {(each.account_id, each.lot_id): each for account in held.values() for each in account}
+    changes = [
+        plan_change(each, holdings.get((member.account_id, each.lot.transfer_id)), member=member, programme=programme)
+        for member, each in wanted
+    ]
     for change, status in zip(changes, ledger.change_terms(tx, changes=changes, now=now), strict=True):
         if status not in {PostingStatus.POSTED, PostingStatus.DUPLICATE}:
             raise Broken(
@@ -211,12 +216,11 @@ def _change_terms(
     for _, each in wanted:
         key = (each.lot.purchase_id, each.lot.lot_number)
         lots[key] = change_lot(lots.get(key, each.lot), each.terms)
-    held = ledger.list_holdings(tx, account_ids=sorted({member.account_id for member, _ in wanted}))
-    rests = {(each.account_id, each.lot_id): each.rest for account in held.values() for each in account}
     released: list[PointsAvailable] = []
     withdrawn: list[PointsMoved] = []
     for member, each in wanted:
-        rest = rests.get((member.account_id, each.lot.transfer_id), 0)
+        holding = holdings.get((member.account_id, each.lot.transfer_id))
+        rest = holding.rest if holding else 0
         if rest and each.terms.awaits is not None:
             withdrawn.append(
                 PointsMoved(

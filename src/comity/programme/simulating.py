@@ -15,11 +15,12 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from comity.definitions.types import TIERS_LADDER, ProgrammeSpec, TierLadder
+from comity.definitions.types import TIERS_LADDER, ActivityKind, ProgrammeSpec, SlidingExpiry, TierLadder
 from comity.programme.engine import facts
 from comity.programme.engine.compiling import Rules, compile_programme
 from comity.programme.engine.days import to_business_day
 from comity.programme.engine.evaluating import evaluate
+from comity.programme.engine.lifetimes import prolong
 from comity.programme.engine.replaying import book
 from comity.programme.rules import get_window
 from comity.programme.simulating_sums import Part, pick_largest, takes_all
@@ -101,7 +102,9 @@ class Course:
         self.is_member = False
         self._on = on
         self._window = Window(spec.tiers)
-        self._lots: dict[tuple[date, date], int] = {}
+        self._lots: dict[tuple[date, date, date], int] = {}
+        expiry = self.rules.points[0].expiry
+        self._sliding = expiry if isinstance(expiry, SlidingExpiry) else None
         self._counts: dict[facts.Counter, int] = {}
         self._purchase_count = 0
 
@@ -135,11 +138,15 @@ class Course:
         lots = booked.lots if booked else earning.lots
         for draw in booked.draws if booked else ():
             self.budgets[draw.counter] = self.budgets.get(draw.counter, 0) + draw.net
+        if earning.outcome in COUNTED:
+            self._slide(day, ActivityKind.PURCHASE)
         if not lots:
             return
+        self._slide(day, ActivityKind.EARN)
         points = 0
         for lot in lots:
-            key = (lot.terms.expires_on or date.max, lot.terms.available_from or date.max)
+            earned_on = day if self._sliding else date.min
+            key = (lot.terms.expires_on or date.max, lot.terms.available_from or date.max, earned_on)
             self._lots[key] = self._lots.get(key, 0) + lot.points
             points += lot.points
         self.earning_count += 1
@@ -162,12 +169,24 @@ class Course:
                 break
         self.redeemed += deed.redeemed - left
         self.short += left
+        if left < deed.redeemed:
+            self._slide(day, ActivityKind.REDEEM)
+
+    def _slide(self, day: date, activity: ActivityKind) -> None:
+        """Let activity put off when the lots expire that are still alive."""
+        if self._sliding is None or activity not in self._sliding.activities:
+            return
+        lots: dict[tuple[date, date, date], int] = {}
+        for (expires_on, available_from, earned_on), rest in self._lots.items():
+            key = (prolong(self._sliding, earned_on, expires_on, day), available_from, earned_on)
+            lots[key] = lots.get(key, 0) + rest
+        self._lots = lots
 
     def end_member(self) -> tuple[int, str | None]:
         """Return what the member was given and the tier of the last day, and start with another one."""
         given, tier = self.member_issued, self._window.get_tier(self._on)
         self.issued += given
-        for (expires_on, _), rest in self._lots.items():
+        for (expires_on, _, _), rest in self._lots.items():
             if expires_on <= self._on:
                 self.expired += rest
             else:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -39,6 +40,18 @@ class BookedLot(msgspec.Struct, frozen=True, kw_only=True):
             awaits=self.awaits,
             waits_until=self.waits_until,
         )
+
+
+class HeldLot(msgspec.Struct, frozen=True, kw_only=True):
+    """An open lot of a member with its terms of now, and the member's last activity before it expires."""
+
+    profile_id: UUID
+    lot_id: int
+    earned_on: date
+    expires_on: date
+    available_from: date | None
+    is_pending: bool
+    day: date
 
 
 class Stand(msgspec.Struct, frozen=True, kw_only=True):

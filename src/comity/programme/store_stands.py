@@ -4,9 +4,18 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
+from comity.definitions.types import ActivityKind, SlidingExpiry, Span
 from comity.kernel.database import Tx
 from comity.kernel.sql import Jsonb, SqlFolder
-from comity.programme.stands import BookedEarning, BookedLot, PurchaseState, Stand, list_drawn, to_draws
+from comity.programme.stands import (
+    BookedEarning,
+    BookedLot,
+    HeldLot,
+    PurchaseState,
+    Stand,
+    list_drawn,
+    to_draws,
+)
 from comity.programme.types import EarnOutcome
 
 _sql = SqlFolder(__package__)
@@ -64,6 +73,39 @@ def list_overdue(tx: Tx, *, programme: str, today: date, after_purchase_id: int,
         tx, programme=programme, today=today, after_purchase_id=after_purchase_id, limit_max=limit_max
     )
     return [purchase_id for (purchase_id,) in rows]
+
+
+def has_slid(tx: Tx, *, programme: str, today: date) -> bool:
+    """Return whether all lots have got what activity up to a day gives them."""
+    return bool(_sql.has_slid.value(tx, programme=programme, today=today))
+
+
+def list_sliding(
+    tx: Tx, *, programme: str, expiry: SlidingExpiry, today: date, timezone: str, limit_max: int
+) -> list[HeldLot]:
+    """Return lots whose expiry activity puts off."""
+    return _sql.list_sliding.fetch(
+        tx,
+        HeldLot,
+        programme=programme,
+        today=today,
+        timezone=timezone,
+        after=_to_interval(expiry.after),
+        at_most=_to_interval(expiry.at_most) if expiry.at_most else None,
+        purchases=ActivityKind.PURCHASE in expiry.activities,
+        earnings=ActivityKind.EARN in expiry.activities,
+        redemptions=ActivityKind.REDEEM in expiry.activities,
+        limit_max=limit_max,
+    )
+
+
+def end_sliding(tx: Tx, *, programme: str, today: date) -> None:
+    """Note that all lots have got what activity up to a day gives them."""
+    _sql.end_sliding.execute(tx, programme=programme, today=today)
+
+
+def _to_interval(span: Span) -> str:
+    return f"{span.years} years {span.months} months {span.days} days"
 
 
 def find_open_day(tx: Tx, *, programme: str) -> date | None:

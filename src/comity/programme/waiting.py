@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from comity.ledger.types import TermChange
+from comity.ledger.types import Holding, TermChange
 from comity.programme.engine import facts
 from comity.programme.engine.correcting import Delta
 from comity.programme.rules import to_ledger_terms
@@ -82,15 +82,21 @@ def _find_target(
     return None
 
 
-def plan_change(new: NewTerms, *, member: LockedMember, programme: str) -> TermChange:
-    """Turn new terms of a lot into a change of the ledger; the key says which change of the lot it is."""
+def plan_change(new: NewTerms, held: Holding | None, *, member: LockedMember, programme: str) -> TermChange:
+    """Turn new terms of a lot into a change of the ledger; the key says which change of the lot it is.
+
+    An expiry that activity has put off stays so.
+    """
+    terms = to_ledger_terms(new.terms, member.today)
+    if held is not None and new.terms.expires_on == new.lot.expires_on:
+        terms = msgspec.structs.replace(terms, expires_on=held.expires_on)
     lot = new.lot
     awaited = new.terms.awaits or lot.awaits
     said = "did not happen after all" if new.terms.awaits else "has come, or is waited for no longer"
     return TermChange(
         lot_id=lot.transfer_id,
         idempotency_key=f"{TERMS}:{programme}:{lot.purchase_id}:{lot.lot_number}:{lot.term_count + 1}",
-        terms=to_ledger_terms(new.terms, member.today),
+        terms=terms,
         reason=f"What the points waited for {said}: {awaited}.",
     )
 

@@ -15,6 +15,7 @@ from comity.definitions.types import (
     Otherwise,
     PendingSpec,
     RollingExpiry,
+    SlidingExpiry,
     StartsWith,
 )
 from comity.programme.engine.days import add_days, add_span, add_years, find_next_period, find_year_start
@@ -94,6 +95,14 @@ def slide_expiry(expiry: Expiry, earned_on: date, activities: Iterable[date]) ->
         if day >= earned_on:
             expires_on = max(expires_on, add_span(day, expiry.after))
     return min(expires_on, add_span(earned_on, expiry.at_most)) if expiry.at_most else expires_on
+
+
+def prolong(expiry: SlidingExpiry, earned_on: date, expires_on: date, day: date) -> date:
+    """Return when points expire, given activity on a day on which they are alive; done day by day, it slides."""
+    if not earned_on <= day < expires_on:
+        return expires_on
+    wanted = add_span(day, expiry.after)
+    return max(expires_on, min(wanted, add_span(earned_on, expiry.at_most)) if expiry.at_most else wanted)
 
 
 def list_warnings(expires_on: date | None, warn_days: Sequence[int]) -> tuple[date, ...]:

@@ -10,6 +10,8 @@ create table programme.programme (
     released_through date not null,
     -- The day whose warnings of expiry have all been given.
     warned_on date not null default '-infinity',
+    -- The day up to which activity has put off expiry.
+    slid_on date not null default '-infinity',
     opened_at timestamptz not null
 );
 
