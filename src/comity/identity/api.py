@@ -9,6 +9,7 @@ from comity.definitions.types import AttributeSpec, MatchSpec
 from comity.identity import decide, explain, history, resolve, store
 from comity.identity import match as matching
 from comity.identity.match import CompiledMatch, fold, hash_key, lookup_salt
+from comity.identity.sharing import find_sharing
 from comity.identity.types import (
     RECORDS_MAX,
     BulkLoad,
@@ -35,6 +36,7 @@ __all__ = [
     "find_profile_by_record",
     "find_profiles_by_identifier",
     "find_profiles_by_records",
+    "find_sharing",
     "forget_records",
     "get_record_ids",
     "has_records",

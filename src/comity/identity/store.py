@@ -326,6 +326,11 @@ def list_records(tx: Tx, *, profile_ids: Sequence[UUID]) -> list[Record]:
     return _sql.list_records.fetch(tx, Record, profile_ids=_array(profile_ids))
 
 
+def list_features(tx: Tx, *, profile_ids: Sequence[UUID]) -> list[tuple[int, UUID, Features]]:
+    """List (record, profile, features) of the living records of living profiles."""
+    return _sql.list_features.rows(tx, profile_ids=_array(profile_ids))
+
+
 def list_records_by_id(tx: Tx, *, record_ids: Sequence[int]) -> list[Record]:
     """List records by id."""
     return _sql.list_records_by_id.fetch(tx, Record, record_ids=_array(record_ids))

@@ -28,7 +28,7 @@ from comity.programme.joining import Enrolment, EnrolmentRefused, join
 from comity.programme.merging import merge_members
 from comity.programme.offering import list_rewards
 from comity.programme.progress import get_points, get_progress, list_statement, quote_purchase, quote_redemption
-from comity.programme.promotions import BudgetState
+from comity.programme.promotions import BudgetState, Referral, ReferralNotOffered, ReferralWish, UnknownReferral
 from comity.programme.purchases import (
     PurchaseInvalid,
     PurchaseOfAnother,
@@ -42,6 +42,8 @@ from comity.programme.purchases import (
 from comity.programme.readers import handle_events
 from comity.programme.recording import record_purchases, record_return
 from comity.programme.redemption import redeem, redeem_many, to_redeemed
+from comity.programme.referrals import Sharing, get_referral, list_referrals, refer
+from comity.programme.referrals import mature as mature_referrals
 from comity.programme.rewarding import issue_rewards
 from comity.programme.rules import explain_tier
 from comity.programme.running import find_awaited, find_ignored, say_programme
@@ -122,12 +124,16 @@ __all__ = [
     "PurchaseTold",
     "PurchaseWish",
     "RedemptionQuote",
+    "Referral",
+    "ReferralNotOffered",
+    "ReferralWish",
     "ReturnRefused",
     "ReturnTold",
     "ReturnWish",
     "RewardOffer",
     "RewardRefused",
     "RewardWish",
+    "Sharing",
     "Simulation",
     "Standing",
     "Step",
@@ -137,6 +143,7 @@ __all__ = [
     "UnknownHold",
     "UnknownMember",
     "UnknownPurchase",
+    "UnknownReferral",
     "UnknownReward",
     "UnknownVoucher",
     "Voucher",
@@ -167,16 +174,19 @@ __all__ = [
     "get_member",
     "get_points",
     "get_progress",
+    "get_referral",
     "handle_events",
     "hold_many",
     "issue_rewards",
     "join",
     "lapse_points",
     "list_budgets",
+    "list_referrals",
     "list_rewards",
     "list_statement",
     "list_vouchers",
     "list_waiting_adjustments",
+    "mature_referrals",
     "merge_members",
     "open_programme",
     "quote_purchase",
@@ -186,6 +196,7 @@ __all__ = [
     "record_return",
     "redeem",
     "redeem_many",
+    "refer",
     "reject",
     "release_points",
     "say_programme",

@@ -31,7 +31,7 @@ COUNTED_OUTCOMES = frozenset(
 )
 """Purchases that make the next one not the first."""
 
-_POLICIES = {
+POLICIES = {
     ReturnPolicy.ONLY_PENDING: books.ReturnPolicy.ONLY_PENDING,
     ReturnPolicy.WITHIN_BALANCE: books.ReturnPolicy.WITHIN_BALANCE,
     ReturnPolicy.ALLOW_NEGATIVE: books.ReturnPolicy.ALLOW_NEGATIVE,
@@ -279,7 +279,7 @@ def _plan_take(
         system=state.system if state else "comity",
         external_id=(state.external_id if state else str(lot.purchase_id))[:TEXT_LENGTH_MAX],
         amount=points,
-        policy=books.ReturnPolicy.ONLY_PENDING if has_lapsed else _POLICIES[programme.spec.returns.policy],
+        policy=books.ReturnPolicy.ONLY_PENDING if has_lapsed else POLICIES[programme.spec.returns.policy],
         account_id=member.account_id,
     )
     return TakeBack(reversal=reversal, lot=lot)

@@ -10,13 +10,23 @@ from comity.activity.types import PURCHASE_CHANGED, PURCHASE_RECORDED, ProfileMo
 from comity.identity.types import PROFILE_CREATED, PROFILES_MERGED, RECORDS_MOVED
 from comity.kernel.database import Tx
 from comity.kernel.events import Event
-from comity.programme import budgets, store
+from comity.programme import budgets, referrals, store
 from comity.programme.earning import earn_for_purchases
 from comity.programme.enrolment import Chooser, enrol
 from comity.programme.merging import merge_members
 from comity.programme.parting import move_purchases, part_members
+from comity.programme.referrals import Pair, Sharing
 from comity.programme.settling import follow_purchases
 from comity.programme.types import Programme
+
+_PEOPLE = {
+    PROFILE_CREATED: ("profile_id",),
+    PROFILES_MERGED: ("loser_profile_id", "survivor_profile_id"),
+    RECORDS_MOVED: ("source", "target"),
+    PURCHASE_RECORDED: ("profile_id",),
+    PURCHASE_CHANGED: ("profile_id",),
+}
+"""Whom events are about: their referrals may have changed."""
 
 
 class ProfileCreated(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,10 +35,20 @@ class ProfileCreated(msgspec.Struct, frozen=True, kw_only=True):
     profile_id: UUID
 
 
+def _nobody_shares(_tx: Tx, _pairs: Sequence[Pair]) -> set[Pair]:
+    return set()
+
+
 def handle_events(
-    tx: Tx, *, events: Sequence[Event], programmes: Sequence[Programme], now: datetime, choose: Chooser | None = None
+    tx: Tx,
+    *,
+    events: Sequence[Event],
+    programmes: Sequence[Programme],
+    now: datetime,
+    choose: Chooser | None = None,
+    shares: Sharing = _nobody_shares,
 ) -> None:
-    """Handle a batch of any of the kinds; others are passed over."""
+    """Handle a batch of any of the kinds; others are passed over. `shares` tells referrals who refers themselves."""
     buyers = {
         msgspec.convert(each.payload, PurchaseChanged).profile_id
         for each in events
@@ -45,6 +65,9 @@ def handle_events(
     handle_purchase_events(tx, events=events, programmes=programmes, now=now)
     left = {UUID(each.payload["source"]) for each in events if each.kind == RECORDS_MOVED}
     move_purchases(tx, profile_ids=sorted(left), programmes=programmes, now=now)
+    touched = {UUID(each.payload[name]) for each in events for name in _PEOPLE.get(each.kind, ())}
+    for programme in programmes:
+        referrals.decide(tx, profile_ids=touched, programme=programme, shares=shares, now=now)
 
 
 def handle_profile_events(

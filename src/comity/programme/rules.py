@@ -43,6 +43,7 @@ TRANSFER = "transfer"
 ADJUST = "adjust"
 UNMERGE = "unmerge"
 REWARD = "reward"
+REFER = "refer"
 """Kinds of transfers."""
 
 CODE_LENGTH = 16

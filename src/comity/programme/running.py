@@ -34,7 +34,7 @@ from comity.programme.types import Counted, Earning, EarnOutcome, Former, Locked
 RUNNING = frozenset(
     {"title", "currency", "earning", "timezone", "enrol", "tiers", "points", "earning_rules", "stacking", "groups"}
     | {"transfers", "adjustments", "returns", "corrections", "brands", "exclusions", "redemptions", "budgets"}
-    | {"rewards"}
+    | {"rewards", "referral"}
 )
 RUNNING_OF_RULES = frozenset(
     {
@@ -70,6 +70,8 @@ def find_ignored(spec: ProgrammeSpec) -> list[str]:
     slides = any(isinstance(each.expiry, SlidingExpiry) for each in spec.points)
     if len(spec.points) > 1:
         found.append("points[1]")
+    if spec.referral is not None and spec.referral.points not in {None, spec.points_specs[0].name}:
+        found.append("referral.points")
     for place, points in enumerate(spec.points[:1]):
         found += [f"points[{place}].{name}" for name in _list_set(points, RUNNING_OF_POINTS)]
         found += _list_lifetime(points, f"points[{place}]", slides=slides)

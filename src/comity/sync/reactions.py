@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from comity.identity import api as identity
 from comity.kernel import events as log
 from comity.kernel import leases, readers
 from comity.kernel.database import Tx
@@ -15,7 +16,7 @@ from comity.outbox import api as outbox
 from comity.outbox.types import Lane
 from comity.profile import api as profile
 from comity.programme import api as programme
-from comity.programme.api import Chooser
+from comity.programme.api import Chooser, Sharing
 from comity.programme.types import Programme
 from comity.sync.runtime import Runtime
 
@@ -62,6 +63,7 @@ def keep_memberships(tx: Tx, events: Sequence[Event], runtime: Runtime, now: dat
         programmes=runtime.programmes,
         now=now,
         choose=choose_by(runtime, now),
+        shares=share_by(runtime),
     )
 
 
@@ -123,6 +125,17 @@ def release_points(tx: Tx, *, runtime: Runtime, programme_name: str, now: dateti
     """Let pending points become available whose day has come; returns of how many members."""
     each = _find_programme(runtime, programme_name)
     return programme.release_points(tx, programme=each, now=now) if each else 0
+
+
+def mature_referrals(tx: Tx, *, runtime: Runtime, programme_name: str, now: datetime) -> int:
+    """Decide the next referrals whose day has come; returns how many, 0 at the end."""
+    each = _find_programme(runtime, programme_name)
+    return programme.mature_referrals(tx, programme=each, shares=share_by(runtime), now=now) if each else 0
+
+
+def share_by(runtime: Runtime) -> Sharing:
+    """Return what tells the pairs of people who have an e-mail address or a telephone number in common."""
+    return lambda tx, pairs: identity.find_sharing(tx, pairs=pairs, match=runtime.match)
 
 
 def _find_programme(runtime: Runtime, name: str) -> Programme | None:

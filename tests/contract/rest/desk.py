@@ -71,6 +71,7 @@ LIMITS = """
     - {name: cards, fixed: 5, channels: [cards], budget: spring}
     - {name: spa, multiplier_percent: 300, categories: [spa], stores: [Ulm]}
   budgets: [{name: spring, points: 1000, per: year}]
+  referral: {advocate_points: 500, friend_points: 250, purchase_min_minor: 2000, matures_days: 35}
 """
 
 

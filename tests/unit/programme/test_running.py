@@ -71,6 +71,14 @@ class TestFindIgnored:
             ({"transfers": {}, "adjustments": {"checker_above": 100}}, []),
             ({"returns": {"policy": "allow_negative"}, "corrections": "adjust_forward"}, []),
             ({"returns": {"window_days": 14, "late": "keep"}}, []),
+            ({"returns": {"window_days": 14}, "referral": {"advocate_points": 5, "matures_days": 14}}, []),
+            (
+                {
+                    "points": [{"name": "miles"}, {"name": "status"}],
+                    "referral": {"advocate_points": 5, "points": "status"},
+                },
+                ["points[1]", "referral.points"],
+            ),
         ],
     )
     def test_names_the_field(self, changes, fields):

@@ -1,7 +1,7 @@
 """Work that is due at times.
 
 Who was there before a programme joins it, tiers follow their window, points become available, lapse and expire,
-vouchers expire, holds time out, the books are sealed.
+vouchers expire, holds time out, referrals mature, the books are sealed.
 """
 
 from uuid import UUID
@@ -37,6 +37,9 @@ SEAL = f"{PREFIX}seal:ledger"
 RELEASE_EVERY = "1 * * * *"
 """Hourly; pending points become available, or lapse, with the day of their programme, too."""
 
+REFERRALS_EVERY = "10 * * * *"
+"""Hourly; referrals mature with the day of their programme, too."""
+
 FIRST_PROFILE = UUID(int=0)
 
 
@@ -68,6 +71,7 @@ class Housekeeping:
                 cadences[f"{PREFIX}holds:{programme.name}"] = HOLDS_EVERY
                 if programme.spec.rewards:
                     cadences[f"{PREFIX}vouchers:{programme.name}"] = EXPIRE_EVERY
+                cadences[f"{PREFIX}referrals:{programme.name}"] = REFERRALS_EVERY
             with self._hub.database.transaction() as tx:
                 schedules.put_schedules(tx, prefix=PREFIX, cadences=cadences, now=now)
             self._match_again(runtime=runtime, lease=lease)
@@ -129,6 +133,8 @@ class Housekeeping:
                     ended_count = sync.expire_vouchers(tx, runtime=runtime, programme_name=name, now=now)
                 elif task == "holds":
                     ended_count = sync.time_out_holds(tx, runtime=runtime, programme_name=name, now=now)
+                elif task == "referrals":
+                    ended_count = sync.mature_referrals(tx, runtime=runtime, programme_name=name, now=now)
                 else:
                     after = sync.recompute_tiers(
                         tx, runtime=runtime, programme_name=name, after_member_id=after, now=now

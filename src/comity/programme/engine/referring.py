@@ -36,6 +36,7 @@ class ReferralReason(enum.StrEnum):
     FRIEND_WAS_CUSTOMER = "friend_was_customer"
     ALREADY_REFERRED = "already_referred"
     CAP_REACHED = "cap_reached"
+    NOT_OFFERED = "not_offered"
     CAN_BE_RETURNED = "can_be_returned"
     COMPLETE = "complete"
 

@@ -175,3 +175,43 @@ create index voucher_of_member on programme.voucher (member_id);
 create index voucher_due on programme.voucher (programme, expires_on) where state = 'issued';
 create index voucher_used_by on programme.voucher (used_key) where used_key is not null;
 create index voucher_ended_by on programme.voucher (ended_key) where ended_key is not null;
+
+-- Who brought whom. Both are kept by the Global IDs that were told: who that is today, the members say.
+create table programme.referral (
+    referral_id bigint generated always as identity primary key,
+    idempotency_key text not null constraint referral_key_once unique,
+    programme text not null,
+    profile_id uuid not null,
+    friend_profile_id uuid not null,
+    referred_at timestamptz not null,
+    told_by text not null,
+    told_at timestamptz not null,
+    state text not null check (state in ('waiting', 'pending', 'matured', 'refused')),
+    reason text not null,
+    advocate_points bigint not null,
+    friend_points bigint not null,
+    -- The friend's purchase it hangs on.
+    decided_by bigint,
+    matures_on date,
+    -- From this day on it is to be decided anew, whether or not anything else happens.
+    due_on date,
+    -- What the advocate's caps count of it: a JSON array of [counter, period, amount].
+    counted jsonb not null,
+    -- The numbers that decided.
+    inputs jsonb not null
+);
+create index referral_by_advocate on programme.referral (profile_id, programme);
+create index referral_by_friend on programme.referral (friend_profile_id, programme);
+create index referral_due on programme.referral (programme, due_on) where due_on is not null;
+
+-- What referrals gave: the points that stand of each transfer, and what should have been taken back and could not.
+create table programme.referral_gift (
+    referral_id bigint not null references programme.referral,
+    side text not null check (side in ('advocate', 'friend')),
+    gift_number int not null,
+    transfer_id bigint not null,
+    points bigint not null check (points >= 0),
+    kept bigint not null default 0 check (kept >= 0),
+    take_count int not null default 0,
+    primary key (referral_id, side, gift_number)
+);
