@@ -130,6 +130,47 @@ create table programme.programme (
     constraint programme_account_id_key UNIQUE (account_id)
 );
 
+create table programme.referral (
+    referral_id bigint not null generated always as identity,
+    idempotency_key text not null,
+    programme text not null,
+    profile_id uuid not null,
+    friend_profile_id uuid not null,
+    referred_at timestamp with time zone not null,
+    told_by text not null,
+    told_at timestamp with time zone not null,
+    state text not null,
+    reason text not null,
+    advocate_points bigint not null,
+    friend_points bigint not null,
+    decided_by bigint,
+    matures_on date,
+    due_on date,
+    counted jsonb not null,
+    inputs jsonb not null,
+    constraint referral_pkey PRIMARY KEY (referral_id),
+    constraint referral_key_once UNIQUE (idempotency_key),
+    constraint referral_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'pending'::text, 'matured'::text, 'refused'::text])))
+);
+CREATE INDEX referral_by_advocate ON programme.referral USING btree (profile_id, programme);
+CREATE INDEX referral_by_friend ON programme.referral USING btree (friend_profile_id, programme);
+CREATE INDEX referral_due ON programme.referral USING btree (programme, due_on) WHERE (due_on IS NOT NULL);
+
+create table programme.referral_gift (
+    referral_id bigint not null,
+    side text not null,
+    gift_number integer not null,
+    transfer_id bigint not null,
+    points bigint not null,
+    kept bigint not null default 0,
+    take_count integer not null default 0,
+    constraint referral_gift_pkey PRIMARY KEY (referral_id, side, gift_number),
+    constraint referral_gift_referral_id_fkey FOREIGN KEY (referral_id) REFERENCES programme.referral(referral_id),
+    constraint referral_gift_kept_check CHECK ((kept >= 0)),
+    constraint referral_gift_points_check CHECK ((points >= 0)),
+    constraint referral_gift_side_check CHECK ((side = ANY (ARRAY['advocate'::text, 'friend'::text])))
+);
+
 create table programme.reward_stock (
     programme text not null,
     reward text not null,
