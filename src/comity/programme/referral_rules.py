@@ -18,6 +18,7 @@ from comity.programme.engine.referring import (
     decide_referral,
 )
 from comity.programme.engine.replaying import pick_version
+from comity.programme.engine.returning import find_returned
 from comity.programme.history import to_facts
 from comity.programme.running import list_versions
 from comity.programme.stands import PurchaseState
@@ -175,7 +176,7 @@ def _decide(
             is_first_referral=is_first,
             had_purchases=any(each.occurred_at < referral.referred_at for each in usable),
         ),
-        [to_facts(each) for each in usable],
+        [replace(told, returned_minor=find_returned(told, spec.returns, zone)) for told in map(to_facts, usable)],
         zone=zone,
         today=today,
         advocate_counts=counts,

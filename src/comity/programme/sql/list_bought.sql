@@ -11,7 +11,9 @@ with asked as (
 select
     asked.profile_id, p.purchase_id, p.occurred_at, p.amount_minor, p.currency, p.is_cancelled, p.details,
     p.first_system as system, p.first_external_id as external_id, array(
-        select jsonb_build_object('amount_minor', r.amount_minor, 'lines', r.details -> 'lines')
+        select jsonb_build_object(
+            'amount_minor', r.amount_minor, 'lines', r.details -> 'lines', 'occurred_at', r.occurred_at
+        )
         from activity.v_return r
         where r.purchase_id = p.purchase_id and r.currency = p.currency
         order by r.occurred_at, r.business_key
