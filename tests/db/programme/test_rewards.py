@@ -5,9 +5,8 @@ from datetime import date, timedelta
 import msgspec
 import pytest
 
-from comity.activity.types import ProfileMove
 from comity.definitions.types import AttributeType, ProgrammeSpec
-from comity.programme import api, parting
+from comity.programme import api
 from comity.programme.types import InsufficientPoints, KeyReused, Programme, UnknownMember
 from comity.programme.vouchers import (
     REWARD_ISSUED,
@@ -25,6 +24,7 @@ from comity.programme.vouchers import (
 )
 from comity.programme.wishes import POINTS_MOVED, ProgrammeNotDefined, WishInvalid
 from tests.db.programme.test_api import ADA, BOB, EVE, check_books, published, purchase
+from tests.db.programme.test_parting import Club
 
 SPEC = {
     "title": "Club", "currency": "EUR", "timezone": "Europe/Berlin",
@@ -50,9 +50,6 @@ class Shelf:
     def __init__(self, tx, ids, now):
         self.tx, self.ids, self.now = tx, ids, now
         self.count = 0
-        api.enrol(tx, profile_ids=[ADA, BOB], programme=CLUB, now=now)
-        bought = [purchase(1, ADA, 60_000, occurred_at=now), purchase(2, BOB, 12_000, occurred_at=now)]
-        api.earn_for_purchases(tx, purchases=bought, programmes=[CLUB], now=now)
 
     def ask(self, *wishes):
         """Ask for (person, reward) or (person, reward, key) in one batch."""
@@ -93,6 +90,9 @@ class Shelf:
 @pytest.fixture
 def shelf(tx, ids, clock):
     opened = Shelf(tx, ids, clock.now())
+    api.enrol(tx, profile_ids=[ADA, BOB], programme=CLUB, now=opened.now)
+    bought = [purchase(1, ADA, 60_000, occurred_at=opened.now), purchase(2, BOB, 12_000, occurred_at=opened.now)]
+    api.earn_for_purchases(tx, purchases=bought, programmes=[CLUB], now=opened.now)
     yield opened
     check_books(tx)
 
@@ -214,23 +214,21 @@ class TestCancel:
         assert shelf.use(code).voucher.state == "returned"
 
 
-def merge(shelf, loser, survivor):
-    moves = [ProfileMove(loser_profile_id=loser, survivor_profile_id=survivor)]
-    api.merge_members(shelf.tx, moves=moves, programmes=[CLUB], now=shelf.now)
-
-
-def part(shelf, person):
-    for number, each in enumerate((ADA, BOB), start=1):
-        shelf.tx.execute(
-            "insert into identity.profile values (%s, %s, null, now()) on conflict do nothing", [each, number]
-        )
-    assert parting.part_members(shelf.tx, profile_ids=[person], programmes=[CLUB], now=shelf.now) == 1
+@pytest.fixture
+def people(tx, clock):
+    """Ada with 600 points and Bob with 120, whose purchases stand in the hub, so that they can be parted again."""
+    club = Club(tx, clock.now())
+    club.buy(ADA, 600, 1)
+    club.buy(BOB, 120, 2)
+    yield club
+    check_books(tx)
 
 
 class TestMerge:
-    def test_carries_vouchers_there_and_back(self, shelf):
+    def test_carries_vouchers_there_and_back(self, people, tx, ids):
+        shelf = Shelf(tx, ids, people.now)
         own = shelf.have(ADA, "coffee").voucher
-        merge(shelf, ADA, BOB)
+        people.merge(ADA, BOB)
         asked = shelf.have(ADA, "coffee").voucher
         others = shelf.have(BOB, "ten_euros").voucher
         assert {each.voucher_id for each in shelf.vouchers(BOB)} == {
@@ -238,7 +236,7 @@ class TestMerge:
         }  # fmt: skip
         assert {each.profile_id for each in shelf.vouchers(ADA)} == {BOB}
         assert shelf.end(own.code).balance == 600 + 120 - 250
-        part(shelf, ADA)
+        people.part(ADA)
         assert [each.voucher_id for each in shelf.vouchers(ADA)] == [asked.voucher_id, own.voucher_id]
         assert [each.voucher_id for each in shelf.vouchers(BOB)] == [others.voucher_id]
         # Bob had 120 and has spent 200: Ada has back what was hers, Bob owes the rest.
@@ -246,9 +244,10 @@ class TestMerge:
         assert shelf.end(asked.code, key="later").balance == 600
         assert shelf.end(others.code, key="last").balance == 120
 
-    def test_of_what_was_cancelled_by_then_everybody_has_all(self, shelf):
-        merge(shelf, ADA, BOB)
+    def test_of_what_was_cancelled_by_then_everybody_has_all(self, people, tx, ids):
+        shelf = Shelf(tx, ids, people.now)
+        people.merge(ADA, BOB)
         code = shelf.have(BOB, "ten_euros").voucher.code
         shelf.end(code)
-        part(shelf, ADA)
+        people.part(ADA)
         assert (shelf.points(ADA), shelf.points(BOB)) == (600, 120)
