@@ -19,7 +19,12 @@ SCOPES = ("intake", "read", "redeem", "adjust", "steward", "configure")
 
 
 def fill(path: str) -> str:
-    return path.replace("{global_id}", str(uuid4())).replace("{attribute}", "email").replace("{adjustment_id}", "1")
+    return (
+        path.replace("{global_id}", str(uuid4()))
+        .replace("{attribute}", "email")
+        .replace("{adjustment_id}", "1")
+        .replace("{referral_id}", "1")
+    )
 
 
 @pytest.fixture(scope="module")
