@@ -45,7 +45,6 @@ from comity.programme.redemption import redeem, redeem_many, to_redeemed
 from comity.programme.referrals import Sharing, get_referral, list_referrals, refer
 from comity.programme.referrals import mature as mature_referrals
 from comity.programme.rewarding import issue_rewards
-from comity.programme.rules import explain_tier
 from comity.programme.running import find_awaited, find_ignored, say_programme
 from comity.programme.settling import follow_purchases
 from comity.programme.simulating_run import count_history, simulate, simulate_on_processes
@@ -164,7 +163,6 @@ __all__ = [
     "expire_points",
     "expire_vouchers",
     "explain_purchase",
-    "explain_tier",
     "find_awaited",
     "find_earnings",
     "find_ignored",

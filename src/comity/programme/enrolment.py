@@ -10,7 +10,7 @@ from comity.kernel.database import Tx
 from comity.kernel.events import publish
 from comity.ledger import api as ledger
 from comity.ledger.types import AccountKind, Book, NewAccount
-from comity.programme import rules, store
+from comity.programme import ladders, store
 from comity.programme.types import MEMBER_ENROLLED, MemberEnrolled, Programme
 
 Chooser = Callable[[Tx, Programme, Sequence[UUID]], Sequence[UUID]]
@@ -50,18 +50,21 @@ def enrol(tx: Tx, *, profile_ids: Sequence[UUID], programme: Programme, now: dat
         ],
         now=now,
     )
-    tier = rules.explain_tier(programme.spec.tiers, 0).tier
+    levels = ladders.start(programme.spec)
     enrolled = store.enrol(
         tx,
         programme=programme.name,
         members=[(profile, member, account) for (profile, member), account in zip(drawn, accounts, strict=True)],
-        tier=tier,
+        levels=levels,
+        ladders_key=ladders.name_ladders(programme.spec),
         now=now,
     )
     publish(
         tx,
         kind=MEMBER_ENROLLED,
-        payloads=[asdict(MemberEnrolled(profile_id=each, programme=programme.name, tier=tier)) for each in enrolled],
+        payloads=[
+            asdict(MemberEnrolled(profile_id=each, programme=programme.name, tier=levels.tier)) for each in enrolled
+        ],
         now=now,
     )
     return enrolled

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from comity.definitions import api as definitions
-from comity.definitions.types import TIERS_LADDER, DocumentUnknown, Kind, ProgrammeSpec
+from comity.definitions.types import DocumentUnknown, Kind, ProgrammeSpec
 from comity.kernel.database import Tx
 from comity.programme import store_history as store
 from comity.programme.budgets import add_up
@@ -22,8 +22,10 @@ from comity.programme.engine.compiling import Rules, compile_programme
 from comity.programme.engine.days import to_business_day
 from comity.programme.engine.evaluating import evaluate
 from comity.programme.engine.replaying import Person, replay
+from comity.programme.engine.tiers import Qualifying
 from comity.programme.history import is_usable, to_facts
-from comity.programme.rules import explain_tier, get_window, to_local_date
+from comity.programme.ladders import find_levels
+from comity.programme.rules import to_local_date
 from comity.programme.running import list_versions, say_programme, tell_purchase, to_id
 from comity.programme.simulating_types import Decided, ExplainedEarning, VersionInForce
 from comity.programme.store_budgets import list_drawn
@@ -143,7 +145,7 @@ class _Reading:
         self._known_on = known_on
         self._decided = sorted(decided, key=self._order)
         self._versions = [(each, compile_programme(programme, each.version, each.spec)) for each in versions]
-        self._tiers: dict[Order, str | None] = {}
+        self._tiers: dict[tuple[Order, int], dict[str, str]] = {}
 
     def _order(self, each: Decided) -> Order:
         """What comes before counts for caps; the hub takes those of one batch by their time."""
@@ -179,9 +181,7 @@ class _Reading:
     ) -> facts.Earning:
         amount = max(-facts.AMOUNT_MAX, min(facts.AMOUNT_MAX, each.amount_minor))
         purchase = msgspec.structs.replace(tell_purchase(each), amount_minor=amount, known_on=self._known_on)
-        member = facts.Member(
-            tiers={TIERS_LADDER: self._find_tier(each, rules)}, purchase_count=purchase_count, counts=counts
-        )
+        member = facts.Member(tiers=self._find_tiers(each, rules), purchase_count=purchase_count, counts=counts)
         return evaluate(
             purchase,
             member,
@@ -197,18 +197,17 @@ class _Reading:
         begun = [version for version in self._versions if version[0].applied_at <= each.earned_at]
         return begun[-1] if begun else self._versions[0]
 
-    def _find_tier(self, each: Decided, rules: Rules) -> str | None:
+    def _find_tiers(self, each: Decided, rules: Rules) -> dict[str, str]:
         known_by = self._known_by(each)
-        if known_by not in self._tiers:
-            moment = each.occurred_at if self._in_time else each.earned_at
-            first, last = get_window(rules.spec.tiers, to_business_day(moment, rules.zone))
-            points = sum(
-                other.points
+        if (known_by, rules.version) not in self._tiers:
+            on = to_business_day(each.occurred_at if self._in_time else each.earned_at, rules.zone)
+            entries = [
+                Qualifying(earned_on=other.effective_on, points=other.points)
                 for other in self._decided
-                if self._known_by(other) < known_by and first <= other.effective_on <= last
-            )
-            self._tiers[known_by] = explain_tier(rules.spec.tiers, points).tier
-        return self._tiers[known_by]
+                if self._known_by(other) < known_by
+            ]
+            self._tiers[known_by, rules.version] = find_levels(rules.ladders, entries, on=on)
+        return self._tiers[known_by, rules.version]
 
 
 def _add(counts: dict[facts.Counter, int], more: Iterable[facts.Count]) -> None:

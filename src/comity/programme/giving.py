@@ -84,7 +84,7 @@ def _count(tx: Tx, wish: TransferWish, programme: Programme, giver: LockedMember
         wish.points,
         on=giver.today,
         balance=standing.spendable,
-        levels={giver.tier},
+        levels=giver.levels,
         counts={(each.counter, each.period): each.amount for each in counted},
         is_same_member=giver.member_id == receiver.member_id,
     )

@@ -9,11 +9,11 @@ from msgspec.structs import asdict
 from comity.kernel.database import Tx
 from comity.kernel.events import publish
 from comity.ledger import api as ledger
-from comity.programme import rules, store, store_stands
+from comity.programme import ladders, rules, store, store_stands, store_tiers
 from comity.programme.enrolment import Chooser, enrol
 from comity.programme.settling import follow_purchases
 from comity.programme.sliding import slide_lots
-from comity.programme.tiers import recompute
+from comity.programme.tiers import place_anew
 from comity.programme.types import (
     HOLD_TIMED_OUT,
     POINTS_AVAILABLE,
@@ -54,14 +54,20 @@ def enrol_strangers(
 def recompute_tiers(
     tx: Tx, *, programme: Programme, now: datetime, after_member_id: int = 0, batch_count: int = BATCH_COUNT
 ) -> int | None:
-    """Recompute the next members' tiers, daily, since points leave the window; return where to go on, None at the end.
+    """Recompute the next members' tiers whose day has come; return where to go on, None at the end.
 
-    Repeatable; each batch may be a transaction of its own. Publishes `programme.tier_changed`.
+    Points leave the window, levels are looked at or drop with their day; all members are due when there are new
+    ladders. Repeatable; each batch may be a transaction of its own. Publishes `programme.tier_changed`.
     """
-    member_ids = store.list_member_ids(
-        tx, programme=programme.name, after_member_id=after_member_id, limit_max=batch_count
+    member_ids = store_tiers.lock_due_members(
+        tx,
+        programme=programme.name,
+        today=rules.to_local_date(now, programme.spec.timezone),
+        ladders_key=ladders.name_ladders(programme.spec),
+        after_member_id=after_member_id,
+        limit_max=batch_count,
     )
-    recompute(tx, member_ids=member_ids, programme=programme, now=now)
+    place_anew(tx, member_ids=member_ids, programme=programme, now=now)
     return member_ids[-1] if len(member_ids) == batch_count else None
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from comity.activity.types import ProfileMove
 from comity.kernel.database import Tx
 from comity.kernel.sql import Jsonb, SqlFolder
+from comity.programme.ladders import Levels
 from comity.programme.types import Alias, MergePair, Risen
 
 _sql = SqlFolder(__package__)
@@ -49,14 +50,15 @@ def list_aliases(tx: Tx, *, member_id: int) -> list[Alias]:
     return _sql.list_aliases.fetch(tx, Alias, member_id=member_id)
 
 
-def part_member(tx: Tx, *, risen: Risen, follower_ids: Sequence[int], tier: str | None, now: datetime) -> None:
+def part_member(tx: Tx, *, risen: Risen, follower_ids: Sequence[int], levels: Levels, now: datetime) -> None:
     """Let an alias be a member again, with what caps had counted of them."""
     _sql.part_member.execute(
         tx,
         member_id=risen.member_id,
         account_id=risen.account_id,
         follower_ids=list(follower_ids),
-        tier=tier,
+        tier=levels.tier,
+        further_tiers=Jsonb(levels.further_tiers) if levels.further_tiers else None,
         parted_at=now,
     )
     _sql.part_counted.execute(tx, member_id=risen.member_id, holder_member_id=risen.holder_member_id)

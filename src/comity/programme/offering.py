@@ -7,11 +7,11 @@ from uuid import UUID
 
 import msgspec
 
-from comity.definitions.types import TIERS_LADDER, AttributeType, RewardSpec, condition_function, reward_words
+from comity.definitions.types import AttributeType, RewardSpec, condition_function, reward_words
 from comity.kernel.database import Tx
 from comity.ledger import api as ledger
 from comity.profile import api as profile
-from comity.programme import rules, store, store_vouchers
+from comity.programme import ladders, rules, store, store_vouchers
 from comity.programme.engine.limits import Verdict, decide_reward
 from comity.programme.types import LockedMember, Programme, UnknownMember
 from comity.programme.vouchers import RewardOffer
@@ -100,7 +100,6 @@ def _list_rows(tx: Tx, members: Mapping[int, LockedMember]) -> dict[int, dict[st
             "loyalty.programme": member.programme,
             "loyalty.enrolled_at": stand.enrolled_at,
             "loyalty.tier": member.tier,
-            f"tier.{TIERS_LADDER}": member.tier,
         }
     return rows
 
@@ -113,13 +112,14 @@ def decide(
     if spec.when is not None:
         row = asking.rows[member.member_id]
         row["loyalty.enrolled_on"] = rules.to_local_date(row["loyalty.enrolled_at"], programme.spec.timezone)
+        row |= {f"tier.{name}": level for name, level in ladders.tell_levels(programme.spec, member).items()}
         condition = condition_function(spec.when, types=reward_words(programme.spec, attributes))
         is_met = condition.holds(row, today=member.today)
     return decide_reward(
         spec,
         on=member.today,
         balance=asking.spendable[member.account_id],
-        levels={member.tier},
+        levels=member.levels,
         counts=asking.counts[member.member_id],
         issued_count=asking.stock.get((programme.name, spec.name), 0),
         is_condition_met=is_met,

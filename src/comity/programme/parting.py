@@ -19,8 +19,9 @@ from comity.kernel.errors import Broken
 from comity.kernel.events import publish
 from comity.ledger import api as ledger
 from comity.ledger.api import Flow, Parted, Parting, Shortfall
-from comity.programme import merge_store, rules, store
+from comity.programme import ladders, merge_store, rules, store
 from comity.programme.enrolment import enrol
+from comity.programme.ladders import Levels
 from comity.programme.tiers import recompute
 from comity.programme.types import (
     MEMBER_ENROLLED,
@@ -77,14 +78,15 @@ def _part_all(
     risen = merge_store.lock_risen(tx, programme=programme.name, profile_ids=profile_ids, is_moving=is_moving)
     merge_store.forget_aliases(tx, member_ids=[each.member_id for each in risen if each.account_id is None])
     parted = [each for each in risen if each.account_id is not None]
-    tier = rules.explain_tier(programme.spec.tiers, 0).tier
+    levels = ladders.start(programme.spec)
     for each in parted:
-        _part(tx, each, tier=tier, programme=programme, now=now)
+        _part(tx, each, levels=levels, programme=programme, now=now)
     publish(
         tx,
         kind=MEMBER_ENROLLED,
         payloads=[
-            asdict(MemberEnrolled(profile_id=each.profile_id, programme=programme.name, tier=tier)) for each in parted
+            asdict(MemberEnrolled(profile_id=each.profile_id, programme=programme.name, tier=levels.tier))
+            for each in parted
         ],
         now=now,
     )
@@ -93,12 +95,13 @@ def _part_all(
     return parted
 
 
-def _part(tx: Tx, risen: Risen, *, tier: str | None, programme: Programme, now: datetime) -> None:
+def _part(tx: Tx, risen: Risen, *, levels: Levels, programme: Programme, now: datetime) -> None:
     """Part one alias from who stands for it; those that were merged into it before go along."""
     aliases = merge_store.list_aliases(tx, member_id=risen.holder_member_id)
     followers = [each for each in aliases if each.master_profile_id == risen.profile_id]
     side = {risen.member_id, *(each.member_id for each in followers)}
-    merge_store.part_member(tx, risen=risen, follower_ids=[each.member_id for each in followers], tier=tier, now=now)
+    follower_ids = [each.member_id for each in followers]
+    merge_store.part_member(tx, risen=risen, follower_ids=follower_ids, levels=levels, now=now)
     purchase_ids = merge_store.move_earnings(
         tx,
         programme=programme.name,

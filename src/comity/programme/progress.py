@@ -4,11 +4,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from comity.activity.types import PurchaseRecorded
 from comity.kernel.database import Tx
 from comity.ledger import api as ledger
 from comity.ledger.types import StatementLine
-from comity.programme import budgets, rules, running, store
+from comity.programme import budgets, ladders, rules, running, store, store_tiers
+from comity.programme.engine.compiling import Rules
+from comity.programme.engine.days import to_business_day
+from comity.programme.engine.replaying import pick_version
 from comity.programme.engine.tiers import Standing, find_standing
 from comity.programme.moving import find_stands
 from comity.programme.types import LockedMember, Programme, UnknownMember
@@ -67,7 +72,7 @@ def get_progress(tx: Tx, *, profile_id: UUID, programme: Programme, now: datetim
     member = _find(tx, profile_id=profile_id, programme=programme.name, now=now)
     [(_, membership)] = store.list_members(tx, profile_ids=[member.profile_id], programme=programme.name)
     begins_on = rules.to_local_date(membership.enrolled_at, programme.spec.timezone)
-    entries = store.list_qualifying(tx, member_id=member.member_id)
+    entries = store_tiers.list_qualifying(tx, member_id=member.member_id)
     return [
         find_standing(ladder, entries, begins_on=begins_on, on=member.today) for ladder in programme.spec.ladder_specs
     ]
@@ -101,11 +106,13 @@ def quote_purchase(
         currency=currency,
         details=details,
     )
-    is_asked = running.needs_history(running.make_ready(programme))
+    versions = running.list_versions(programme)
+    picked = pick_version(versions, rules.to_local_date(occurred_at, programme.spec.timezone))
+    is_asked = running.needs_history(picked)
     member_ids = [member.member_id] if is_asked else []
     [earning] = running.plan_earnings(
         [purchase],
-        {0: member},
+        {0: _place(tx, member, picked, occurred_at) if running.looks_at_tiers(picked) else member},
         programme,
         purchase_counts=store.count_purchases(tx, member_ids=member_ids) if is_asked else {},
         counted=store.list_counted(tx, member_ids=member_ids) if is_asked else (),
@@ -138,6 +145,13 @@ def quote_redemption(tx: Tx, *, profile_id: UUID, programme: str, points: int, n
         pending=pending,
         tier=member.tier,
     )
+
+
+def _place(tx: Tx, member: LockedMember, picked: Rules, moment: datetime) -> LockedMember:
+    """Return the member at the levels of a day, on the ladders there were; all are told by name."""
+    entries = store_tiers.list_qualifying(tx, member_id=member.member_id)
+    levels = ladders.find_levels(picked.ladders, entries, on=to_business_day(moment, picked.zone))
+    return replace(member, tier=levels.get(picked.first_ladder), further_tiers=levels)
 
 
 def _find(tx: Tx, *, profile_id: UUID, programme: str, now: datetime) -> LockedMember:

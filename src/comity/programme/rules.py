@@ -2,11 +2,11 @@
 
 from base64 import b32encode
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from hashlib import sha256
 from zoneinfo import ZoneInfo
 
-from comity.definitions.types import RewardSpec, TierLadder
+from comity.definitions.types import RewardSpec
 from comity.kernel.errors import Refused
 from comity.ledger.types import (
     AMOUNT_MAX,
@@ -31,7 +31,6 @@ from comity.programme.types import (
     Programme,
     ProgrammeTotals,
     Redemption,
-    TierExplanation,
 )
 from comity.programme.vouchers import RewardWish
 from comity.programme.wishes import Adjustment, AdjustmentWish, TransferWish
@@ -59,25 +58,6 @@ OWN_SYSTEM = "comity"
 def to_local_date(moment: datetime, timezone: str) -> date:
     """Return the business day a moment falls on where the programme lives."""
     return to_business_day(moment, ZoneInfo(timezone))
-
-
-def get_window(ladder: TierLadder | None, today: date) -> tuple[date, date]:
-    """Return first and last day whose points count; the window ends today and holds `window_days` days."""
-    days = ladder.window_days if ladder else 1
-    return today - timedelta(days=days - 1), today
-
-
-def explain_tier(ladder: TierLadder | None, points: int) -> TierExplanation:
-    """Say which level the points of the window give and what is missing for the next."""
-    reached = [level for level in ladder.levels if level.points_from <= points] if ladder else []
-    ahead = [level for level in ladder.levels if level.points_from > points] if ladder else []
-    return TierExplanation(
-        tier=reached[-1].name if reached else None,
-        points=points,
-        points_from=reached[-1].points_from if reached else 0,
-        next_tier=ahead[0].name if ahead else None,
-        points_missing=ahead[0].points_from - points if ahead else None,
-    )
 
 
 def plan_earn_postings(earnings: Sequence[Earning], programme: str) -> list[Posting]:

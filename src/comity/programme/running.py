@@ -15,7 +15,6 @@ from msgspec.structs import replace
 
 from comity.activity.types import PurchaseRecorded
 from comity.definitions.types import (
-    TIERS_LADDER,
     ActivityKind,
     ConditionInvalid,
     EarningRule,
@@ -27,6 +26,7 @@ from comity.programme.engine import facts
 from comity.programme.engine.compiling import Rules, compile_programme
 from comity.programme.engine.days import to_business_day
 from comity.programme.engine.replaying import Version, evaluate_batch, list_draws, pick_version
+from comity.programme.ladders import tell_levels
 from comity.programme.simulating_types import Decided
 from comity.programme.stands import PurchaseState
 from comity.programme.types import Counted, Earning, EarnOutcome, Former, LockedMember, Programme
@@ -34,7 +34,7 @@ from comity.programme.types import Counted, Earning, EarnOutcome, Former, Locked
 RUNNING = frozenset(
     {"title", "currency", "earning", "timezone", "enrol", "tiers", "points", "earning_rules", "stacking", "groups"}
     | {"transfers", "adjustments", "returns", "corrections", "brands", "exclusions", "redemptions", "budgets"}
-    | {"rewards", "referral"}
+    | {"rewards", "referral", "ladders"}
 )
 RUNNING_OF_RULES = frozenset(
     {
@@ -49,7 +49,7 @@ KNOWN_WORDS = frozenset(
         *("purchase.amount_minor", "purchase.currency", "purchase.occurred_on", "purchase.weekday", "purchase.hour"),
         *("purchase.channel", "purchase.store", "purchase.brand"),
         *("line.item", "line.category", "line.amount_minor", "line.quantity"),
-        *("purchase.number", "loyalty.tier", f"tier.{TIERS_LADDER}", "today"),
+        *("purchase.number", "loyalty.tier", "today"),
     }
 )
 """Words of conditions that purchases and members have values for today."""
@@ -67,6 +67,7 @@ OUTCOMES = {
 def find_ignored(spec: ProgrammeSpec) -> list[str]:
     """Return the fields of a valid programme that would be ignored, such as `earning_rules[2].categories`."""
     found = _list_set(spec, RUNNING)
+    known = KNOWN_WORDS | {f"tier.{ladder.name}" for ladder in spec.ladder_specs}
     slides = any(isinstance(each.expiry, SlidingExpiry) for each in spec.points)
     if len(spec.points) > 1:
         found.append("points[1]")
@@ -79,11 +80,11 @@ def find_ignored(spec: ProgrammeSpec) -> list[str]:
         found += [f"earning_rules[{place}].{name}" for name in _list_set(rule, RUNNING_OF_RULES)]
         found += _list_lifetime(rule, f"earning_rules[{place}]", slides=slides)
         alone = replace(spec, earning_rules=(rule,), exclusions=())
-        if rule.when is not None and _words_of(alone) - KNOWN_WORDS:
+        if rule.when is not None and _words_of(alone) - known:
             found.append(f"earning_rules[{place}].when")
     for place, each in enumerate(spec.exclusions):
         alone = replace(spec, earning_rules=(), exclusions=(each,))
-        if each.when is not None and _words_of(alone) - KNOWN_WORDS:
+        if each.when is not None and _words_of(alone) - known:
             found.append(f"exclusions[{place}].when")
     return found
 
@@ -198,16 +199,16 @@ def plan_earnings(
     counts: dict[int, dict[facts.Counter, int]] = {}
     for each in counted:
         counts.setdefault(each.member_id, {})[each.counter, each.period] = each.amount
+    versions = list_versions(programme)
+    latest = versions[-1].rules
     states = {
         str(member.member_id): facts.Member(
-            tiers={TIERS_LADDER: member.tier},
+            tiers=tell_levels(latest.spec, member),
             purchase_count=purchase_counts.get(member.member_id, 0),
             counts=counts.get(member.member_id, {}),
         )
         for member in members.values()
     }
-    versions = list_versions(programme)
-    latest = versions[-1].rules
     usable: dict[int, list[int]] = {}
     found: dict[int, Earning] = {}
     for place in sorted(members):

@@ -103,6 +103,9 @@ create table programme.member (
     tier text,
     tier_since timestamp with time zone,
     qualifying_points bigint not null default 0,
+    further_tiers jsonb,
+    tiers_due_on date,
+    ladders_key bigint,
     last_redemption_at timestamp with time zone,
     merged_into bigint,
     merged_at timestamp with time zone,
@@ -216,4 +219,4 @@ CREATE INDEX voucher_of_member ON programme.voucher USING btree (member_id);
 CREATE INDEX voucher_used_by ON programme.voucher USING btree (used_key) WHERE (used_key IS NOT NULL);
 
 -- view v_member: profile_id uuid, programme text, tier text, points bigint, pending bigint, qualifying_points bigint, enrolled_at timestamp with time zone, last_redemption_at timestamp with time zone, tier_since timestamp with time zone, account_id bigint, member_id bigint
--- function lock_members(wishes jsonb, moment timestamp with time zone): TABLE(place integer, member_id bigint, profile_id uuid, programme text, account_id bigint, tier text, programme_account_id bigint, today date)
+-- function lock_members(wishes jsonb, moment timestamp with time zone): TABLE(place integer, member_id bigint, profile_id uuid, programme text, account_id bigint, tier text, further_tiers jsonb, programme_account_id bigint, today date)

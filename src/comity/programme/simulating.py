@@ -6,8 +6,7 @@ made again, as far as the points go, from the lots that expire first. Members do
 them may be gone through by itself; but where they share budgets, all go side by side through time.
 """
 
-from bisect import bisect_right
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from uuid import UUID
@@ -15,15 +14,15 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from comity.definitions.types import TIERS_LADDER, ActivityKind, ProgrammeSpec, SlidingExpiry, TierLadder
+from comity.definitions.types import ActivityKind, ProgrammeSpec, SlidingExpiry
+from comity.programme.climbing import climb
 from comity.programme.engine import facts
 from comity.programme.engine.compiling import Rules, compile_programme
 from comity.programme.engine.days import to_business_day
 from comity.programme.engine.evaluating import evaluate
 from comity.programme.engine.lifetimes import prolong
 from comity.programme.engine.replaying import book
-from comity.programme.rules import get_window
-from comity.programme.simulating_sums import Part, pick_largest, takes_all
+from comity.programme.simulating_sums import Part, Shift, list_ladders, pick_largest, takes_all
 from comity.programme.simulating_types import Figures, Gain, Month, Side, Trial
 
 COUNTED = frozenset({facts.Outcome.EARNED, facts.Outcome.NOTHING})
@@ -56,37 +55,6 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     was_member: bool = True
 
 
-class Window:
-    """The tier of one member by the points of the last days, as the hub computes it."""
-
-    def __init__(self, ladder: TierLadder | None) -> None:
-        """Take the ladder; without one there are no tiers."""
-        self._ladder = ladder
-        self._days = (get_window(ladder, date.max)[1] - get_window(ladder, date.max)[0]).days
-        self._froms = [level.points_from for level in ladder.levels] if ladder else []
-        self._names = [None, *(level.name for level in ladder.levels)] if ladder else [None]
-        self._queue: deque[tuple[int, int]] = deque()
-        self._points = 0
-
-    def clear(self) -> None:
-        """Start with another member."""
-        self._queue.clear()
-        self._points = 0
-
-    def add(self, day: date, points: int) -> None:
-        """Count points of a day that is not before those counted already."""
-        if points and self._froms:
-            self._queue.append((day.toordinal(), points))
-            self._points += points
-
-    def get_tier(self, on: date) -> str | None:
-        """Return the tier of a day; days go forward only."""
-        queue, first = self._queue, on.toordinal() - self._days
-        while queue and queue[0][0] < first:
-            self._points -= queue.popleft()[1]
-        return self._names[bisect_right(self._froms, self._points)]
-
-
 class Course:
     """One version of a programme on its way through histories, member by member."""
 
@@ -101,7 +69,7 @@ class Course:
         self.member_issued = 0
         self.is_member = False
         self._on = on
-        self._window = Window(spec.tiers)
+        self._climbs = {ladder.name: climb(ladder) for ladder in self.rules.ladders}
         self._lots: dict[tuple[date, date, date], int] = {}
         expiry = self.rules.points[0].expiry
         self._sliding = expiry if isinstance(expiry, SlidingExpiry) else None
@@ -123,9 +91,7 @@ class Course:
         self.is_member = True
         if abs(purchase.amount_minor) > facts.AMOUNT_MAX:
             return
-        member = facts.Member(
-            tiers={TIERS_LADDER: self._window.get_tier(day)}, purchase_count=self._purchase_count, counts=self._counts
-        )
+        member = facts.Member(tiers=self._find_levels(day), purchase_count=self._purchase_count, counts=self._counts)
         if rules.events:
             purchase = msgspec.structs.replace(purchase, known_on=self._on)
         earning = evaluate(purchase, member, rules, budgets=self.budgets, explains=False)
@@ -152,7 +118,11 @@ class Course:
         self.earning_count += 1
         self.member_issued += points
         self.months[day.isoformat()[:7]] += points
-        self._window.add(day, points)
+        for each in self._climbs.values():
+            each.add(day, points)
+
+    def _find_levels(self, on: date) -> dict[str, str | None]:
+        return {name: each.find_level(on) for name, each in self._climbs.items()}
 
     def _redeem(self, deed: Deed) -> None:
         day = to_business_day(deed.purchase.occurred_at, self.rules.zone)
@@ -182,9 +152,9 @@ class Course:
             lots[key] = lots.get(key, 0) + rest
         self._lots = lots
 
-    def end_member(self) -> tuple[int, str | None]:
-        """Return what the member was given and the tier of the last day, and start with another one."""
-        given, tier = self.member_issued, self._window.get_tier(self._on)
+    def end_member(self) -> tuple[int, dict[str, str | None]]:
+        """Return what the member was given and the levels of the last day, and start with another one."""
+        given, levels = self.member_issued, self._find_levels(self._on)
         self.issued += given
         for (expires_on, _, _), rest in self._lots.items():
             if expires_on <= self._on:
@@ -195,8 +165,9 @@ class Course:
         self.is_member = False
         self._lots.clear()
         self._counts.clear()
-        self._window.clear()
-        return given, tier
+        for each in self._climbs.values():
+            each.clear()
+        return given, levels
 
     def absorb(self, other: "Course") -> None:
         """Count what another course of the same version came to."""
@@ -229,7 +200,8 @@ class Tryout:
         ]
         self.purchase_count = 0
         self._member_count = 0
-        self._tiers: Counter[tuple[str | None, str | None]] = Counter()
+        self._tiers: Counter[Shift] = Counter()
+        self._ladders = list_ladders(trial)
         self._gains: tuple[list[Gain], list[Gain]] = ([], [])
         self._sums = [[0, 0], [0, 0]]
 
@@ -272,12 +244,14 @@ class Tryout:
 
     def _end_member(self, profile_id: UUID, courses: Sequence[Course | None]) -> None:
         is_member = any(each is not None and each.is_member for each in courses)
-        ends = [each.end_member() if each is not None else (0, None) for each in courses]
+        nothing: tuple[int, dict[str, str | None]] = (0, {})
+        ends = [each.end_member() if each is not None else nothing for each in courses]
         if not is_member:
             return
-        (before, tier_before), (after, tier_after) = ends
+        (before, levels_before), (after, levels_after) = ends
         self._member_count += 1
-        self._tiers[tier_before, tier_after] += 1
+        for name in self._ladders:
+            self._tiers[name, levels_before.get(name), levels_after.get(name)] += 1
         if before != after:
             self._note(Gain(points=after - before, profile_id=profile_id, running=before, proposed=after))
 

@@ -41,6 +41,10 @@ def takes_all(spec: ProgrammeSpec) -> bool:
     return spec.enrol.automatic and spec.enrol.when is None
 
 
+Shift = tuple[str, str | None, str | None]
+"""A ladder, and the levels by the running version and by the proposed one; None: there is no such ladder."""
+
+
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """What came out for a part of the members; parts add up, see `add_parts`."""
 
@@ -48,7 +52,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     member_count: int
     running: Figures
     proposed: Figures
-    tiers: dict[tuple[str | None, str | None], int]
+    tiers: dict[Shift, int]
     winners: Side
     losers: Side
     months: tuple[Month, ...]
@@ -61,7 +65,7 @@ def pick_largest(gains: Iterable[Gain], count: int) -> tuple[Gain, ...]:
 
 def add_parts(parts: Sequence[Part], *, trial: Trial, sample_of: int = 1) -> Simulation:
     """Put together what came out for parts of the members; any partition of the members gives the same."""
-    tiers: Counter[tuple[str | None, str | None]] = Counter()
+    tiers: Counter[Shift] = Counter()
     months: dict[str, list[int]] = {}
     for part in parts:
         tiers.update(part.tiers)
@@ -69,7 +73,7 @@ def add_parts(parts: Sequence[Part], *, trial: Trial, sample_of: int = 1) -> Sim
             sums = months.setdefault(month.month, [0, 0])
             sums[0] += month.running
             sums[1] += month.proposed
-    levels = _list_levels(trial)
+    ladders = {name: _list_levels(trial, name) for name in list_ladders(trial)}
     return Simulation(
         programme=trial.programme,
         on=trial.on,
@@ -80,17 +84,20 @@ def add_parts(parts: Sequence[Part], *, trial: Trial, sample_of: int = 1) -> Sim
         proposed=_add_figures([part.proposed for part in parts]),
         tiers=tuple(
             TierCount(
+                ladder=name,
                 tier=level,
-                running=sum(count for (before, _), count in tiers.items() if before == level),
-                proposed=sum(count for (_, after), count in tiers.items() if after == level),
+                running=sum(count for (on, before, _), count in tiers.items() if (on, before) == (name, level)),
+                proposed=sum(count for (on, _, after), count in tiers.items() if (on, after) == (name, level)),
             )
+            for name, levels in ladders.items()
             for level in levels
         ),
         tier_moves=tuple(
-            TierShift(running=before, proposed=after, member_count=tiers[before, after])
+            TierShift(ladder=name, running=before, proposed=after, member_count=tiers[name, before, after])
+            for name, levels in ladders.items()
             for before in levels
             for after in levels
-            if before != after and tiers[before, after]
+            if before != after and tiers[name, before, after]
         ),
         winners=_add_sides([part.winners for part in parts], trial.top_count),
         losers=_add_sides([part.losers for part in parts], trial.top_count),
@@ -99,14 +106,21 @@ def add_parts(parts: Sequence[Part], *, trial: Trial, sample_of: int = 1) -> Sim
     )
 
 
-def _list_levels(trial: Trial) -> list[str | None]:
-    """Return the levels of both ladders from low to high, those of the proposed one first; None is no tier."""
-    names: list[str | None] = []
+def list_ladders(trial: Trial) -> list[str]:
+    """Return the names of the ladders of both versions, those of the proposed one first."""
+    specs = [spec for spec in (trial.proposed, trial.running) if spec is not None]
+    return list(dict.fromkeys(ladder.name for spec in specs for ladder in spec.ladder_specs))
+
+
+def _list_levels(trial: Trial, name: str) -> list[str | None]:
+    """Return the levels of a ladder from low to high, those of the proposed one first; None is no such ladder."""
+    levels: dict[str | None, None] = {}
     for spec in (trial.proposed, trial.running):
-        if spec is not None and spec.tiers is not None:
-            names += [level.name for level in spec.tiers.levels if level.name not in names]
-    is_without = any(spec is None or spec.tiers is None for spec in (trial.proposed, trial.running))
-    return [None, *names] if is_without else names
+        found = [each for each in spec.ladder_specs if each.name == name] if spec is not None else []
+        levels |= {level.name: None for ladder in found for level in ladder.levels}
+        if not found:
+            levels = {None: None} | levels
+    return list(levels)
 
 
 def _add_figures(figures: Sequence[Figures]) -> Figures:

@@ -59,16 +59,18 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TierCount(msgspec.Struct, frozen=True, kw_only=True):
-    """How many members end at a tier, by both versions."""
+    """How many members end at a tier of a ladder, by both versions."""
 
+    ladder: str
     tier: str | None
     running: int
     proposed: int
 
 
 class TierShift(msgspec.Struct, frozen=True, kw_only=True):
-    """Members who end at another tier by the proposed version than by the running one."""
+    """Members who end at another tier of a ladder by the proposed version than by the running one."""
 
+    ladder: str
     running: str | None
     proposed: str | None
     member_count: int

@@ -7,10 +7,9 @@ from uuid import UUID
 
 import msgspec
 
-from comity.definitions.types import TierLadder
 from comity.kernel.database import Tx
 from comity.kernel.sql import Jsonb, SqlFolder
-from comity.programme.engine.tiers import Qualifying
+from comity.programme.ladders import Levels
 from comity.programme.stands import list_drawn
 from comity.programme.types import (
     Counted,
@@ -20,7 +19,6 @@ from comity.programme.types import (
     KnownProgramme,
     LockedMember,
     Member,
-    TierMove,
 )
 from comity.programme.wishes import Adjustment, AdjustmentState, AdjustmentWish, Backing
 
@@ -54,14 +52,23 @@ def draw_members(tx: Tx, *, programme: str, profile_ids: Sequence[UUID]) -> list
 
 
 def enrol(
-    tx: Tx, *, programme: str, members: Sequence[tuple[UUID, int, int]], tier: str | None, now: datetime
+    tx: Tx, *, programme: str, members: Sequence[tuple[UUID, int, int]], levels: Levels, ladders_key: int, now: datetime
 ) -> list[UUID]:
-    """Enrol (profile, member, account) triples and return the profiles enrolled."""
+    """Enrol (profile, member, account) triples at the lowest levels and return the profiles enrolled."""
     rows = [
         {"profile_id": profile_id, "member_id": member_id, "account_id": account_id}
         for profile_id, member_id, account_id in members
     ]
-    return [row[0] for row in _sql.enrol.rows(tx, programme=programme, members=Jsonb(rows), tier=tier, enrolled_at=now)]
+    found = _sql.enrol.rows(
+        tx,
+        programme=programme,
+        members=Jsonb(rows),
+        tier=levels.tier,
+        further_tiers=Jsonb(levels.further_tiers) if levels.further_tiers else None,
+        ladders_key=ladders_key,
+        enrolled_at=now,
+    )
+    return [row[0] for row in found]
 
 
 def lock_members(tx: Tx, *, wishes: Sequence[tuple[UUID, str]], now: datetime) -> dict[int, LockedMember]:
@@ -70,16 +77,17 @@ def lock_members(tx: Tx, *, wishes: Sequence[tuple[UUID, str]], now: datetime) -
         tx, wishes=Jsonb([{"profile_id": profile, "programme": name} for profile, name in wishes]), now=now
     )
     return {
-        place: LockedMember(
-            member_id=member_id,
-            profile_id=profile_id,
-            programme=programme,
-            account_id=account_id,
-            tier=tier,
-            programme_account_id=programme_account_id,
-            today=today,
+        row[0]: LockedMember(
+            member_id=row[1],
+            profile_id=row[2],
+            programme=row[3],
+            account_id=row[4],
+            tier=row[5],
+            further_tiers=row[6],
+            programme_account_id=row[7],
+            today=row[8],
         )
-        for place, member_id, profile_id, programme, account_id, tier, programme_account_id, today in rows
+        for row in rows
     }
 
 
@@ -117,23 +125,6 @@ def insert_earnings(
     return {row[0] for row in _sql.insert_earnings.rows(tx, programme=programme, earnings=Jsonb(rows), earned_at=now)}
 
 
-def recompute_tiers(
-    tx: Tx, *, member_ids: Sequence[int], window: tuple[date, date], ladder: TierLadder | None, now: datetime
-) -> list[TierMove]:
-    """Recompute qualifying points and tiers and return the changes of tier."""
-    levels = ladder.levels if ladder else ()
-    return _sql.recompute_tiers.fetch(
-        tx,
-        TierMove,
-        member_ids=list(member_ids),
-        first_on=window[0],
-        last_on=window[1],
-        names=[level.name for level in levels],
-        froms=[level.points_from for level in levels],
-        now=now,
-    )
-
-
 def list_strangers(tx: Tx, *, programme: str, after_profile_id: UUID, limit_max: int) -> list[UUID]:
     """Return people who are no members."""
     return [
@@ -142,12 +133,6 @@ def list_strangers(tx: Tx, *, programme: str, after_profile_id: UUID, limit_max:
             tx, programme=programme, after_profile_id=after_profile_id, limit_max=limit_max
         )
     ]
-
-
-def list_member_ids(tx: Tx, *, programme: str, after_member_id: int, limit_max: int) -> list[int]:
-    """Return a page of living members."""
-    rows = _sql.list_member_ids.rows(tx, programme=programme, after_member_id=after_member_id, limit_max=limit_max)
-    return [row[0] for row in rows]
 
 
 def release_points(tx: Tx, *, programme: str, today: date) -> list[tuple[UUID, int]]:
@@ -313,11 +298,6 @@ def decide_adjustment(
 def find_member(tx: Tx, *, profile_id: UUID, programme: str, now: datetime) -> LockedMember | None:
     """Return the living member behind a profile, not locked, or None."""
     return _sql.find_member.fetch_one(tx, LockedMember, profile_id=profile_id, programme=programme, now=now)
-
-
-def list_qualifying(tx: Tx, *, member_id: int) -> list[Qualifying]:
-    """Return what counts for a member's tier, day by day."""
-    return _sql.list_qualifying.fetch(tx, Qualifying, member_id=member_id)
 
 
 def _to_adjustment(row: tuple[Any, ...]) -> Adjustment:

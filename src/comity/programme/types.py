@@ -151,16 +151,6 @@ class Earned(msgspec.Struct, frozen=True, kw_only=True):
     outcome: EarnOutcome
 
 
-class TierExplanation(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a member stands on the ladder and what is missing for the next level."""
-
-    tier: str | None
-    points: int
-    points_from: int
-    next_tier: str | None
-    points_missing: int | None
-
-
 class ProgrammeTotals(msgspec.Struct, frozen=True, kw_only=True):
     """All programmes at a glance; `trial_balance` is 0 unless the books are broken."""
 
@@ -263,10 +253,11 @@ class HoldTimedOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TierChanged(msgspec.Struct, frozen=True, kw_only=True):
-    """Payload of `programme.tier_changed`."""
+    """Payload of `programme.tier_changed`; `ladder` is None when the programme has no ladder any more."""
 
     profile_id: UUID
     programme: str
+    ladder: str | None
     old_tier: str | None
     new_tier: str | None
     qualifying_points: int
@@ -341,8 +332,14 @@ class LockedMember(msgspec.Struct, frozen=True, kw_only=True):
     programme: str
     account_id: int
     tier: str | None
+    further_tiers: dict[str, str] | None = None
     programme_account_id: int
     today: date
+
+    @property
+    def levels(self) -> set[str | None]:
+        """The member's levels on all ladders."""
+        return {self.tier, *(self.further_tiers or {}).values()}
 
 
 class MergePair(msgspec.Struct, frozen=True, kw_only=True):
@@ -379,9 +376,10 @@ class Earning(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TierMove(msgspec.Struct, frozen=True, kw_only=True):
-    """A member whose tier changed."""
+    """A member whose tier on a ladder changed; `ladder` is None where the programme has none any more."""
 
     profile_id: UUID
+    ladder: str | None
     old_tier: str | None
     new_tier: str | None
     qualifying_points: int

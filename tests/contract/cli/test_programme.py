@@ -49,7 +49,7 @@ class TestSimulate:
     def test_tells_what_a_changed_project_would_do(self, doubled):
         [found] = told(doubled("programme", "simulate", "--on", "2026-02-01", "--json"))["simulations"]
         assert (found["running"]["points_issued"], found["proposed"]["points_issued"]) == (900, 1400)
-        assert found["tier_moves"] == [{"running": "Silver", "proposed": "Gold", "member_count": 1}]
+        assert found["tier_moves"] == [{"ladder": "tiers", "running": "Silver", "proposed": "Gold", "member_count": 1}]
         assert found["winners"]["largest"] == [
             {"points": 500, "profile_id": str(ADA), "running": 800, "proposed": 1300}
         ]

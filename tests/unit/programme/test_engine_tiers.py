@@ -1,6 +1,6 @@
 """Tiers as programmes in use have them."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import pytest
 
@@ -11,13 +11,10 @@ from comity.definitions.types import (
     LifetimeWindow,
     RollingWindow,
     Span,
-    TierLadder,
     TierLevel,
     ValiditySpec,
 )
-from comity.programme.engine.tier_windows import find_window_start
 from comity.programme.engine.tiers import Qualifying, find_standing
-from comity.programme.rules import get_window
 
 LEVELS = (
     TierLevel(name="Blue", points_from=0),
@@ -58,12 +55,6 @@ class TestRollingYear:
     )
     def test_follows_the_points(self, on, level):
         assert stand(self.TOLD, self.ENTRIES, on).level == level
-
-    def test_is_the_window_the_hub_counts_by(self):
-        short = TierLadder(levels=LEVELS, window_days=365)
-        for offset in range(3 * 366):
-            today = JOINED + timedelta(days=offset)
-            assert find_window_start(self.TOLD.window, today) == get_window(short, today)[0]
 
     def test_says_what_lifts_and_keeps(self):
         standing = stand(self.TOLD, self.ENTRIES, "2026-03-01")

@@ -28,23 +28,6 @@ class TestDays:
         assert rules.to_local_date(late, "Europe/Berlin") == date(2026, 3, 29)
         assert rules.to_local_date(late, "America/New_York") == date(2026, 3, 28)
 
-    def test_the_window_holds_its_days_and_ends_today(self):
-        first, last = rules.get_window(LADDER, date(2026, 3, 3))
-        assert (first, last) == (date(2025, 3, 4), date(2026, 3, 3))
-        assert (last - first).days == 364
-
-
-class TestExplainTier:
-    @pytest.mark.parametrize(
-        ("points", "tier", "missing"), [(0, "Blue", 500), (499, "Blue", 1), (500, "Silver", 500), (1000, "Gold", None)]
-    )
-    def test_names_the_level_and_what_is_missing(self, points, tier, missing):
-        explanation = rules.explain_tier(LADDER, points)
-        assert (explanation.tier, explanation.points_missing) == (tier, missing)
-
-    def test_knows_programmes_without_tiers(self):
-        assert rules.explain_tier(None, 100).tier is None
-
 
 class TestIsValidRedemption:
     @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from comity.programme import running
 from comity.programme.types import Counted, EarnOutcome, LockedMember, Programme
 
 SHORT = {"title": "Points", "currency": "EUR", "earning": {"points_per_unit": 1, "unit_minor": 100}}
+STAYS = {"name": "stays", "levels": [{"name": "Blue", "from": 0}], "window": {"kind": "lifetime"}}
 RULE = {"name": "base", "rate": {"points": 1, "per_minor": 100}}
 
 
@@ -78,6 +79,11 @@ class TestFindIgnored:
                     "referral": {"advocate_points": 5, "points": "status"},
                 },
                 ["points[1]", "referral.points"],
+            ),
+            ({"ladders": [STAYS], "earning_rules": [{**RULE, "when": "tier.stays = 'Gold'"}]}, []),
+            (
+                {"ladders": [STAYS], "earning_rules": [{**RULE, "when": "loyalty.enrolled_on < today"}]},
+                ["earning_rules[0].when"],
             ),
         ],
     )

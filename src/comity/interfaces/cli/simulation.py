@@ -30,20 +30,9 @@ def show_simulation(found: Simulation) -> None:
     print_table(
         "Points", ("", "running", "proposed", "more", ""), [_beside(*row) for row in rows], numbers=(1, 2, 3, 4)
     )
-    if any(each.tier is not None for each in found.tiers):
-        print_table(
-            "Members by tier",
-            ("tier", "running", "proposed", "more", ""),
-            [_beside(each.tier or "none", each.running, each.proposed) for each in found.tiers],
-            numbers=(1, 2, 3, 4),
-        )
-    if found.tier_moves:
-        print_table(
-            "Tier moves",
-            ("running", "proposed", "members"),
-            [(each.running or "none", each.proposed or "none", each.member_count) for each in found.tier_moves],
-            numbers=(2,),
-        )
+    ladders = list(dict.fromkeys(each.ladder for each in found.tiers))
+    for ladder in ladders:
+        _show_tiers(found, ladder, title=f" of {ladder}" if len(ladders) > 1 else "")
     for title, side in (("more", found.winners), ("less", found.losers)):
         say(f"{side.member_count:,} members are given {title}, {side.points:+,} points together.")
         if side.largest:
@@ -57,6 +46,23 @@ def show_simulation(found: Simulation) -> None:
         )
         if len(found.months) > MONTHS_SHOWN:
             say(f"{len(found.months) - MONTHS_SHOWN} months before these: see --json.", style="dim")
+
+
+def _show_tiers(found: Simulation, ladder: str, *, title: str) -> None:
+    print_table(
+        f"Members by tier{title}",
+        ("tier", "running", "proposed", "more", ""),
+        [_beside(each.tier or "none", each.running, each.proposed) for each in found.tiers if each.ladder == ladder],
+        numbers=(1, 2, 3, 4),
+    )
+    moves = [each for each in found.tier_moves if each.ladder == ladder]
+    if moves:
+        print_table(
+            f"Tier moves{title}",
+            ("running", "proposed", "members"),
+            [(each.running or "none", each.proposed or "none", each.member_count) for each in moves],
+            numbers=(2,),
+        )
 
 
 def show_effects(found: Sequence[Simulation]) -> None:

@@ -17,8 +17,9 @@ from comity.sync import api as sync
 
 PREFIX = "keep:"
 ENROL_EVERY = "5m"
-TIERS_EVERY = "15 0 * * *"
-"""Daily; a tier window ends with the day."""
+TIERS_EVERY = "15 * * * *"
+"""Hourly; windows and levels end with the day of their programme, wherever that is; only those are looked at whose day
+has come."""
 
 EXPIRE_EVERY = "5 * * * *"
 """Hourly; points and vouchers expire with the day of their programme, wherever that is."""

@@ -65,6 +65,11 @@ class Walk:
         """The name of the level it stands on."""
         return self._levels[self.level].name
 
+    @property
+    def next_on(self) -> date | None:
+        """The next day on which something changes without further points: what counts, or the level."""
+        return self._find_next()
+
     def copy(self) -> "Walk":
         """Return a walk that can go on by itself."""
         other = Walk(self._ladder, self.on)

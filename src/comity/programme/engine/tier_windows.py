@@ -20,6 +20,12 @@ def keep_from(level: TierLevel) -> int:
     return level.points_from if level.keep_from is None else level.keep_from
 
 
+def is_memoryless(ladder: LadderSpec) -> bool:
+    """True where the points that count on a day give the level of that day, whatever was before."""
+    is_at_once = ladder.downgrade is Downgrade.IMMEDIATE
+    return is_at_once and all(keep_from(level) == level.points_from for level in ladder.levels)
+
+
 def leave_window_on(window: Window, earned_on: date) -> date | None:
     """Return the first day on which points earned on a day no longer count; None: they always do."""
     if isinstance(window, RollingWindow):

@@ -5,7 +5,7 @@
 create or replace function programme.lock_members(wishes jsonb, moment timestamptz)
 returns table (
     place int, member_id bigint, profile_id uuid, programme text, account_id bigint, tier text,
-    programme_account_id bigint, today date
+    further_tiers jsonb, programme_account_id bigint, today date
 )
 language plpgsql as $$
 #variable_conflict use_column
@@ -27,8 +27,8 @@ begin
                 raise exception using errcode = 'CM001';
             end if;
             return query
-            select (w.place - 1)::int, m.member_id, m.profile_id, m.programme, m.account_id, m.tier, p.account_id,
-                   (moment at time zone p.timezone)::date
+            select (w.place - 1)::int, m.member_id, m.profile_id, m.programme, m.account_id, m.tier,
+                   m.further_tiers, p.account_id, (moment at time zone p.timezone)::date
             from unnest(wished) with ordinality as w(member_id, place)
             join programme.member m using (member_id)
             join programme.programme p using (programme);

@@ -1,5 +1,6 @@
 -- Let an alias be a member of their own again, with those who go along: they have shared what the alias has shared.
--- Takes member_id, its account_id, follower_ids, tier (of somebody without points) and parted_at. Returns nothing.
+-- Takes member_id, its account_id, follower_ids, the levels of somebody without points (tier,
+-- further_tiers) and parted_at. Returns nothing.
 update programme.member m
 set merged_into = case when m.member_id <> r.member_id then r.member_id end,
     merged_at = case when m.member_id <> r.member_id then m.merged_at end,
@@ -9,6 +10,7 @@ set merged_into = case when m.member_id <> r.member_id then r.member_id end,
         else '{}'
     end,
     tier = case when m.member_id = r.member_id then %(tier)s::text else m.tier end,
+    further_tiers = case when m.member_id = r.member_id then %(further_tiers)s::jsonb else m.further_tiers end,
     qualifying_points = case when m.member_id = r.member_id then 0 else m.qualifying_points end,
     tier_since = case
         when m.member_id <> r.member_id then m.tier_since

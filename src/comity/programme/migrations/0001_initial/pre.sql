@@ -23,8 +23,14 @@ create table programme.member (
     enrolled_at timestamptz not null,
     tier text,
     tier_since timestamptz,
-    -- Points earned in the window of the ladder, as of the last recomputation.
+    -- Points that count for the first ladder, as of the last recomputation; `tier` is the level they give there.
     qualifying_points bigint not null default 0,
+    -- Levels on the other ladders, by name; null where there are none.
+    further_tiers jsonb,
+    -- The next day on which tiers may change though nothing happens; null: none.
+    tiers_due_on date,
+    -- Which ladders decided; who was placed by others is placed anew.
+    ladders_key bigint,
     last_redemption_at timestamptz,
     merged_into bigint references programme.member,
     merged_at timestamptz,
