@@ -118,6 +118,9 @@ class Course:
         self.earning_count += 1
         self.member_issued += points
         self.months[day.isoformat()[:7]] += points
+        self._climb(day, points)
+
+    def _climb(self, day: date, points: int) -> None:
         for each in self._climbs.values():
             each.add(day, points)
 
