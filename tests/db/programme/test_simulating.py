@@ -256,3 +256,22 @@ def test_a_programme_that_is_new_stands_beside_nothing(tx):
     found = simulate(tx, None, MILES)
     assert (found.member_count, found.running.points_issued, found.proposed.points_issued) == (1, 0, 100)
     assert [(each.month, each.proposed) for each in found.months] == [("2026-01", 100)]
+
+
+@pytest.mark.parametrize("returned", [12_000, 2_525])
+def test_what_a_return_gave_back_stays_with_who_drew_it_next(tx, returned):
+    bonus = {"name": "r0", "multiplier_percent": 130, "budget": "promo"}
+    first = {"name": "r1", "rate": {"points": 1, "per_minor": 100}, "caps": [{"per": "day", "points": 1}]}
+    worth = {"name": "miles", "worth": {"points": 3, "minor": 2}}
+    spec = msgspec.convert(
+        msgspec.to_builtins(MILES)
+        | {"points": [worth], "earning_rules": [bonus, first]}
+        | {"budgets": [{"name": "promo", "money_minor": 90, "per": "day"}]},
+        ProgrammeSpec,
+    )
+    ada, bob = PEOPLE
+    bought = [(ada, 19_999, 0), (bob, 5_050, returned), (bob, 90, 0)]
+    recorded = load(tx, [(who, FIRST, amount, "EUR", None, back) for who, amount, back in bought])
+    hub = run_hub(tx, spec, happen(recorded, spec))
+    assert [hub.earned[each.purchase_id].points for each in (recorded[0], recorded[2])] == [320, 2]
+    check_same(simulate(tx, spec, spec), "running", hub)

@@ -27,6 +27,7 @@ from comity.programme.engine.replaying import (
     Replay,
     Version,
     book,
+    find_peak,
     pick_version,
     sort_purchases,
     sum_draws,
@@ -95,7 +96,7 @@ def plan_correction(
     before = sum_draws(free, is_net=True)
     for counter, amount in before.items():
         shared[counter] = shared.get(counter, 0) - amount  # The replay adds what is drawn, in its turn.
-    own = sum_draws(free, is_net=False)
+    own = find_peak(sort_purchases(purchases), {key: each for key, each in booked.items() if key not in frozen})
     going = _replay(versions, person, purchases, frozen, budgets=shared, reserves=own)
     after = sum_draws((each for key, each in going.booked.items() if key not in frozen), is_net=True)
     if own != before and not _fits(versions, shared, before, after):

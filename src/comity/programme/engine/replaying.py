@@ -5,7 +5,7 @@ tests hold everything else against. Purchases go in the order of their time, tho
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -197,6 +197,45 @@ def sum_draws(booked: Iterable[Booked], *, is_net: bool) -> dict[Counter, int]:
     return sums
 
 
+Release = tuple[datetime, tuple[Draw, ...]]
+"""What a purchase gave back to budgets, and from when on others may draw it."""
+
+
+def find_release(purchase: Purchase, booked: Booked) -> Release | None:
+    """Return what the returns of a purchase gave back, from the last of them on."""
+    draws = tuple(draw for draw in booked.draws if draw.back)
+    return (purchase.returns[-1].occurred_at, draws) if draws and purchase.returns else None
+
+
+def find_peak(purchases: Sequence[Purchase], booked: Mapping[str, Booked]) -> dict[Counter, int]:
+    """Return the most that purchases, in the order of time, drew on budgets at once."""
+    known = {each.purchase_id for each in purchases}
+    running = sum_draws((each for key, each in booked.items() if key not in known), is_net=False)
+    peak = dict(running)
+    waiting: list[Release] = []
+    for purchase in purchases:
+        stood = booked.get(purchase.purchase_id)
+        if stood is None:
+            continue
+        for draw in _pop_released(waiting, purchase.occurred_at):
+            running[draw.counter] -= draw.back
+        for draw in stood.draws:
+            running[draw.counter] = running.get(draw.counter, 0) + draw.amount
+            peak[draw.counter] = max(peak.get(draw.counter, 0), running[draw.counter])
+        release = find_release(purchase, stood)
+        if release:
+            waiting.append(release)
+    return peak
+
+
+def _pop_released(waiting: list[Release], moment: datetime) -> list[Draw]:
+    """Return what has been given back by a moment, and let the rest wait."""
+    due = [draw for released_at, draws in waiting if released_at <= moment for draw in draws]
+    if due:
+        waiting[:] = [each for each in waiting if each[0] > moment]
+    return due
+
+
 class Replay:
     """A member's history while it is gone through: tiers, counters and what every purchase earned."""
 
@@ -227,10 +266,15 @@ class Replay:
         self._walked: Rules | None = None
         self._waiting = {kind: sum_days(entries) for kind, entries in person.other_points.items()}
         self._purchase_count = 0
+        self._releases: list[Release] = []
 
     def take(self, purchase: Purchase) -> Earning:
         """Let the next purchase, in the order of time, earn."""
         rules, day = self._begin(purchase)
+        for draw in _pop_released(self._releases, purchase.occurred_at) if self._releases else ():
+            self.budgets[draw.counter] -= draw.back
+            if self._reserves:
+                self._reserves[draw.counter] += draw.back
         member = Member(
             enrolled_on=self._person.enrolled_on,
             tiers=self._tiers,
@@ -246,7 +290,11 @@ class Replay:
             self.budgets[count.counter] = self.budgets.get(count.counter, 0) + count.amount
             if self._reserves:
                 self._reserves[count.counter] = self._reserves.get(count.counter, 0) - count.amount
-        self._end(book(purchase, earning, rules), rules, day)
+        booked = book(purchase, earning, rules)
+        release = find_release(purchase, booked)
+        if release:
+            self._releases.append(release)
+        self._end(booked, rules, day)
         return earning
 
     def keep(self, purchase: Purchase, booked: Booked) -> None:
