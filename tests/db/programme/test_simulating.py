@@ -274,4 +274,4 @@ def test_what_a_return_gave_back_stays_with_who_drew_it_next(tx, returned):
     recorded = load(tx, [(who, FIRST, amount, "EUR", None, back) for who, amount, back in bought])
     hub = run_hub(tx, spec, happen(recorded, spec))
     assert [hub.earned[each.purchase_id].points for each in (recorded[0], recorded[2])] == [320, 2]
-    check_same(simulate(tx, spec, spec), "running", hub)
+    check_same(tx, simulate(tx, spec, spec), "running", hub)
