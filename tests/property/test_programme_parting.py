@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from comity.activity import api as activity
-from comity.activity.types import PURCHASE_RECORDED, PurchaseFact, PurchaseRecorded
+from comity.activity.types import PURCHASE_RECORDED, PurchaseFact, PurchaseRecorded, RecordReference, name_profile
 from comity.definitions.types import ProgrammeSpec
 from comity.identity.types import PROFILE_CREATED, PROFILES_MERGED
 from comity.kernel.events import Event
@@ -25,6 +25,7 @@ from comity.ledger import store
 from comity.ledger.types import Capture, NewHold, Release, ReturnPolicy, Reversal
 from comity.programme import api, readers
 from comity.programme import store as programme_store
+from comity.programme.purchases import PurchaseWish
 from comity.programme.types import InsufficientPoints, Programme
 
 START = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -65,6 +66,12 @@ class Machine(RuleBasedStateMachine):
         self.net = Counter()
         for person in PEOPLE:
             tx.execute("insert into identity.profile values (%s, %s, null, now())", [profile(person), person])
+            tx.execute(
+                "insert into identity.record (record_id, system, stream, external_id, profile_id, linked_at, rule, "
+                "match_hash, features) overriding system value "
+                "values (%s, 'crm', 'Contact', %s, %s, now(), 'founded', 0, '{}')",
+                [person, f"c{person}", profile(person)],
+            )
         self.tell(*((PROFILE_CREATED, {"profile_id": str(profile(person))}) for person in PEOPLE))
         self.programme = programme_store.find_programme(tx, programme="club").account_id
 
@@ -94,6 +101,7 @@ class Machine(RuleBasedStateMachine):
         fact = PurchaseFact(
             system="shop", stream="Order", external_id=self.key(), occurred_at=self.now - timedelta(days=days_ago),
             amount_minor=amount * 100, currency="EUR",
+            person=RecordReference(system="crm", stream="Contact", external_id=f"c{person}"),
         )  # fmt: skip
         [taken] = activity.accept_purchases(
             self.tx, purchases=[fact], profile_ids=[profile(self.leader[person])], now=self.now
@@ -105,6 +113,17 @@ class Machine(RuleBasedStateMachine):
         )  # fmt: skip
         self.tell((PURCHASE_RECORDED, msgspec.to_builtins(told)))
         self.purchases[taken.purchase_id] = (person, fact.external_id)
+        self.net[person] += amount
+
+    @rule(person=people, amount=amounts, days_ago=st.integers(0, 4))
+    def tell_at_the_counter(self, person, amount, days_ago):
+        """By the Global ID that the person always had."""
+        wish = PurchaseWish(
+            person=name_profile(profile(person)), number=self.key(), occurred_at=self.now - timedelta(days=days_ago),
+            amount_minor=amount * 100, currency="EUR",
+        )  # fmt: skip
+        [told] = api.record_purchases(self.tx, wishes=[wish], programmes=[CLUB], now=self.now)
+        self.purchases[told.purchase_id] = (person, wish.number)
         self.net[person] += amount
 
     @rule(person=people, amount=amounts)
@@ -179,19 +198,17 @@ class Machine(RuleBasedStateMachine):
         return sorted(set(self.leader.values()))
 
     def follow(self, people, leader):
-        """Identity says who stands for these now, and purchases follow their records."""
+        """Identity says who stands for these now, and purchases follow their records and Global IDs."""
         self.leader |= dict.fromkeys(people, leader)
         for person in people:
             merged_into = None if person == leader else profile(leader)
             self.tx.execute(
                 "update identity.profile set merged_into = %s where profile_id = %s", [merged_into, profile(person)]
             )
-        for purchase_id, (person, _) in self.purchases.items():
-            if person in people:
-                self.tx.execute(
-                    "update activity.purchase set profile_id = %s where purchase_id = %s",
-                    [profile(leader), purchase_id],
-                )
+            self.tx.execute(
+                "update identity.record set profile_id = %s where record_id = %s", [profile(leader), person]
+            )
+        activity.follow_records(self.tx, record_ids=list(people))
 
     @precondition(lambda self: len(self.leaders()) > 1)
     @rule(which=some, other=st.integers(1, 2))

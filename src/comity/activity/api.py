@@ -107,7 +107,8 @@ def reassign_profiles(tx: Tx, *, moves: Sequence[ProfileMove]) -> int:
 def follow_records(tx: Tx, *, record_ids: Sequence[int]) -> int:
     """Let purchases go where the records went that they name as their person, and return how many. Repeatable.
 
-    So a merge that is undone gives each its own, also what was bought meanwhile. Nothing is published again.
+    Those that name a Global ID go with that one, where it stands for who has these records now. So a merge that is
+    undone gives each its own, also what was bought meanwhile. Nothing is published again.
     """
     return store.follow_records(tx, record_ids=record_ids) if record_ids else 0
 

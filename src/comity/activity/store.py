@@ -5,6 +5,8 @@ from datetime import datetime
 from uuid import UUID
 
 from comity.activity.types import (
+    OWN_SYSTEM,
+    STREAM_OF_GLOBAL_IDS,
     EventFact,
     Fact,
     KnownReturn,
@@ -57,8 +59,8 @@ def reassign_profiles(tx: Tx, *, moves: Sequence[ProfileMove]) -> int:
 
 
 def follow_records(tx: Tx, *, record_ids: Sequence[int]) -> int:
-    """Move purchases to the profiles of the records they name."""
-    return _sql.follow_records.execute(tx, record_ids=list(record_ids))
+    """Move purchases to the profiles of the records and Global IDs they name."""
+    return _sql.follow_records.execute(tx, record_ids=list(record_ids), system=OWN_SYSTEM, stream=STREAM_OF_GLOBAL_IDS)
 
 
 def list_purchases(tx: Tx, *, profile_id: UUID, before_purchase_id: int | None, limit_max: int) -> list[Purchase]:

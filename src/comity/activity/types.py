@@ -23,6 +23,11 @@ PURCHASE_DIFFERS = "activity.purchase_differs"
 """A report that says another amount or currency than the fact it speaks of; its payload is PurchaseDiffers."""
 
 
+OWN_SYSTEM = "comity"
+STREAM_OF_GLOBAL_IDS = "profile"
+"""What a report names as its person that says a Global ID, and no record."""
+
+
 class TooManyPurchases(Invalid):
     """One call takes at most 10,000 purchases; send several."""
 
@@ -33,6 +38,21 @@ class RecordReference(msgspec.Struct, frozen=True, kw_only=True):
     system: str
     stream: str
     external_id: str
+
+
+def name_profile(profile_id: UUID) -> RecordReference:
+    """Return what a report of a purchase says that names its person by a Global ID."""
+    return RecordReference(system=OWN_SYSTEM, stream=STREAM_OF_GLOBAL_IDS, external_id=str(profile_id))
+
+
+def read_profile(person: RecordReference) -> UUID | None:
+    """Return the Global ID that a report names; None where it names a record."""
+    if (person.system, person.stream) != (OWN_SYSTEM, STREAM_OF_GLOBAL_IDS):
+        return None
+    try:
+        return UUID(person.external_id)
+    except ValueError:
+        return None
 
 
 class PurchaseFact(msgspec.Struct, frozen=True, kw_only=True):

@@ -41,6 +41,7 @@ __all__ = [
     "get_record_ids",
     "has_records",
     "hold_profiles",
+    "hold_records",
     "list_merges",
     "list_records",
     "list_reviews",
@@ -165,8 +166,19 @@ def resolve_aliases(tx: Tx, *, profile_ids: Sequence[UUID]) -> dict[UUID, UUID]:
 
 
 def hold_profiles(tx: Tx, *, profile_ids: Sequence[UUID]) -> set[UUID]:
-    """Keep living profiles from being merged until the transaction ends; return those that live once they are held."""
+    """Keep profiles from being merged or parted until the transaction ends; return those that live once they are held.
+
+    An alias that is held goes on to stand for whoever it stood for.
+    """
     return store.hold_profiles(tx, profile_ids=profile_ids) if profile_ids else set()
+
+
+def hold_records(tx: Tx, *, keys: Sequence[RecordKey]) -> dict[RecordKey, UUID]:
+    """Keep records from changing their profile until the transaction ends; return the profiles of those that are known.
+
+    Hold the profiles before: whoever changes both does it in this order.
+    """
+    return {keys[position - 1]: profile_id for position, profile_id in store.hold_records(tx, keys=keys)}
 
 
 def merge_source_records(

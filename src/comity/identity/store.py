@@ -76,6 +76,11 @@ def find_record_ids(tx: Tx, *, keys: Sequence[RecordKey]) -> list[tuple[int, int
     )
 
 
+def hold_records(tx: Tx, *, keys: Sequence[RecordKey]) -> list[tuple[int, UUID]]:
+    """Lock records, in the order of their ids: position from 1, profile."""
+    return _sql.hold_records.rows(tx, **_key_texts(keys))
+
+
 def has_records(tx: Tx) -> bool:
     """True when a record is known."""
     return bool(_sql.has_records.value(tx))
@@ -317,7 +322,7 @@ def list_living(tx: Tx, *, profile_ids: Sequence[UUID]) -> dict[UUID, UUID]:
 
 
 def hold_profiles(tx: Tx, *, profile_ids: Sequence[UUID]) -> set[UUID]:
-    """Lock living profiles, in the order of their ids."""
+    """Lock profiles, in the order of their ids; return the living ones."""
     return {row[0] for row in _sql.hold_profiles.rows(tx, profile_ids=_array(profile_ids))}
 
 

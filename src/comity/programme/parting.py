@@ -1,9 +1,9 @@
 """Who was merged by mistake gets back what is theirs, by the key of its source: lots, holds, debts, tier.
 
-Also what was earned and spent meanwhile: purchases go with the record they name, redemptions and holds with the Global
-ID that asked for them. Points that one side spent and that were the other's come back into their lots, and who spent
-them pays: from what they can spend; what is beyond that they owe, or the programme bears, as its definition says. The
-transfers and `programme.points_parted` say so.
+Also what was earned and spent meanwhile: purchases go with the record or Global ID they name, redemptions and holds
+with the Global ID that asked for them. Points that one side spent and that were the other's come back into their lots,
+and who spent them pays: from what they can spend; what is beyond that they owe, or the programme bears, as its
+definition says. The transfers and `programme.points_parted` say so.
 """
 
 from collections.abc import Sequence

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from comity.activity.types import RecordReference
 from comity.kernel.errors import Conflict, Invalid, NotFound, Refused
 from comity.programme.types import EarnOutcome
 
@@ -31,9 +32,13 @@ class ReturnRefused(Refused):
 
 
 class PurchaseWish(msgspec.Struct, frozen=True, kw_only=True):
-    """A purchase of a member; `number` is the same wherever the purchase is reported."""
+    """A purchase of a member; `number` is the same wherever the purchase is reported.
 
-    profile_id: UUID
+    The person is named by a Global ID, or by a record in a system (`name_profile` says a Global ID as one): the
+    purchase goes wherever that belongs.
+    """
+
+    person: RecordReference
     number: str
     occurred_at: datetime
     amount_minor: int

@@ -5,15 +5,24 @@ their events runs. So that reader finds the work done; and what a system reports
 Locks come in the order of the reader: people, then facts, then budgets, then members, all of them at once by their ids.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from comity.activity import api as activity
-from comity.activity.types import Fact, KnownReturn, PurchaseFact, PurchaseRecorded, RecordReference, ReturnFact
+from comity.activity.types import (
+    Fact,
+    KnownReturn,
+    PurchaseFact,
+    PurchaseRecorded,
+    RecordReference,
+    ReturnFact,
+    read_profile,
+)
 from comity.identity import api as identity
 from comity.kernel.database import TransactionsCollided, Tx
 from comity.kernel.errors import ComityError
+from comity.mapping.types import RecordKey
 from comity.programme import budgets, recording_told, store
 from comity.programme.earning import earn_for_purchases
 from comity.programme.enrolment import Chooser, enrol
@@ -48,9 +57,7 @@ def record_purchases(
     What a system reported under the number before is the same purchase; whoever was first decides what it says.
     `choose` judges conditions of enrolment. Raises TransactionsCollided when somebody else told of one meanwhile.
     """
-    living = identity.resolve_aliases(tx, profile_ids=sorted({each.profile_id for each in wishes}))
-    if len(identity.hold_profiles(tx, profile_ids=sorted(set(living.values())))) < len(set(living.values())):
-        raise TransactionsCollided("Somebody was merged meanwhile.")
+    living = _hold_people(tx, {each.person for each in wishes})
     known = _find(tx, {each.number for each in wishes})
     errors: dict[int, ComityError] = {}
     first: dict[str, int] = {}
@@ -81,15 +88,15 @@ def record_purchases(
 
 
 def judge(
-    wish: PurchaseWish, living: Mapping[UUID, UUID], known: Fact | None, twin: PurchaseWish | None
+    wish: PurchaseWish, living: Mapping[RecordReference, UUID], known: Fact | None, twin: PurchaseWish | None
 ) -> ComityError | None:
     """Say what speaks against a purchase, given what is known of its number and who asked for it just before. Pure."""
-    profile_id = living.get(wish.profile_id)
+    profile_id = living.get(wish.person)
     if profile_id is None:
-        return UnknownMember("There is nobody of this Global ID.", details={"profile_id": str(wish.profile_id)})
+        return _tell_unknown(wish.person)
     if known is not None and known.profile_id not in {None, profile_id}:
         return PurchaseOfAnother(details={"number": wish.number})
-    if twin is not None and living[twin.profile_id] != profile_id:
+    if twin is not None and living[twin.person] != profile_id:
         return PurchaseOfAnother(details={"number": wish.number})
     is_other = twin is not None and _content(twin) != _content(wish)
     if known is not None and known.told_at is not None:
@@ -98,6 +105,38 @@ def judge(
         is_own = (known.system, known.stream) == (OWN_SYSTEM, STREAM_OF_PURCHASES)
         is_other = is_other or (is_own and known.details != wish.details)
     return KeyReused("Another purchase has this number.", details={"number": wish.number}) if is_other else None
+
+
+def _tell_unknown(person: RecordReference) -> UnknownMember:
+    if read_profile(person) is not None:
+        return UnknownMember("There is nobody of this Global ID.", details={"profile_id": person.external_id})
+    record = f"{person.system}/{person.stream}/{person.external_id}"
+    return UnknownMember("The hub knows no such record.", details={"record": record})
+
+
+def _hold_people(tx: Tx, people: Collection[RecordReference]) -> dict[RecordReference, UUID]:
+    """Return who stands for these Global IDs and records, for as long as the transaction lasts."""
+    told = {each: read_profile(each) for each in people}
+    named = {profile_id: each for each, profile_id in told.items() if profile_id is not None}
+    records = {
+        RecordKey(each.system, each.stream, each.external_id): each
+        for each, profile_id in told.items()
+        if profile_id is None
+    }
+    by_id = identity.resolve_aliases(tx, profile_ids=sorted(named))
+    by_record = identity.find_profiles_by_records(tx, keys=sorted(records)) if records else {}
+    living = {*by_id.values(), *by_record.values()}
+    held = identity.hold_profiles(tx, profile_ids=sorted(living | by_id.keys()))
+    aliases = {source: target for source, target in by_id.items() if source != target}
+    if (
+        not held.issuperset(living)
+        or (aliases and identity.resolve_aliases(tx, profile_ids=sorted(aliases)) != aliases)
+        or (by_record and identity.hold_records(tx, keys=sorted(by_record)) != by_record)
+    ):
+        raise TransactionsCollided("Somebody was merged or parted meanwhile.")
+    return {named[source]: target for source, target in by_id.items()} | {
+        records[key]: target for key, target in by_record.items()
+    }
 
 
 def _content(wish: PurchaseWish) -> tuple[object, ...]:
@@ -113,11 +152,16 @@ def _find(tx: Tx, numbers: set[str]) -> dict[str, Fact]:
 
 
 def _accept(
-    tx: Tx, wishes: Sequence[PurchaseWish], living: Mapping[UUID, UUID], known: Mapping[str, Fact], *, now: datetime
+    tx: Tx,
+    wishes: Sequence[PurchaseWish],
+    living: Mapping[RecordReference, UUID],
+    known: Mapping[str, Fact],
+    *,
+    now: datetime,
 ) -> dict[str, Fact]:
     if not wishes:
         return {}
-    profile_ids = [living[each.profile_id] for each in wishes]
+    profile_ids = [living[each.person] for each in wishes]
     accepted = activity.accept_purchases(
         tx,
         purchases=[
@@ -130,7 +174,7 @@ def _accept(
                 amount_minor=each.amount_minor,
                 currency=each.currency,
                 details=each.details,
-                person=RecordReference(system=OWN_SYSTEM, stream="profile", external_id=str(each.profile_id)),
+                person=each.person,
             )
             for each in wishes
         ],

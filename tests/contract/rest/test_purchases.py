@@ -52,6 +52,17 @@ class TestPurchase:
         refused(buy(desk, member, 701, number=number, occurred_at=EARLY), status=409, code="key_reused")
         refused(buy(desk, desk.join(), 700, number=number, occurred_at=EARLY), status=409, code="purchase_of_another")
 
+    def test_of_a_record_is_its_persons(self, desk, member):
+        [record, *_] = desk.http.get(f"/v1/profiles/{member}").json()["records"]
+        key = "/".join(record[name] for name in ("system", "stream", "external_id"))
+        before = points(desk, member)["spendable"]
+        answer = buy(desk, None, 400, record=key)
+        assert (answer.status_code, answer.json()["global_id"]) == (201, member), answer.text
+        assert points(desk, member)["spendable"] == before + 4
+        wrong = buy(desk, None, 400, record="crm/customer/nobody")
+        assert refused(wrong, status=404, code="unknown_member")["record"] == "crm/customer/nobody"
+        refused(buy(desk, None, 400, record="customer-17"), status=422, code="record_key_malformed")
+
     def test_from_thirty_two_at_once_counts_once_each(self, desk):
         member, numbers = desk.join(), [uuid4().hex for _ in range(8)]
         with ThreadPoolExecutor(16) as pool:
@@ -70,6 +81,8 @@ class TestPurchase:
             ({"number": " "}, "$.number"),
             ({"occurred_at": "2026-01-01T10:00:00"}, "$.occurred_at"),
             ({"points": 5}, "$"),
+            ({"record": "crm/customer/1"}, "$"),
+            ({"global_id": None}, "$"),
             ({"lines": [{"amount_minor": 1, "line_id": "2"}, {"amount_minor": 1}]}, "$.lines"),
             ({"occurred_at": "0001-01-01T00:00:00+14:00"}, "$.occurred_at"),
             ({"occurred_at": (datetime.now(UTC) + timedelta(days=3)).isoformat()}, "$.occurred_at"),

@@ -7,13 +7,14 @@ import msgspec
 import pytest
 
 from comity.activity import api as activity
-from comity.activity.types import ProfileMove, PurchaseFact, RecordReference
+from comity.activity.types import ProfileMove, PurchaseFact, RecordReference, name_profile
 from comity.definitions.types import ProgrammeSpec
 from comity.identity.types import RECORDS_MOVED
 from comity.kernel.events import Event
 from comity.ledger import api as ledger
 from comity.ledger.types import NewHold, ReturnPolicy, Reversal
 from comity.programme import api, parting, readers, store
+from comity.programme.purchases import PurchaseWish, ReturnWish
 from comity.programme.types import POINTS_PARTED, Programme
 from tests.db.programme.test_api import ADA, BOB, EVE, check_books, published
 
@@ -257,6 +258,77 @@ def test_a_purchase_goes_with_its_record_to_somebody_who_was_never_merged(club, 
         readers.handle_events(tx, events=[event], programmes=[CLUB], now=club.now)
         assert (club.show(ADA)[0], club.show(EVE)[0]) == (-50, 100)
     check_books(tx)
+
+
+def tell(club, person, points, number, *, by=None):
+    wish = PurchaseWish(
+        person=by or name_profile(person),
+        number=number,
+        occurred_at=club.now,
+        amount_minor=points * 100,
+        currency="EUR",
+    )
+    [told] = api.record_purchases(club.tx, wishes=[wish], programmes=[CLUB], now=club.now)
+    return told
+
+
+def test_a_purchase_told_for_a_global_id_goes_with_that_one_whoever_stands_for_it(club, tx):
+    tell(club, ADA, 100, "R-1")
+    tell(club, BOB, 40, "R-2")
+    club.merge(ADA, BOB)
+    assert tell(club, ADA, 60, "R-3").global_id == BOB
+    tell(club, BOB, 5, "R-4")
+    club.redeem(ADA, 30, "r")
+    club.part(ADA)
+    assert (club.show(ADA), club.show(BOB)) == ((130, "Gold"), (45, "Blue"))
+    again = tell(club, ADA, 60, "R-3")
+    assert (again.is_duplicate, again.global_id, again.programmes[0].points) == (True, ADA, 60)
+    assert (
+        api.record_return(
+            tx, wish=ReturnWish(number="B-1", purchase_number="R-3", profile_id=ADA), programmes=[CLUB], now=club.now
+        ).purchase.global_id
+        == ADA
+    )
+    assert (club.show(ADA)[0], club.show(BOB)[0]) == (70, 45)
+
+
+def test_a_purchase_told_for_a_record_goes_with_the_record(club):
+    adas, bobs = (RecordReference(system="crm", stream="Contact", external_id=each) for each in ("c1", "c2"))
+    club.merge(ADA, BOB)
+    assert tell(club, ADA, 60, "R-1", by=adas).global_id == BOB
+    tell(club, BOB, 5, "R-2", by=bobs)
+    club.part(ADA)
+    assert (club.show(ADA)[0], club.show(BOB)[0]) == (60, 5)
+    unknown = msgspec.structs.replace(adas, external_id="c9")
+    wish = PurchaseWish(person=unknown, number="R-3", occurred_at=club.now, amount_minor=1, currency="EUR")
+    [refused] = api.record_purchases(club.tx, wishes=[wish], programmes=[CLUB], now=club.now)
+    assert (refused.code, refused.details) == ("unknown_member", {"record": "crm/Contact/c9"})
+
+
+def test_of_three_each_global_id_takes_what_was_told_for_it(club):
+    for number, (person, points) in enumerate([(ADA, 50), (BOB, 60), (EVE, 70)]):
+        tell(club, person, points, f"R-{number}")
+    club.merge(EVE, ADA)
+    club.give([EVE], BOB)
+    club.merge(ADA, BOB)
+    tell(club, EVE, 7, "R-7")
+    club.give([ADA, EVE], ADA)
+    assert parting.part_members(club.tx, profile_ids=[ADA], programmes=[CLUB], now=club.now) == 1
+    assert (club.show(ADA)[0], club.show(BOB)[0]) == (127, 60)
+    club.part(EVE)
+    assert [club.show(each)[0] for each in (ADA, BOB, EVE)] == [50, 60, 77]
+
+
+def test_the_first_report_says_whose_a_purchase_is_by_record_or_global_id(club):
+    """EVE's record is named by the shop, ADA's Global ID at the counter: each was first for one purchase."""
+    club.merge(ADA, BOB)
+    club.give([EVE], BOB)
+    club.buy(EVE, 10, 1)
+    tell(club, ADA, 10, "shop:o1")
+    tell(club, ADA, 20, "shop:o2")
+    club.buy(EVE, 20, 2)
+    club.part(ADA)
+    assert club.show(ADA)[0] == 20
 
 
 @pytest.fixture

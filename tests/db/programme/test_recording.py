@@ -8,7 +8,14 @@ import msgspec
 import pytest
 
 from comity.activity import api as activity
-from comity.activity.types import PURCHASE_CHANGED, PURCHASE_RECORDED, ProfileMove, PurchaseFact, ReturnFact
+from comity.activity.types import (
+    PURCHASE_CHANGED,
+    PURCHASE_RECORDED,
+    ProfileMove,
+    PurchaseFact,
+    ReturnFact,
+    name_profile,
+)
 from comity.definitions.types import EnrolSpec, ProgrammeSpec
 from comity.kernel.database import TransactionsCollided
 from comity.kernel.events import Event
@@ -40,7 +47,7 @@ def make_people(tx, *people):
 
 def wish(number="R-1", amount=10_000, *, by=ADA, **changes):
     fields = {"occurred_at": BOUGHT, "currency": "EUR"} | changes
-    return PurchaseWish(profile_id=by, number=number, amount_minor=amount, **fields)
+    return PurchaseWish(person=name_profile(by), number=number, amount_minor=amount, **fields)
 
 
 def back(number="B-1", purchase="R-1", **changes):

@@ -1,6 +1,9 @@
--- Keep living profiles from being merged until the transaction ends.
+-- Keep profiles from being merged, and from being parted where they are aliases, until the transaction ends.
 -- Takes profile ids. Returns those that live once we hold them.
-select profile_id from identity.profile
-where profile_id = any(%(profile_ids)s::uuid[]) and merged_into is null
-order by profile_id
-for share
+with held as materialized (
+    select profile_id, merged_into from identity.profile
+    where profile_id = any(%(profile_ids)s::uuid[])
+    order by profile_id
+    for share
+)
+select profile_id from held where merged_into is null

@@ -11,11 +11,13 @@ from litestar.params import JSONBody
 
 from comity import wiring
 from comity.access.types import Caller
+from comity.activity.types import RecordReference, name_profile, read_profile
 from comity.interfaces.rest.callers import Callers
 from comity.interfaces.rest.edge import Verb, decode_wish
 from comity.interfaces.rest.events import Name
 from comity.interfaces.rest.guards import hub_of, require_key
 from comity.interfaces.rest.redeem import REMEDIES
+from comity.interfaces.shared.keys import to_record_keys
 from comity.kernel.database import Tx
 from comity.kernel.errors import ComityError
 from comity.ledger.types import AMOUNT_MAX
@@ -45,7 +47,7 @@ Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 _REMEDIES: dict[type[ComityError], str] = {
     **REMEDIES,
-    UnknownMember: "Check the Global ID: GET /v1/profiles?key=... finds it by e-mail, phone or record.",
+    UnknownMember: "Check the Global ID or record: GET /v1/profiles?key=... finds people by e-mail, phone or record.",
     PurchaseOfAnother: "Check the number, and the Global ID: GET /v1/profiles?key=...",
     KeyReused: "Use a new number for a new purchase or return; repeat an old one exactly as it was.",
     UnknownPurchase: "Send the purchase first: POST /v1/purchases. A return may come earlier as an event only.",
@@ -71,13 +73,14 @@ class ReturnedLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class PurchaseRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A purchase of a member; `number` is the same wherever it is reported, and makes a repetition harmless."""
+    """A purchase of whom `global_id`, or else `record` (system/stream/external-id) names, under its `number`."""
 
-    global_id: UUID
     number: Name
     occurred_at: Moment
     amount_minor: Money
     currency: Currency
+    global_id: UUID | None = None
+    record: Annotated[str, msgspec.Meta(min_length=5, max_length=700)] | None = None
     channel: Name | None = None
     store: Name | None = None
     brand: Name | None = None
@@ -124,7 +127,7 @@ def open_purchase(hub: wiring.Hub, callers: Callers) -> Verb[PurchaseWish, Purch
     def read(body: bytes, _key: str | None, _caller: Caller) -> PurchaseWish:
         request = decode_wish(_decoder, body, what="purchase")
         return PurchaseWish(
-            profile_id=request.global_id,
+            person=read_person(request.global_id, request.record),
             number=request.number,
             occurred_at=read_moment(request.occurred_at, now=hub.clock.now()),
             amount_minor=request.amount_minor,
@@ -192,6 +195,21 @@ def record_return(request: Request[Any, Any, Any], data: JSONBody[ReturnRequest]
             error.details.setdefault("remedy", _REMEDIES[type(error)])
         raise
     return Response(content=told, status_code=200 if told.is_duplicate else 201)
+
+
+def read_person(global_id: UUID | None, record: str | None) -> RecordReference:
+    """Return whom a request names: by one of both. Raises PurchaseInvalid, RecordKeyMalformed."""
+    if (global_id is None) == (record is None):
+        raise PurchaseInvalid(
+            "A purchase is somebody's: either `global_id` or `record` says whose - at `$`.",
+            details={"field": "$", "remedy": "Send one of both."},
+        )
+    if global_id is not None:
+        return name_profile(global_id)
+    [key] = to_record_keys([record or ""])
+    named = RecordReference(system=key.system, stream=key.stream, external_id=key.external_id)
+    profile_id = read_profile(named)
+    return named if profile_id is None else name_profile(profile_id)
 
 
 def read_moment(moment: datetime, *, now: datetime) -> datetime:
