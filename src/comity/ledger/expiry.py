@@ -8,11 +8,11 @@ from comity.ledger import rules, store
 from comity.ledger.rows import DueLot
 from comity.ledger.types import AccountKind, Book, Expired, NewAccount
 
-ACCOUNTS_MAX = 1_000
+LOTS_MAX = 1_000
 
 
-def expire_lots(tx: Tx, *, unit: str, today: date, now: datetime, limit_max: int = ACCOUNTS_MAX) -> list[Expired]:
-    """Expire what is due of some accounts of a unit, and return what that was; nothing at the end. Repeatable.
+def expire_lots(tx: Tx, *, unit: str, today: date, now: datetime, limit_max: int = LOTS_MAX) -> list[Expired]:
+    """Expire what is due of the holders of so many lots, and return what that was; nothing at the end. Repeatable.
 
     `today` is the day where the programme lives. A lot is booked on the day it expires, units that came back later on
     the day they did. What is reserved waits until its hold ends. Each lot is expired once for all of its rest; units

@@ -194,7 +194,7 @@ def insert_take_backs(tx: Tx, *, take_backs: Sequence[TakenBack], now: datetime)
 
 
 def find_due_accounts(tx: Tx, *, unit: str, today: date, limit_max: int) -> list[int]:
-    """Return accounts with lots that expire."""
+    """Return accounts with lots that expire: those of so many lots at most."""
     return [row[0] for row in _sql.find_due_accounts.rows(tx, unit=unit, today=today, limit_max=limit_max)]
 
 

@@ -1,6 +1,7 @@
 -- Change the terms of lots, once per key, wherever they are held.
 -- Takes a JSON array of {lot_id, idempotency_key, expires_on, available_from, reason} and changed_at. Returns (key,
--- status): posted, duplicate, key_reused, or unknown where there is no such lot.
+-- status): posted, duplicate, key_reused, or unknown where there is no such lot. Who holds a lot is looked up lot by lot
+-- (`offset 0`): a join would read the whole view.
 with wanted as (
     select *
     from rows from (jsonb_to_recordset(%(changes)s) as (
@@ -18,8 +19,9 @@ with wanted as (
     select distinct on (lot_id) lot_id, expires_on, available_from from changed order by lot_id, lot_term_id desc
 ), held as (
     update ledger.holding h set expires_on = l.expires_on, available_from = l.available_from
-    from latest l, ledger.v_lot_entry e
-    where e.lot_id = l.lot_id and (h.account_id, h.lot_id) = (e.account_id, l.lot_id)
+    from latest l
+    cross join lateral (select v.account_id from ledger.v_lot_entry v where v.lot_id = l.lot_id offset 0) e
+    where (h.account_id, h.lot_id) = (e.account_id, l.lot_id)
 )
 select w.idempotency_key, case
     when c.lot_term_id is not null then 'posted'

@@ -3,7 +3,8 @@
 -- Takes account_ids, since, transfer_ids. Returns Flow: of each transfer, lot and holder (what is reserved counts as the
 -- holder's) the sum, how much of the lot it made, and the transfer on whose behalf it was posted: the one its source
 -- names, the one it reverses, the hold it captures, or itself. Where a transfer touches a debt, all its lots are told.
--- Relies on transfer_debits, transfer_credits, lot_entry's key and lot_entry_of_transfer.
+-- Relies on transfer_debits, transfer_credits, lot_entry's key and lot_entry_of_transfer; lines of lots are looked up one
+-- by one (`offset 0`), since a join would read the whole view.
 with recursive place as (
     select u.account_id from unnest(%(account_ids)s::bigint[]) as u(account_id)
     union all
@@ -27,8 +28,8 @@ with recursive place as (
     select t.transfer_id from ledger.transfer t where t.reverses_transfer_id = any(%(transfer_ids)s::bigint[])
 ), reached as (
     select true as is_lot, e.lot_id as id
-    from touched
-    join ledger.v_lot_entry e using (transfer_id)
+    from touched w
+    cross join lateral (select v.lot_id from ledger.v_lot_entry v where v.transfer_id = w.transfer_id offset 0) e
     union
     select x.is_lot, x.id
     from reached w
@@ -48,7 +49,9 @@ with recursive place as (
     select
         e.transfer_id, e.lot_id, a.holder_id, sum(e.amount)::bigint as amount
     from reached w
-    join ledger.v_lot_entry e on e.lot_id = w.id
+    cross join lateral (
+        select v.transfer_id, v.lot_id, v.account_id, v.amount from ledger.v_lot_entry v where v.lot_id = w.id offset 0
+    ) e
     join ledger.v_holder a using (account_id)
     where w.is_lot
     group by e.transfer_id, e.lot_id, a.holder_id

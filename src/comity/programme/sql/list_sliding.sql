@@ -1,6 +1,6 @@
 -- Open lots that would expire later by their member's last activity before they do.
 -- Takes programme, today, timezone, after and at_most (null: none) as intervals, what counts (purchases, earnings,
--- redemptions), limit_max. Returns HeldLot. Relies on earning_in_window.
+-- redemptions), limit_max. Returns HeldLot. Relies on earning_in_window, transfer_debits and transfer_credits.
 select
     m.profile_id, h.lot_id, l.effective_on as earned_on, h.expires_on, nullif(h.available_from, 'infinity') as available_from,
     coalesce(h.available_from = 'infinity', false) as is_pending, a.day
@@ -26,7 +26,8 @@ cross join lateral (
             else (
                 select max(t.effective_on)
                 from ledger.v_entry t
-                where t.account_id = m.account_id and t.kind in ('redeem', 'reward') and t.effective_on < h.expires_on
+                where t.account_id = m.account_id and t.balance_after is not null and t.kind in ('redeem', 'reward')
+                  and t.effective_on < h.expires_on
             ) end
     ) as day
 ) a

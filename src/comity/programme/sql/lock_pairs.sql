@@ -9,11 +9,12 @@ with pair as (
             where m.profile_id = w.survivor_profile_id and m.programme = %(programme)s) as survivor_member_id
     from jsonb_to_recordset(%(moves)s) as w(loser_profile_id uuid, survivor_profile_id uuid)
 ), locked as (
-    -- Aliases of the losers too: they will be pointed to the survivors, and all locks are taken in one order.
+    -- Aliases of the losers too: they will be pointed to the survivors, and all locks are taken in one order. Arrays, since
+    -- `or` between two subqueries would read all members.
     select m.member_id, m.account_id, m.merged_into
     from programme.member m
-    where m.member_id in (select loser_member_id from pair union select survivor_member_id from pair)
-       or m.merged_into in (select loser_member_id from pair)
+    where m.member_id = any(array(select loser_member_id from pair union select survivor_member_id from pair))
+       or m.merged_into = any(array(select loser_member_id from pair))
     order by m.member_id
     for update
 )

@@ -9,7 +9,8 @@ with risen as (
 ), locked as (
     select m.member_id, m.profile_id, m.account_id
     from programme.member m
-    where m.merged_into in (select merged_into from risen) or m.member_id in (select merged_into from risen)
+    where m.merged_into = any(array(select merged_into from risen))
+       or m.member_id = any(array(select merged_into from risen))
     order by m.member_id
     for update
 )
