@@ -9,6 +9,7 @@ from msgspec import inspect as shapes
 from comity.definitions.types import SPEC_TYPES, Kind
 from comity.interfaces.cli.main import app
 from comity.interfaces.shared.problems import TREATMENTS
+from comity.kernel.errors import ComityError
 from comity.mapping.lenses.registry import LENSES
 from comity.settings import PREFIX, TEST_NAMES, Settings
 from comity.wiring import CONNECTORS
@@ -93,7 +94,9 @@ def cli_page() -> list[str]:
     """Every command."""
     exits: dict[int, list[str]] = {}
     for kind, treatment in TREATMENTS:
-        exits.setdefault(treatment.exit_code, []).append(f"{kind.__name__}: {first_paragraph(kind)}")
+        if kind is ComityError:
+            continue
+        exits.setdefault(treatment.exit_code, []).append(first_paragraph(kind))
     lines = [
         "# Command line",
         "",
@@ -133,11 +136,12 @@ def _commands(command: typer.core.TyperGroup, words: Sequence[str]) -> list[str]
 
 def _parameter(parameter: typer.core.TyperOption) -> tuple[str, str, str]:
     is_option = parameter.param_type_name == "option"
-    names = [code(each) for each in parameter.opts] if is_option else [code(str(parameter.name).upper())]
-    default = parameter.default
+    words = parameter.opts if is_option else [str(parameter.name).upper()]
+    words = [*words, *(parameter.secondary_opts if parameter.default is True else [])]
+    default = parameter.opts[0] if parameter.default is True else parameter.default
     is_told = default not in (None, False, [], ()) and not callable(default)
     shown = code(default) if is_told else "required" if parameter.required else ""
-    return ", ".join(names), getattr(parameter, "help", None) or "", shown
+    return ", ".join(code(each) for each in words), getattr(parameter, "help", None) or "", shown
 
 
 def definitions_page() -> list[str]:

@@ -11,7 +11,7 @@ from comity.ledger.moving import draw_mark, move_all
 from comity.ledger.parting import list_flows, part
 from comity.ledger.periods import get_balances_on, lock_period, reopen_period, roll_forward
 from comity.ledger.proof import check_export
-from comity.ledger.reports import Block, Proof, RollForward, Trace, TraceLine, Transfer
+from comity.ledger.reports import Block, DayNotOver, Proof, RollForward, Trace, TraceLine, Transfer, UnknownUnit
 from comity.ledger.reversing import reverse
 from comity.ledger.rows import Flow, HoldState
 from comity.ledger.sealing import export, get_transfer, seal, trace, verify
@@ -33,6 +33,7 @@ from comity.ledger.types import (
 
 __all__ = [
     "Block",
+    "DayNotOver",
     "Flow",
     "HoldState",
     "Parted",
@@ -47,6 +48,7 @@ __all__ = [
     "Transfer",
     "UnknownAccount",
     "UnknownTransfer",
+    "UnknownUnit",
     "capture",
     "change_terms",
     "check_export",

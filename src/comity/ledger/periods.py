@@ -1,13 +1,16 @@
 """Business days: balances as they were known, roll-forwards, closed periods."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from comity.kernel.database import Tx
 from comity.kernel.errors import Broken
 from comity.ledger import rules, store
-from comity.ledger.reports import RollForward
+from comity.ledger.reports import DayNotOver, RollForward, UnknownUnit
 from comity.ledger.types import Book, PeriodOrder, UnknownAccount
+
+EASTERNMOST = timedelta(hours=14)
+"""So far ahead of UTC are those whose day ends first."""
 
 
 def get_balances_on(tx: Tx, *, account_ids: Sequence[int], day: date, known_at: datetime | None = None) -> list[int]:
@@ -25,8 +28,10 @@ def get_balances_on(tx: Tx, *, account_ids: Sequence[int], day: date, known_at: 
 def roll_forward(tx: Tx, *, unit: str, first_on: date, last_on: date) -> RollForward:
     """Say what changed the outstanding points of a unit in a period, from the entries alone.
 
-    Opening + issued - redeemed - expired + adjusted = closing. Of a closed period it is the same for good.
+    Opening + issued - redeemed - expired + adjusted = closing. Of a closed period it is the same for good. Raises
+    UnknownUnit.
     """
+    _require_unit(tx, book=Book.POINTS, unit=unit)
     opening, issued, redeemed, expired, adjusted, closing = store.roll_forward(
         tx, unit=unit, first_on=first_on, last_on=last_on
     )
@@ -51,8 +56,11 @@ def lock_period(
     """Close the books of a unit up to a day.
 
     What is posted for a closed day from then on counts on the first open day and keeps the day it was for. Waits for
-    batches that still post. Raises PeriodOrder when that day is closed already.
+    batches that still post. Raises UnknownUnit, DayNotOver, and PeriodOrder when that day is closed already.
     """
+    _require_unit(tx, book=book, unit=unit)
+    if through >= (now.astimezone(UTC) + EASTERNMOST).date():
+        raise DayNotOver(details={"unit": unit, "asked": through, "remedy": "Close it when it is over."})
     store.lock_periods(tx)
     former = store.find_period(tx, book=book, unit=unit)
     if former is not None and through <= former:
@@ -75,8 +83,9 @@ def reopen_period(
 ) -> None:
     """Open days of a unit again, those after `through`; it takes two people and stays on record.
 
-    Raises PeriodOrder when those days are open already, or when nobody else confirms.
+    Raises UnknownUnit, and PeriodOrder when those days are open already, or when nobody else confirms.
     """
+    _require_unit(tx, book=book, unit=unit)
     store.lock_periods(tx)
     former = store.find_period(tx, book=book, unit=unit)
     if former is None or through >= former or rules.is_same_person(by, confirmed_by):
@@ -91,3 +100,8 @@ def reopen_period(
         reason=reason,
         now=now,
     )
+
+
+def _require_unit(tx: Tx, *, book: Book, unit: str) -> None:
+    if not store.has_unit(tx, book=book, unit=unit):
+        raise UnknownUnit(details={"unit": unit})

@@ -4,6 +4,16 @@ from datetime import date, datetime
 
 import msgspec
 
+from comity.kernel.errors import NotFound, Refused
+
+
+class UnknownUnit(NotFound):
+    """Nothing is booked in points of that name; `comity ledger trial-balance` lists the units there are."""
+
+
+class DayNotOver(Refused):
+    """A day that is not over cannot be closed: what happens on it would be booked on another."""
+
 
 class RollForward(msgspec.Struct, frozen=True, kw_only=True):
     """What changed the outstanding points of a unit in a period, first and last day included."""

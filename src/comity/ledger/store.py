@@ -225,6 +225,11 @@ def lock_periods(tx: Tx) -> None:
     _sql.lock_periods.rows(tx)
 
 
+def has_unit(tx: Tx, *, book: Book, unit: str) -> bool:
+    """Tell whether there are accounts of a unit."""
+    return bool(_sql.has_unit.rows(tx, book=book, unit=unit)[0][0])
+
+
 def find_period(tx: Tx, *, book: Book, unit: str) -> date | None:
     """Return until when the books of a unit are closed."""
     rows = _sql.find_period.rows(tx, book=book, unit=unit)

@@ -67,6 +67,21 @@ def test_trial_balance_and_roll_forward(run):
     assert run("trial-balance", "--on", "soon", "--json", code=2)["code"] == "day_unreadable"
 
 
+def test_periods_are_opened_by_two_and_slips_close_nothing(run):
+    """A misspelt name of the points, or a day far ahead, would move the days of all that comes."""
+    two = ("--by", "ada", "--confirmed-by", "bob", "--reason", "an invoice", "--json")
+    february = ("2026-02-01", "2026-02-28")
+    for words in (("lock", "pints", february[1], "--by", "ada"), ("roll-forward", "pints", *february)):
+        assert run(*words, "--json", code=3)["code"] == "unknown_unit"
+    assert run("reopen", "pints", "2026-01-31", *two, code=3)["code"] == "unknown_unit"
+    assert run("lock", "points", "9999-03-31", "--by", "ada", "--json", code=6)["code"] == "day_not_over"
+    backwards = run("roll-forward", "points", "2026-03-31", "2026-03-01", "--json", code=2)
+    assert backwards["code"] == "period_backwards"
+    run("lock", "points", "2026-02-28", "--by", "ada")
+    assert run("reopen", "points", "2026-02-28", *two, code=4)["code"] == "period_order"
+    assert run("reopen", "points", "2026-01-31", *two) == {"unit": "points", "locked_through": "2026-01-31"}
+
+
 def test_statement_and_trace(run):
     [told] = run("statement", run.account, "--json")
     assert (told["balance"], [each["rest"] for each in told["lots"]]) == (90, [70, 20])

@@ -190,7 +190,7 @@ class TestCorrections:
         shop = till(club(BASE, GOLD, corrections="freeze_closed_period"))
         shop.sell(1, 5_000, days=2)
         through = (BOUGHT + timedelta(days=5)).date()
-        ledger.lock_period(tx, unit="club", through=through, by="ada", reason="month", now=BOUGHT)
+        ledger.lock_period(tx, unit="club", through=through, by="ada", reason="month", now=BOUGHT + timedelta(days=6))
         shop.sell(2, 15_000, days=-10)
         assert shop.member.points == 200
         shop.sell(3, 1_000, days=9, now=BOUGHT + timedelta(days=9))

@@ -32,6 +32,10 @@ class DayUnreadable(Invalid):
     """A day is written as 2026-03-31."""
 
 
+class PeriodBackwards(Invalid):
+    """The first day of a period is not after its last."""
+
+
 Day = Annotated[str | None, typer.Option("--on", help="Up to this business day, as 2026-03-31.")]
 KnownAt = Annotated[
     str | None, typer.Option("--known-at", help="As the books stood then, as 2026-04-10 or with a time.")
@@ -76,9 +80,11 @@ def roll_forward(
     json: Json = False,
 ) -> None:
     """Say what changed the outstanding points in a period: opening, issued, redeemed, expired, adjusted, closing."""
-    first_on, last_on = _to_day(first), _to_day(last)
+    first_on, last_on = _to_day(first) or date.min, _to_day(last) or date.max
+    if first_on > last_on:
+        raise PeriodBackwards(details={"first": first, "last": last})
     with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
-        found = books.roll_forward(tx, unit=unit, first_on=first_on or date.min, last_on=last_on or date.max)
+        found = books.roll_forward(tx, unit=unit, first_on=first_on, last_on=last_on)
     if json:
         print_json(found)
         return
@@ -116,6 +122,30 @@ def lock(
         print_json({"unit": unit, "locked_through": day})
     else:
         say(f"The books of {unit} are closed through {day}.")
+
+
+@ledger.command("reopen")
+@translates_errors
+def reopen(
+    unit: Annotated[str, typer.Argument(help="The points: the programme's name.")],
+    through: Annotated[str, typer.Argument(help="Last day that stays closed, as 2026-02-28.")],
+    *,
+    by: Annotated[str, typer.Option(help="Who opens the days after it.")],
+    confirmed_by: Annotated[str, typer.Option(help="Who else agrees: it takes two people.")],
+    reason: Annotated[str, typer.Option(help="Why; it stays on record.")],
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Open closed days again, those after a day; it takes two people and stays on record."""
+    day = _to_day(through) or date.min
+    with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+        books.reopen_period(
+            tx, unit=unit, through=day, by=by, confirmed_by=confirmed_by, reason=reason, now=hub.clock.now()
+        )
+    if json:
+        print_json({"unit": unit, "locked_through": day})
+    else:
+        say(f"The books of {unit} are open from the day after {day}.")
 
 
 @ledger.command("statement")
