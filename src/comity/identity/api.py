@@ -1,6 +1,7 @@
 """The door of the identity room."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -80,16 +81,21 @@ def has_records(tx: Tx) -> bool:
     return store.has_records(tx)
 
 
-def load_bulk(tx: Tx, *, frame: "DataFrame", match: CompiledMatch, now: datetime, ids: Ids) -> BulkLoad:
+@contextmanager
+def load_bulk(tx: Tx, *, frame: "DataFrame", match: CompiledMatch, now: datetime, ids: Ids) -> Generator[BulkLoad]:
     """Take a whole population into a hub that knows no record yet, decided as if its records came one by one.
 
     Columns of the frame: system, stream, external_id (unique together), the features of `match.attributes` as text,
     null for empty, and for a feature F optionally F__absent, true where a record says nothing of it. Publishes who is
     new. Waits for other resolutions, and they for this one. Raises RecordsKnown.
+
+    Records and people are stored when the block begins, what they are found by when it ends: that is made ready on a
+    thread while the block has the database work on what depends on people.
     """
     from comity.identity import bulk_load
 
-    return bulk_load.load(tx, frame=frame, match=match, now=now, ids=ids)
+    with bulk_load.load(tx, frame=frame, match=match, now=now, ids=ids) as loaded:
+        yield loaded
 
 
 def resolve_stale_records(

@@ -5,7 +5,9 @@ given out cluster by cluster: the records of a person lie together.
 """
 
 import hashlib
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime
 
 import numpy as np
@@ -29,7 +31,8 @@ IDENTIFIER_SCHEMA = pl.Schema({"key_hash": pl.Int64, "record_id": pl.Int64, "rul
 UUID_PARTS = ((0, 8), (8, 4), (12, 4), (16, 4), (20, 12))
 
 
-def load(tx: Tx, *, frame: pl.DataFrame, match: CompiledMatch, now: datetime, ids: Ids) -> BulkLoad:
+@contextmanager
+def load(tx: Tx, *, frame: pl.DataFrame, match: CompiledMatch, now: datetime, ids: Ids) -> Generator[BulkLoad]:
     """Resolve and store all records of a frame; see the door."""
     store.lock(tx)
     if store.has_records(tx):
@@ -43,20 +46,20 @@ def load(tx: Tx, *, frame: pl.DataFrame, match: CompiledMatch, now: datetime, id
     founders = np.flatnonzero(is_founder)
     profiles = pl.Series("profile_id", ids.uuid7_bytes(now, len(founders)), dtype=pl.Binary)
     profile_ids = profiles.gather((np.cumsum(is_founder) - 1)[clusters])
-    # While PostgreSQL copies a table in and builds its indexes, the next one is made here.
+    # While PostgreSQL works on a table and its indexes, the next ones are made here.
     with ThreadPoolExecutor(max_workers=1) as thread:
         records = thread.submit(_records, frame, resolution, record_ids, profile_ids, match=match, now=now)
-        identifiers = thread.submit(_identifiers, frame, resolution, record_ids, match)
         edges = thread.submit(_edges, resolution, record_ids, match=match, now=now)
+        identifiers = thread.submit(_identifiers, frame, resolution, record_ids, match)
         bulk_store.lock_tables(tx)
         _store_profiles(tx, profiles, record_ids[founders], now)
         bulk_store.copy_records(tx, records=records.result())
-        bulk_store.copy_identifiers(tx, identifiers=identifiers.result())
+        yield BulkLoad(record_ids=record_ids, profile_ids=profile_ids, profiles_count=len(profiles))
         bulk_store.copy_edges(tx, edges=edges.result())
+        bulk_store.copy_identifiers(tx, identifiers=identifiers.result())
     if resolution.reviews.height:
         bulk_store.copy_reviews(tx, reviews=_reviews(resolution, record_ids, match=match, now=now))
     bulk_store.analyze(tx)
-    return BulkLoad(record_ids=record_ids, profile_ids=profile_ids, profiles_count=len(profiles))
 
 
 def _has_bad_keys(frame: pl.DataFrame) -> bool:

@@ -144,11 +144,18 @@ def _store(tx: Tx, frame: pl.DataFrame, *, runtime: Runtime, ids: Ids, now: date
         *(to_text(frame[name], types[name]) for name in features),
         *(name + ABSENT_MARK for name in features if name + ABSENT_MARK in frame.columns),
     )
-    loaded = identity.load_bulk(tx, frame=facts, match=runtime.match, now=now, ids=ids)
-    del facts
-    tell("profile", frame.height)
+    with identity.load_bulk(tx, frame=facts, match=runtime.match, now=now, ids=ids) as loaded:
+        tell("profile", frame.height)
+        profile.load_bulk(tx, frame=_observations(frame, loaded, runtime, now), model=runtime.model, now=now)
+    _attach_purchases(tx, frame, loaded, now)
+    tell("outbox", frame.height)
+    outbox.mark_everybody(tx, systems=runtime.written_systems, lane=Lane.BACKFILL)
+    return loaded
+
+
+def _observations(frame: pl.DataFrame, loaded: BulkLoad, runtime: Runtime, now: datetime) -> pl.DataFrame:
     known = [each.name for each in runtime.model.attributes if each.name in frame.columns]
-    observations = frame.select(
+    return frame.select(
         *KEYS,
         pl.col("changed_at").fill_null(now),
         pl.Series("record_id", loaded.record_ids),
@@ -156,11 +163,6 @@ def _store(tx: Tx, frame: pl.DataFrame, *, runtime: Runtime, ids: Ids, now: date
         *known,
         *(name + ABSENT_MARK for name in known if name + ABSENT_MARK in frame.columns),
     )
-    profile.load_bulk(tx, frame=observations, model=runtime.model, now=now)
-    _attach_purchases(tx, frame, loaded, now)
-    tell("outbox", frame.height)
-    outbox.mark_everybody(tx, systems=runtime.written_systems, lane=Lane.BACKFILL)
-    return loaded
 
 
 def _attach_purchases(tx: Tx, frame: pl.DataFrame, loaded: BulkLoad, now: datetime) -> None:
