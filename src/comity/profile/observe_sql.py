@@ -47,7 +47,11 @@ def stage_create(attributes: Sequence[Attribute], *, table: str) -> str:
 
 
 def observe(attributes: Sequence[Attribute], *, table: str) -> str:
-    """Return the statement that takes in one wave of the staging table and answers with one row of counts and ids."""
+    """Return the statement that takes in one wave of the staging table and answers with one row of counts and ids.
+
+    Everybody locks records in the order of their ids. So the first wave also locks those that a later one may change,
+    which would begin from the front again.
+    """
     judged = ",\n    ".join(
         f"{_verdict(number, attribute)} as {_verdict_name(attribute)}" for number, attribute in enumerate(attributes)
     )
@@ -79,6 +83,7 @@ with counted as materialized (
     select c.*
     from counted c join profile.observation o on o.ctid = c.place__ and o.xmin = c.version__
     where c.is_changed__ or c.is_seen__
+        or c.record_id in (select s.record_id from {names.column(table)} s where s.wave__ > %(wave)s)
     order by c.record_id
     for no key update of o
 ), updated as (
@@ -86,7 +91,7 @@ with counted as materialized (
         ({_names(attributes)}) = row(
         {_values(attributes)})
     from locked c
-    where o.ctid = c.place__
+    where o.ctid = c.place__ and (c.is_changed__ or c.is_seen__)
     returning c.is_changed__
 )
 select
@@ -98,19 +103,6 @@ select
     count(*) filter (where is_echo__),
     count(*) filter (where is_late__)
 from counted
-"""  # noqa: S608 - quoted by `names`.
-
-
-def lock_staged(*, table: str) -> str:
-    """Return the statement that locks all records of the staging table, in the order in which everybody locks them."""
-    return f"""\
-select count(*)
-from (
-    select from profile.observation o
-    where o.record_id in (select s.record_id from {names.column(table)} s)
-    order by o.record_id
-    for no key update of o
-) as locked
 """  # noqa: S608 - quoted by `names`.
 
 

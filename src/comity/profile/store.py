@@ -90,8 +90,6 @@ def observe(tx: Tx, *, batch: ObservationBatch, model: ProfileModel) -> Observed
     """Stage a batch and take it in, wave by wave."""
     waves = rules.plan_waves(batch.record_ids, batch.changed_ats)
     _stage(tx, batch=batch, waves=waves, model=model)
-    if max(waves):  # One wave locks in order by itself; a second one would begin from the front again.
-        fetch_text(tx, observe_sql.lock_staged(table=model.texts.stage_table), {})
     observed = Observed(profile_ids=set(), left_profile_ids=set())
     for wave in range(max(waves) + 1):
         _observe_wave(tx, observed, wave=wave, model=model)

@@ -6,12 +6,15 @@ select distinct w.record_id
 from unnest(%(record_ids)s::bigint[], %(profile_ids)s::uuid[], %(key_hashes)s::bigint[], %(limits)s::int[])
     as w (record_id, profile_id, key_hash, count_max)
 cross join lateral (
-    select count(*) as members, bool_or(r.profile_id is distinct from w.profile_id) as has_others
+    select
+        count(*) as members,
+        bool_or(i.record_id <> w.record_id and (
+            select r.profile_id from identity.record r where r.record_id = i.record_id
+        ) is distinct from w.profile_id) as has_others
     from (
         select i.record_id from identity.identifier i
         where i.key_hash = w.key_hash
         limit w.count_max + 1
     ) i
-    left join identity.record r using (record_id)
 ) m
 where m.has_others or m.members > w.count_max
