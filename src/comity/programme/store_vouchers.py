@@ -64,6 +64,11 @@ def lock_vouchers(tx: Tx, *, voucher_ids: Sequence[int]) -> dict[int, HeldVouche
     return {each.voucher_id: each for each in held}
 
 
+def hold_keys(tx: Tx, *, keys: Sequence[str]) -> None:
+    """Keep others from sending these keys, in the order of their digests."""
+    _sql.hold_voucher_keys.rows(tx, keys=list(keys))
+
+
 def list_used_keys(tx: Tx, *, keys: Sequence[str]) -> set[tuple[str, int, bool]]:
     """Return (key, voucher, whether it was to use it) of those keys that have been sent before."""
     return set(_sql.list_used_keys.rows(tx, keys=list(keys)))

@@ -153,7 +153,7 @@ def list_vouchers(tx: Tx, *, profile_id: UUID, programme: str, limit_max: int, n
 
 
 def _find(tx: Tx, wishes: Sequence[VoucherWish]) -> tuple[dict[int, VoucherTold | ComityError], dict[int, Voucher]]:
-    """Return errors for wishes without a voucher, and the vouchers of the others."""
+    """Return errors for wishes without a voucher, and the vouchers of the others, whose keys nobody else sends now."""
     answers: dict[int, VoucherTold | ComityError] = {}
     codes: dict[int, str] = {}
     for place, wish in enumerate(wishes):
@@ -165,12 +165,18 @@ def _find(tx: Tx, wishes: Sequence[VoucherWish]) -> tuple[dict[int, VoucherTold 
     for place, code in codes.items():
         if code not in known:
             answers[place] = UnknownVoucher(details={"code": wishes[place].code[:40]})
-    return answers, {place: known[code] for place, code in codes.items() if code in known}
+    found = {place: known[code] for place, code in codes.items() if code in known}
+    if found:
+        store_vouchers.hold_keys(tx, keys=_list_keys(wishes, found))
+    return answers, found
+
+
+def _list_keys(wishes: Sequence[VoucherWish], found: Mapping[int, Voucher]) -> list[str]:
+    return sorted({wishes[place].idempotency_key for place in found})
 
 
 def _list_sent(tx: Tx, wishes: Sequence[VoucherWish], found: Mapping[int, Voucher]) -> set[tuple[str, int, bool]]:
-    keys = sorted({wishes[place].idempotency_key for place in found})
-    return store_vouchers.list_used_keys(tx, keys=keys) if keys else set()
+    return store_vouchers.list_used_keys(tx, keys=_list_keys(wishes, found)) if found else set()
 
 
 def _judge_key(sent: set[tuple[str, int, bool]], key: str, voucher_id: int, *, is_use: bool) -> ComityError | None:

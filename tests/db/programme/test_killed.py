@@ -7,6 +7,7 @@ it, when nobody has been told yet. Then the work is done again by somebody who k
 import os
 import signal
 from datetime import UTC, date, datetime, timedelta
+from typing import ClassVar
 from uuid import UUID, uuid5
 
 import msgspec
@@ -29,7 +30,18 @@ SPEC = {"title": "Club", "currency": "EUR", "earning": {"points_per_unit": 1, "u
 
 
 class World:
-    """Two members of a programme of their own, with lots, a debt and open holds."""
+    """Two members of a programme of their own, with lots, a debt and open holds; each verb with what came before it."""
+
+    verbs: ClassVar[dict[str, list[str]]] = {
+        "hold": [],
+        "capture": [],
+        "release": [],
+        "time_out": [],
+        "take_back": [],
+        "expire": [],
+        "merge": [],
+        "part": ["merge", "spend_together"],
+    }
 
     def __init__(self, tx, name):
         self.name = name
@@ -146,23 +158,10 @@ class World:
         )
 
 
-VERBS = {
-    "hold": [],
-    "capture": [],
-    "release": [],
-    "time_out": [],
-    "take_back": [],
-    "expire": [],
-    "merge": [],
-    "part": ["merge", "spend_together"],
-}
-"""Each with what came before it."""
-
-
-def make(database, verb, name):
+def make(database, verb, name, kind):
     with database.transaction() as tx:
-        world = World(tx, name)
-        for before in VERBS[verb]:
+        world = kind(tx, name)
+        for before in kind.verbs[verb]:
             getattr(world, before)(tx)
     return world
 
@@ -217,16 +216,16 @@ def kill_at(database, world, verb, last):
     assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
 
 
-def sweep(database, verb, monkeypatch, stride):
-    whole = make(database, verb, "whole")
+def sweep(database, verb, monkeypatch, stride, kind=World):
+    whole = make(database, verb, "whole", kind)
     total = count_statements(database, whole, verb, monkeypatch)
     assert total >= 3
+    begun = make(database, verb, "before", kind)
     with database.transaction() as tx:
-        before = make_picture(tx, database, verb)
-        expected = whole.picture(tx)
+        before, expected = begun.picture(tx), whole.picture(tx)
     assert expected != before
     for last in sorted({*range(0, total, stride), total, total + 1}):
-        world = make(database, verb, f"n{last}")
+        world = make(database, verb, f"n{last}", kind)
         kill_at(database, world, verb, last)
         with database.transaction() as tx:
             assert world.picture(tx) == (expected if last > total else before)
@@ -239,16 +238,12 @@ def sweep(database, verb, monkeypatch, stride):
         assert sum(row.balance for row in ledger.trial_balance(tx)) == 0
 
 
-def make_picture(tx, database, verb):
-    return make(database, verb, "before").picture(tx)
-
-
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", World.verbs)
 def test_killed_here_and_there_nothing_is_stuck_or_lost(database, monkeypatch, verb):
     sweep(database, verb, monkeypatch, stride=5)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", World.verbs)
 def test_killed_between_any_two_statements_nothing_is_stuck_or_lost(database, monkeypatch, verb):
     sweep(database, verb, monkeypatch, stride=1)
