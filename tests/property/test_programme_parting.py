@@ -6,30 +6,26 @@ those of their own purchases.
 """
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from datetime import timedelta
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import invariant, precondition, rule
 
 from comity.activity import api as activity
 from comity.activity.types import PURCHASE_RECORDED, PurchaseFact, PurchaseRecorded, RecordReference, name_profile
 from comity.definitions.types import ProgrammeSpec
-from comity.identity.types import PROFILE_CREATED, PROFILES_MERGED
-from comity.kernel.events import Event
+from comity.identity.types import PROFILE_CREATED
 from comity.ledger import api as ledger
 from comity.ledger import store
 from comity.ledger.types import Capture, NewHold, Release, ReturnPolicy, Reversal
-from comity.programme import api, readers
+from comity.programme import api
 from comity.programme import store as programme_store
 from comity.programme.purchases import PurchaseWish
 from comity.programme.types import InsufficientPoints, Programme
+from tests.property.merging_people import PEOPLE, MergingPeople, people, profile, run, some
 
-START = datetime(2026, 3, 3, 12, tzinfo=UTC)
-PEOPLE = (1, 2, 3)
 CLUB = Programme(
     name="club",
     spec=msgspec.convert(
@@ -42,59 +38,19 @@ CLUB = Programme(
     ),
 )  # fmt: skip
 
-people = st.sampled_from(PEOPLE)
 amounts = st.integers(1, 40)
-some = st.integers(0, 99)
 
 
-def profile(person):
-    return UUID(int=person)
+class Machine(MergingPeople):
+    """What they buy, spend and reserve."""
 
-
-class Machine(RuleBasedStateMachine):
-    """People, their purchases, and who stands for whom."""
+    club = CLUB
 
     def __init__(self, tx):
-        super().__init__()
-        self.tx = tx
-        tx.execute("savepoint machine")
-        self.now = START
-        self.count = 0
-        self.leader = {person: person for person in PEOPLE}
+        super().__init__(tx)
         self.purchases = {}
         self.holds = {}
         self.net = Counter()
-        for person in PEOPLE:
-            tx.execute("insert into identity.profile values (%s, %s, null, now())", [profile(person), person])
-            tx.execute(
-                "insert into identity.record (record_id, system, stream, external_id, profile_id, linked_at, rule, "
-                "match_hash, features) overriding system value "
-                "values (%s, 'crm', 'Contact', %s, %s, now(), 'founded', 0, '{}')",
-                [person, f"c{person}", profile(person)],
-            )
-        self.tell(*((PROFILE_CREATED, {"profile_id": str(profile(person))}) for person in PEOPLE))
-        self.programme = programme_store.find_programme(tx, programme="club").account_id
-
-    def teardown(self):
-        self.tx.execute("rollback to savepoint machine")
-
-    def key(self):
-        self.count += 1
-        return f"k{self.count}"
-
-    def tell(self, *events):
-        handed = [
-            Event(event_id=place, xid=1, kind=kind, payload=payload, occurred_at=self.now)
-            for place, (kind, payload) in enumerate(events, start=1)
-        ]
-        readers.handle_events(self.tx, events=handed, programmes=[CLUB], now=self.now)
-
-    def account(self, person):
-        return api.get_member(self.tx, profile_id=profile(person), programme="club").account_id
-
-    @property
-    def today(self):
-        return self.now.date()
 
     @rule(person=people, amount=amounts, days_ago=st.integers(0, 4))
     def earn(self, person, amount, days_ago):
@@ -194,41 +150,6 @@ class Machine(RuleBasedStateMachine):
         api.expire_points(self.tx, programme=CLUB, now=self.now)
         api.recompute_tiers(self.tx, programme=CLUB, now=self.now)
 
-    def leaders(self):
-        return sorted(set(self.leader.values()))
-
-    def follow(self, people, leader):
-        """Identity says who stands for these now, and purchases follow their records and Global IDs."""
-        self.leader |= dict.fromkeys(people, leader)
-        for person in people:
-            merged_into = None if person == leader else profile(leader)
-            self.tx.execute(
-                "update identity.profile set merged_into = %s where profile_id = %s", [merged_into, profile(person)]
-            )
-            self.tx.execute(
-                "update identity.record set profile_id = %s where record_id = %s", [profile(leader), person]
-            )
-        activity.follow_records(self.tx, record_ids=list(people))
-
-    @precondition(lambda self: len(self.leaders()) > 1)
-    @rule(which=some, other=st.integers(1, 2))
-    def merge(self, which, other):
-        leaders = self.leaders()
-        loser = leaders[which % len(leaders)]
-        survivor = leaders[(which + min(other, len(leaders) - 1)) % len(leaders)]
-        self.follow([each for each in PEOPLE if self.leader[each] == loser], survivor)
-        self.tell(self.merged(loser, survivor))
-
-    @precondition(lambda self: len(self.leaders()) < len(PEOPLE))
-    @rule(which=some, takes_along=st.booleans())
-    def part(self, which, takes_along):
-        aliases = [each for each in PEOPLE if self.leader[each] != each]
-        risen = aliases[which % len(aliases)]
-        others = [each for each in aliases if each != risen and self.leader[each] == self.leader[risen]]
-        along = others if takes_along else []
-        self.follow([risen, *along], risen)
-        self.tell((PROFILE_CREATED, {"profile_id": str(profile(risen))}), *(self.merged(each, risen) for each in along))
-
     @rule(which=some)
     def merge_and_part_without_anything_between(self, which):
         leaders = self.leaders()
@@ -244,13 +165,6 @@ class Machine(RuleBasedStateMachine):
         along = [each for each in cluster if each != loser]
         self.tell((PROFILE_CREATED, {"profile_id": str(profile(loser))}), *(self.merged(each, loser) for each in along))
         assert self.snapshot() == before
-
-    @staticmethod
-    def merged(loser, survivor):
-        return (
-            PROFILES_MERGED,
-            {"loser_profile_id": str(profile(loser)), "survivor_profile_id": str(profile(survivor))},
-        )
 
     def snapshot(self):
         """What each holds: lots with their terms, the sum of debts, open holds with what is in them, and the tier."""
@@ -311,18 +225,10 @@ class Machine(RuleBasedStateMachine):
             assert {owners.get(lot_id) for lot_id in inside} <= {*cluster, None}
 
 
-def run(tx, **changes):
-    fields = {
-        "max_examples": 12, "stateful_step_count": 25, "deadline": None, "suppress_health_check": list(HealthCheck),
-        "phases": (Phase.explicit, Phase.reuse, Phase.generate),
-    } | changes  # fmt: skip
-    run_state_machine_as_test(lambda: Machine(tx), settings=settings(**fields))
-
-
 def test_merged_and_parted_each_has_what_is_theirs(tx):
-    run(tx)
+    run(Machine, tx)
 
 
 @pytest.mark.soak
 def test_very_many_histories_of_merging_and_parting(tx):
-    run(tx, max_examples=200, stateful_step_count=40)
+    run(Machine, tx, max_examples=200, stateful_step_count=40)

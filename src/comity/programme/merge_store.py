@@ -51,7 +51,7 @@ def list_aliases(tx: Tx, *, member_id: int) -> list[Alias]:
 
 
 def part_member(tx: Tx, *, risen: Risen, follower_ids: Sequence[int], levels: Levels, now: datetime) -> None:
-    """Let an alias be a member again, with what caps had counted of them."""
+    """Let an alias be a member again, with what caps had counted of their transfers."""
     _sql.part_member.execute(
         tx,
         member_id=risen.member_id,
@@ -62,6 +62,11 @@ def part_member(tx: Tx, *, risen: Risen, follower_ids: Sequence[int], levels: Le
         parted_at=now,
     )
     _sql.part_counted.execute(tx, member_id=risen.member_id, holder_member_id=risen.holder_member_id)
+
+
+def count_again(tx: Tx, *, member_ids: Sequence[int]) -> None:
+    """Let caps count what members have by now."""
+    _sql.count_again.execute(tx, member_ids=list(member_ids))
 
 
 def move_earnings(

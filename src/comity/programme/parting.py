@@ -109,6 +109,7 @@ def _part(tx: Tx, risen: Risen, *, levels: Levels, programme: Programme, now: da
         target_member_id=risen.member_id,
         profile_ids=[risen.profile_id, *(each.profile_id for each in followers)],
     )
+    merge_store.count_again(tx, member_ids=[risen.member_id, risen.holder_member_id])
     sharing = [each.account_id for each in aliases if each.account_id is not None]
     flows = ledger.list_flows(
         tx,
@@ -181,6 +182,7 @@ def _move_purchases(tx: Tx, *, source: LockedMember, target: LockedMember, progr
         profile_ids=[target.profile_id],
     )
     if purchase_ids:
+        merge_store.count_again(tx, member_ids=[source.member_id, target.member_id])
         earned = merge_store.list_transfers_of(tx, programme=programme.name, purchase_ids=purchase_ids)
         accounts = (source.account_id, target.account_id)
         flows = ledger.list_flows(tx, account_ids=accounts, since=ledger.draw_mark(tx), transfer_ids=earned)
