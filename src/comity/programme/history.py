@@ -21,7 +21,7 @@ from comity.programme.engine.replaying import Booked, Person, Version
 from comity.programme.rules import EARN, to_ledger_terms, to_local_date
 from comity.programme.running import has_memory, list_versions, tell_purchase, to_id
 from comity.programme.simulating_types import Decided
-from comity.programme.stands import BookedLot, PurchaseState, Stand
+from comity.programme.stands import BookedLot, PurchaseState, Stand, tell_cause
 from comity.programme.types import Counted, EarnOutcome, LockedMember, Programme
 from comity.programme.waiting import NewTerms, split_deltas
 
@@ -268,9 +268,7 @@ def _plan_take(
 ) -> TakeBack:
     """Take points of a lot back; what has lapsed was never there to be spent, so it comes from nowhere else."""
     has_lapsed = is_lapsed(lot.terms, member.today)
-    reason = (
-        f"What the points waited for did not come: {lot.awaits}." if has_lapsed else f"The purchase changed: {cause}."
-    )
+    reason = f"What the points waited for did not come: {lot.awaits}." if has_lapsed else tell_cause(cause, state)
     reversal = Reversal(
         transfer_id=lot.transfer_id,
         idempotency_key=f"{TAKE}:{programme.name}:{lot.purchase_id}:{lot.lot_number}:{lot.take_count + 1}",

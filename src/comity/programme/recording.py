@@ -73,6 +73,8 @@ def record_purchases(
         number: fact for number, fact in known.items() if number in first and fact.told_at is not None
     }
     _earn(tx, list(facts.values()), programmes=programmes, now=now, choose=choose)
+    followed = sorted(each.purchase_id for each in facts.values() if each.is_followed)
+    follow_purchases(tx, purchase_ids=followed, programmes=programmes, now=now)
     told = recording_told.tell(tx, facts=list(facts.values()), programmes=programmes, now=now)
     return [
         errors[place]
@@ -208,8 +210,6 @@ def _earn(
             ]
             enrol(tx, profile_ids=choose(tx, programme, strangers) if strangers else (), programme=programme, now=now)
     earn_for_purchases(tx, purchases=purchases, programmes=programmes, now=now)
-    followed = sorted(each.purchase_id for each in facts if each.is_followed)
-    follow_purchases(tx, purchase_ids=followed, programmes=programmes, now=now)
 
 
 def _to_recorded(fact: Fact) -> PurchaseRecorded:
@@ -251,6 +251,7 @@ def record_return(
     if known is not None and not is_same_return(wish, known):
         raise KeyReused("Another return has this number.", details={"number": wish.number})
     if known is None:
+        check_lines(wish, fact, amount)
         _accept_return(tx, wish, fact, amount, now=now)
     _earn(tx, [fact], programmes=programmes, now=now, choose=choose)
     before = recording_told.list_worth(tx, purchase_id=fact.purchase_id)
@@ -287,6 +288,27 @@ def plan_return(wish: ReturnWish, fact: Fact) -> int:
             details={"field": "$.occurred_at", "purchase_occurred_at": fact.occurred_at.isoformat()},
         )
     return amount
+
+
+def check_lines(wish: ReturnWish, fact: Fact, amount: int) -> None:
+    """Make sure that lines which come back were bought, and come to no more than comes back. Pure.
+
+    Of a purchase that was reported without lines any may come back. Raises PurchaseInvalid.
+    """
+    returned = (wish.details or {}).get("lines", ())
+    bought = {line["line_id"] for line in (fact.details or {}).get("lines", ())}
+    strange = sorted({line["line_id"] for line in returned} - bought) if bought else []
+    details = {"field": "$.lines", "purchase": fact.business_key}
+    if strange:
+        raise PurchaseInvalid(
+            f"The purchase has no line {strange[0]!r} - at `$.lines`.",
+            details={**details, "known": sorted(bought)[:20], "remedy": "Send `line_id` as the purchase has it."},
+        )
+    if sum(line["amount_minor"] for line in returned) > amount:
+        raise PurchaseInvalid(
+            "The lines come to more than what comes back - at `$.lines`.",
+            details={**details, "amount_minor": amount, "remedy": "Send an amount that holds all of its lines."},
+        )
 
 
 def is_same_return(wish: ReturnWish, known: KnownReturn) -> bool:

@@ -45,6 +45,14 @@ REWARD = "reward"
 REFER = "refer"
 """Kinds of transfers."""
 
+REMEDIES = {
+    Refusal.CHECKER_IS_MAKER: "Have it confirmed with a key of another name; this one may reject it.",
+    Refusal.SAME_MEMBER: "Name two different people; these are one.",
+    Refusal.TOO_LITTLE: "Ask for at least `points_min` points.",
+    Refusal.CAP_REACHED: "Ask for no more than `most` less `used`, or wait until the period of the cap is over.",
+}
+"""What to do about refusals, where there is more to say than their reason."""
+
 CODE_LENGTH = 16
 _MISTYPED = str.maketrans("018", "OIB")
 
@@ -254,4 +262,5 @@ def require_granted(verdict: Verdict, error: type[Refused]) -> None:
     if verdict.refusal is Refusal.INSUFFICIENT_POINTS:
         raise InsufficientPoints(details=dict(verdict.inputs))
     if verdict.refusal is not None:
-        raise error(details={"reason": verdict.refusal, **verdict.inputs})
+        remedy = {"remedy": REMEDIES[verdict.refusal]} if verdict.refusal in REMEDIES else {}
+        raise error(details={"reason": verdict.refusal, **verdict.inputs, **remedy})

@@ -7,8 +7,16 @@ from uuid import UUID
 
 import msgspec
 
+from comity.programme.engine.correcting import Cause
 from comity.programme.engine.facts import Draw, Terms
 from comity.programme.types import EarnOutcome
+
+_REASONS = {
+    Cause.LATE: "The purchase came late.",
+    Cause.CORRECTED: "The purchase was corrected.",
+    Cause.CANCELLED: "The purchase was cancelled.",
+    Cause.CONSEQUENCE: "Another purchase changed what this one earns.",
+}
 
 
 class BookedLot(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,3 +121,10 @@ class BookedEarning(msgspec.Struct, frozen=True, kw_only=True):
     booked_on: date | None
     available_from: date | None
     expires_on: date | None
+
+
+def tell_cause(cause: str, state: PurchaseState | None) -> str:
+    """Say to people why points of a purchase are taken back; it stands in the member's statement."""
+    if cause == Cause.CORRECTED and state is not None and state.returns:
+        return "The purchase was returned, or corrected."
+    return _REASONS[Cause(cause)]

@@ -177,6 +177,8 @@ class TestExplain:
             activity.accept_purchases(tx, purchases=facts, profile_ids=[ADA, ADA], now=FIRST)
         assert told(project("programme", "explain", "shop/7", "--json"))["code"] == "purchase_ambiguous"
         assert project("programme", "explain", "shop/Order/7").exit_code == 0
+        by_number = told(project("programme", "explain", "Invoice", "--json"))
+        assert by_number == told(project("programme", "explain", "shop/Invoice/7", "--json"))
 
 
 class TestBudgets:

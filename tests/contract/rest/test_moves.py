@@ -89,6 +89,7 @@ class TestAdjustment:
             each["adjustment_id"] for each in desk.call("GET", "/v1/adjustments/waiting", key=keys[1]).json()
         ]
         details = refused(decide(desk, keys[0], "confirm", number), status=409, code="adjustment_refused")
+        assert "another name" in details["remedy"]
         assert details["reason"] == "checker_is_maker" and points(desk, members[0])["balance"] == before
         told = [decide(desk, keys[1], "confirm", number) for _ in range(2)]
         assert [each.json()["state"] for each in told] == ["posted"] * 2

@@ -102,6 +102,7 @@ class TestPurchase:
     def test_in_another_currency_earns_nothing_and_says_so(self, desk, member):
         answer = buy(desk, member, 5_000, currency="CHF")
         assert (answer.status_code, earned(answer)["points"], earned(answer)["outcome"]) == (201, 0, "other_currency")
+        assert "three capitals" in buy(desk, member, 5_000, currency="eur").json()["title"]
 
 
 class TestReturn:
@@ -127,6 +128,17 @@ class TestReturn:
         answer = take_back(desk, number, amount_minor=2_000, lines=came, global_id=member)
         assert answer.json()["purchase"]["programmes"][0]["points"] == 10, answer.text
         refused(take_back(desk, number, lines=came), status=422, code="purchase_invalid")
+        [told] = desk.http.get(f"/v1/members/{member}/statement?programme=points&limit=1").json()["lines"]
+        assert told["reason"] == "The purchase was returned, or corrected."
+
+    def test_of_lines_that_cannot_be(self, desk):
+        member = desk.join()
+        number = buy(desk, member, 3_000, lines=[{"line_id": "a", "amount_minor": 3_000}]).json()["number"]
+        strange = take_back(desk, number, amount_minor=100, lines=[{"line_id": "z", "amount_minor": 100}])
+        assert refused(strange, status=422, code="purchase_invalid")["known"] == ["a"]
+        more = take_back(desk, number, amount_minor=100, lines=[{"line_id": "a", "amount_minor": 200}])
+        assert refused(more, status=422, code="purchase_invalid")["amount_minor"] == 100
+        assert points(desk, member)["spendable"] == 30
 
     def test_of_something_else(self, desk, member):
         number = buy(desk, member, 3_000).json()["number"]

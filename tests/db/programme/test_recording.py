@@ -223,6 +223,7 @@ class TestReturn:
         assert (again.is_duplicate, again.purchase.programmes[0].taken_back) == (True, 0)
         whole = till.take_back(back("B-2"))
         assert (whole.returned_minor, whole.left_minor, whole.purchase.programmes[0].points) == (7_000, 0, 0)
+        assert whole.purchase.programmes[0].taken_back == 70
         till.work_finds_nothing()
 
     def test_of_what_is_spent_goes_by_the_policy(self, counter):

@@ -28,6 +28,7 @@ from comity.programme.api import History, Simulation, Trial
 
 programmes = typer.Typer(help="Programmes: try a version, explain a purchase, see budgets.", no_args_is_help=True)
 
+PURCHASE_FORMS = "the number of the receipt, a purchase_id, system/external-id, or system/stream/external-id"
 PROCESSES_MAX = 16
 PROCESSES_FROM = 40_000
 """Starting processes takes a second or two, in which one goes through about this many purchases."""
@@ -196,7 +197,7 @@ def _showing_progress(name: str, count: int, *, is_quiet: bool) -> Generator[Cal
 @programmes.command("explain")
 @translates_errors
 def explain(
-    purchase: Annotated[str, typer.Argument(help="A purchase id, system/external-id, or system/stream/external-id.")],
+    purchase: Annotated[str, typer.Argument(help=f"{PURCHASE_FORMS[0].upper()}{PURCHASE_FORMS[1:]}.")],
     *,
     name: Annotated[str | None, typer.Option("--programme", help="In this programme alone.")] = None,
     data_dir: DataDir = None,
@@ -255,19 +256,20 @@ def budgets(
 
 def _find_purchase(tx: Tx, key: str) -> int:
     """Return the purchase a key stands for. Raises PurchaseMissing, PurchaseAmbiguous."""
-    parts = key.strip().split("/", 2)
-    if len(parts) == 1:
-        found = [int(parts[0])] if parts[0].isascii() and parts[0].isdigit() and len(parts[0]) < ID_DIGITS else []
-    else:
+    key = key.strip()
+    parts = key.split("/", 2)
+    facts = activity.find_facts(tx, business_keys=[key], system="", stream="")
+    found = [each.purchase_id for each in facts.values()]
+    if not found and len(parts) == 1 and key.isascii() and key.isdigit() and len(key) < ID_DIGITS:
+        found = [int(key)]
+    elif not found and len(parts) > 1:
         found = activity.find_purchases(
             tx, system=parts[0], stream=parts[1] if len(parts) > 2 else None, external_id=parts[-1]
         )
         if not found and len(parts) > 2:  # The id itself may hold a slash.
-            found = activity.find_purchases(tx, system=parts[0], external_id=key.strip().split("/", 1)[1])
+            found = activity.find_purchases(tx, system=parts[0], external_id=key.split("/", 1)[1])
     if len(found) > 1:
         raise PurchaseAmbiguous(details={"purchase_ids": found, "remedy": "Give system/stream/external-id."})
     if not found:
-        raise PurchaseMissing(
-            f"There is no purchase {key!r}.", details={"remedy": "Give its number, or system/external-id."}
-        )
+        raise PurchaseMissing(f"There is no purchase {key!r}.", details={"remedy": f"Give {PURCHASE_FORMS}."})
     return found[0]

@@ -54,6 +54,7 @@ HANDLERS = [
     *hooks.HANDLERS,
 ]
 DESCRIPTION_PATH = "/v1/openapi.json"
+NOT_FOUND = 404
 HANDLER_THREADS = 16
 """Threads of the routes in Litestar; keys are looked up on others, so that slow routes do not shut out the rest."""
 
@@ -159,6 +160,8 @@ def answer_error(_request: Request[Any, Any, Any], error: Exception) -> Response
     headers: dict[str, str] = {}
     if isinstance(error, HTTPException):
         title = error.detail or "The request cannot be answered."
+        if error.status_code == NOT_FOUND:
+            title = "There is nothing at this address: no such route, or an id in it is not one."
         problem = to_framework_problem(status=error.status_code, title=title, found=error.extra)
         headers |= error.headers or {}
     else:

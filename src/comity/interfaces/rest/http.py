@@ -165,6 +165,8 @@ def split_place(error: BaseException) -> tuple[str, str]:
 
 
 def _plain(message: str) -> str:
+    if "[A-Z]{3}" in message:
+        return "Expected a currency code of three capitals, such as EUR"
     if "matching regex" in message:
         return "Expected text without control characters, and not only spaces"
     return message

@@ -13,6 +13,7 @@ from comity.interfaces.rest.edge import KEY_LENGTH_MAX, Verb, decode_wish, requi
 from comity.interfaces.rest.events import Name
 from comity.interfaces.shared.programmes import list_large
 from comity.kernel.errors import ComityError, Invalid
+from comity.ledger.types import AMOUNT_MAX
 from comity.programme import api as programme
 from comity.programme.types import (
     InsufficientPoints,
@@ -50,7 +51,7 @@ class RedemptionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
     global_id: UUID
     programme: Name
-    points: Annotated[int, msgspec.Meta(ge=1)]
+    points: Annotated[int, msgspec.Meta(ge=1, le=AMOUNT_MAX)]
     reason: Annotated[str, msgspec.Meta(max_length=REASON_LENGTH_MAX)] = ""
     idempotency_key: Annotated[str, msgspec.Meta(min_length=1, max_length=KEY_LENGTH_MAX)] | None = None
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from comity.access.types import KeyExpired, KeyMissing, KeyRevoked, KeyUnknown, ScopeMissing
-from comity.connect.types import SignatureInvalid
+from comity.connect.types import SettingsInvalid, SignatureInvalid
 from comity.kernel.errors import (
     Broken,
     ComityError,
@@ -42,6 +42,7 @@ TREATMENTS: tuple[tuple[type[ComityError], Treatment], ...] = (
     (KeyRevoked, Treatment(401, 5, NEW_KEY)),
     (SignatureInvalid, Treatment(401, 5, "Compare the secret on both sides, and the public address of the hub.")),
     (ScopeMissing, Treatment(403, 5, "Use a key that has the scope named in `needed`.")),
+    (SettingsInvalid, Treatment(422, 2, "Correct `settings` and `secrets` of the system's document, and apply it.")),
     (BodyTooLarge, Treatment(413, 2, "Send less in one request.")),
     (NotFound, Treatment(404, 3, "Check the name or the id.")),
     (Invalid, Treatment(422, 2, "Correct the input and send it again.")),

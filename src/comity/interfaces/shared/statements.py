@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -25,4 +26,6 @@ def to_csv(lines: Sequence[StatementLine]) -> str:
 
 
 def _to_cell(value: object) -> object:
+    if isinstance(value, datetime):
+        return msgspec.to_builtins(value)
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
