@@ -42,6 +42,7 @@ from comity.sync.api import (
     RuntimeSource,
     check_mapping_document,
     check_rules_document,
+    collect_in_pools,
     keep_memberships,
     mark_loyalty_stale,
 )
@@ -76,6 +77,7 @@ REACTIONS: tuple[Reaction, ...] = (
         ),
         handle=keep_memberships,
     ),
+    Reaction(reader="programme_pools", kinds=("programme.points_earned",), handle=collect_in_pools),
     Reaction(
         reader="outbox_loyalty",
         kinds=(

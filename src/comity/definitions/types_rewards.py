@@ -125,6 +125,23 @@ class TransferSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     tiers: LevelNames = ()
 
 
+class PoolSpenders(enum.StrEnum):
+    """Who of a pool may spend what is in it: everybody, or who has been in it longest."""
+
+    ALL = "all"
+    FIRST = "first"
+
+
+class PoolLeaving(enum.StrEnum):
+    """What becomes of the points somebody brought when they leave a pool; the last one to leave takes what is left.
+
+    `takes_share`: what is left of them goes along. `stays`: they stay with the others.
+    """
+
+    TAKES_SHARE = "takes_share"
+    STAYS = "stays"
+
+
 class PoolSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Members, such as a family, may collect in one pool."""
 
@@ -132,6 +149,8 @@ class PoolSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     members_max: Annotated[int, Meta(ge=2, le=1_000)] = 6
     pools_max: Annotated[int, Meta(ge=1, le=100, description="Pools one member may be in.")] = 1
     contribution_percent: Percent = 100
+    spenders: PoolSpenders = PoolSpenders.ALL
+    leaving: PoolLeaving = PoolLeaving.TAKES_SHARE
 
 
 class AdjustmentSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -27,6 +27,22 @@ from comity.programme.jobs import (
 from comity.programme.joining import Enrolment, EnrolmentRefused, join
 from comity.programme.merging import merge_members
 from comity.programme.offering import list_rewards
+from comity.programme.pool_shares import collect_in_pools
+from comity.programme.pooling import (
+    join_pool,
+    leave_pool,
+    list_pools,
+    open_pool,
+    redeem_from_pool,
+)
+from comity.programme.pools import (
+    PoolRedeemed,
+    PoolRefused,
+    PoolSpending,
+    PoolView,
+    PoolWish,
+    UnknownPool,
+)
 from comity.programme.progress import get_points, get_progress, list_statement, quote_purchase, quote_redemption
 from comity.programme.promotions import BudgetState, Referral, ReferralNotOffered, ReferralWish, UnknownReferral
 from comity.programme.purchases import (
@@ -116,6 +132,11 @@ __all__ = [
     "InvalidRedemption",
     "KeyReused",
     "MemberPoints",
+    "PoolRedeemed",
+    "PoolRefused",
+    "PoolSpending",
+    "PoolView",
+    "PoolWish",
     "ProgrammeNotDefined",
     "PurchaseInvalid",
     "PurchaseOfAnother",
@@ -141,6 +162,7 @@ __all__ = [
     "Trial",
     "UnknownHold",
     "UnknownMember",
+    "UnknownPool",
     "UnknownPurchase",
     "UnknownReferral",
     "UnknownReward",
@@ -153,6 +175,7 @@ __all__ = [
     "VoucherWish",
     "WishInvalid",
     "adjust",
+    "collect_in_pools",
     "confirm",
     "count_history",
     "earn_for_purchases",
@@ -177,8 +200,11 @@ __all__ = [
     "hold_many",
     "issue_rewards",
     "join",
+    "join_pool",
     "lapse_points",
+    "leave_pool",
     "list_budgets",
+    "list_pools",
     "list_referrals",
     "list_rewards",
     "list_statement",
@@ -186,6 +212,7 @@ __all__ = [
     "list_waiting_adjustments",
     "mature_referrals",
     "merge_members",
+    "open_pool",
     "open_programme",
     "quote_purchase",
     "quote_redemption",
@@ -193,6 +220,7 @@ __all__ = [
     "record_purchases",
     "record_return",
     "redeem",
+    "redeem_from_pool",
     "redeem_many",
     "refer",
     "reject",

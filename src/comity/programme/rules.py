@@ -200,7 +200,9 @@ def sum_totals(rows: Sequence[TrialBalanceRow], *, member_count: int) -> Program
     return ProgrammeTotals(
         member_count=member_count,
         points_outstanding=sum(
-            row.balance for row in rows if row.book is Book.POINTS and row.kind is AccountKind.MEMBER
+            row.balance
+            for row in rows
+            if row.book is Book.POINTS and row.kind in {AccountKind.MEMBER, AccountKind.POOL}
         ),
         trial_balance=sum(map(abs, units.values())),
     )

@@ -34,7 +34,7 @@ from comity.programme.types import Counted, Earning, EarnOutcome, Former, Locked
 RUNNING = frozenset(
     {"title", "currency", "earning", "timezone", "enrol", "tiers", "points", "earning_rules", "stacking", "groups"}
     | {"transfers", "adjustments", "returns", "corrections", "brands", "exclusions", "redemptions", "budgets"}
-    | {"rewards", "referral", "ladders"}
+    | {"rewards", "referral", "ladders", "pools"}
 )
 RUNNING_OF_RULES = frozenset(
     {

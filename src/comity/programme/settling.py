@@ -11,7 +11,7 @@ from comity.kernel.errors import Broken
 from comity.kernel.events import publish
 from comity.ledger import api as ledger
 from comity.ledger.types import POSTINGS_MAX, Posting, PostingStatus, PostingVerdict, Reversal, ReversalVerdict
-from comity.programme import budgets, history, store
+from comity.programme import budgets, history, pool_shares, store
 from comity.programme import store_stands as stands_store
 from comity.programme.engine.facts import Counter
 from comity.programme.history import Bookings
@@ -182,6 +182,7 @@ def _book(
         lots[purchase_id, each.lot_number] = history.to_lot(each, posted.transfer_id or 0)
     taken: dict[int, list[ReversalVerdict]] = {}
     takes = [each for work in works for each in work.bookings.taken]
+    pool_shares.call_home(tx, reversals=[each.reversal for each in takes], now=now)
     for each, undone in zip(takes, _reverse(tx, [each.reversal for each in takes], now=now), strict=True):
         lot, wanted = each.lot, each.reversal.amount or 0
         taken.setdefault(lot.purchase_id, []).append(undone)

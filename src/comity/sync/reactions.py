@@ -67,6 +67,11 @@ def keep_memberships(tx: Tx, events: Sequence[Event], runtime: Runtime, now: dat
     )
 
 
+def collect_in_pools(tx: Tx, events: Sequence[Event], runtime: Runtime, now: datetime) -> None:
+    """Pools get their part of what their members have earned."""
+    programme.collect_in_pools(tx, events=events, programmes=runtime.programmes, now=now)
+
+
 def enrol_strangers(
     tx: Tx, *, runtime: Runtime, programme_name: str, after_profile_id: UUID, now: datetime
 ) -> UUID | None:

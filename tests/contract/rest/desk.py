@@ -65,6 +65,7 @@ LIMITS = """
     - {name: voucher, title: 5 euros, price: 30, voucher: {minor: 500}, caps: [{per: month, times: 2}]}
     - {name: lounge, title: The lounge, price: 10, tiers: [Gold]}
     - {name: berlin, title: For Berlin, price: 1, when: "city = 'Berlin' and today > '2026-01-01'"}
+  pools: {members_max: 2, contribution_percent: 1}
   redemptions: {large_above: 400}
   adjustments: {checker_above: 100, points_max: 5000, maker_max: 10000}
   earning_rules:

@@ -221,3 +221,37 @@ create table programme.referral_gift (
     take_count int not null default 0,
     primary key (referral_id, side, gift_number)
 );
+
+-- What several members collect together; it has an account of its own.
+create table programme.pool (
+    pool_id bigint generated always as identity primary key,
+    idempotency_key text not null constraint pool_key_once unique,
+    programme text not null references programme.programme,
+    account_id bigint not null unique,
+    opened_by uuid not null,
+    opened_at timestamptz not null
+);
+
+-- Who is in a pool: the membership of the Global ID that joined, so that it goes with the person.
+create table programme.pool_member (
+    pool_member_id bigint generated always as identity primary key,
+    pool_id bigint not null references programme.pool,
+    member_id bigint not null,
+    joined_at timestamptz not null,
+    left_at timestamptz
+);
+create unique index pool_member_once on programme.pool_member (pool_id, member_id) where left_at is null;
+create index pool_member_by_member on programme.pool_member (member_id) where left_at is null;
+
+-- The part of what a purchase earned that went to a pool: of which lots, and who brought it.
+create table programme.pool_share (
+    purchase_id bigint not null,
+    programme text not null,
+    lot_id bigint not null,
+    pool_member_id bigint not null references programme.pool_member,
+    points bigint not null check (points > 0),
+    transfer_id bigint not null,
+    primary key (purchase_id, programme, lot_id)
+);
+create index pool_share_of_lot on programme.pool_share (lot_id);
+create index pool_share_of_member on programme.pool_share (pool_member_id);
