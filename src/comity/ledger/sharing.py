@@ -204,8 +204,10 @@ class Shares:
                 changes.append((lot_id, 0, -amount))
             elif _is_between(first):
                 gone = -sum(line.amount for line in each if line.holder_id == first.debit_holder_id)
-                self._add(lot_id, first, -gone)
-                self._receive(lot_id, first, gone)
+                # What names another transfer brings back what that one gave.
+                given = gone if first.base_id == first.transfer_id else -gone
+                self._add(lot_id, first, -given)
+                self._receive(lot_id, first.credit_holder_id if given > 0 else first.debit_holder_id, given)
                 changes.append((lot_id, 0, -amount))
             elif first.debit_holder_id is not None:
                 self._add(lot_id, first, amount)
@@ -236,12 +238,12 @@ class Shares:
     def _add(self, lot_id: int, line: Flow, amount: int) -> None:
         self._book(lot_id, line.origin_id, line.base_id, amount, account_id=line.origin_account_id)
 
-    def _receive(self, lot_id: int, line: Flow, amount: int) -> None:
-        """Count what a member got from another member."""
-        if line.credit_holder_id in self._side:
+    def _receive(self, lot_id: int, holder_id: int | None, amount: int) -> None:
+        """Count what a member got from another member, or (below zero) gave back."""
+        if holder_id in self._side:
             self.net[lot_id] += amount
         else:
-            self._rest[line.credit_holder_id in self._sharing][lot_id] += amount
+            self._rest[holder_id in self._sharing][lot_id] += amount
 
     def _book(
         self, lot_id: int, origin_id: int, base_id: int | None, amount: int, *, account_id: int | None = None

@@ -29,6 +29,7 @@ from comity.programme.merging import merge_members
 from comity.programme.offering import list_rewards
 from comity.programme.pool_shares import collect_in_pools
 from comity.programme.pooling import (
+    get_pool,
     join_pool,
     leave_pool,
     list_pools,
@@ -194,6 +195,7 @@ __all__ = [
     "get_adjustment",
     "get_member",
     "get_points",
+    "get_pool",
     "get_progress",
     "get_referral",
     "handle_events",

@@ -64,6 +64,10 @@ class Bookings(msgspec.Struct, frozen=True, kw_only=True):
     taken: tuple[TakeBack, ...]
     changed: tuple[NewTerms, ...]
 
+    def list_touched(self) -> list[int]:
+        """Return the lots that something is taken of, or that get other terms."""
+        return [each.lot.transfer_id for each in (*self.taken, *self.changed)]
+
 
 def to_facts(state: PurchaseState | Decided, *, known_on: date | None = None) -> facts.Purchase:
     """Tell the engine of a purchase and of what was returned of it, never more than was paid.

@@ -4,13 +4,12 @@ from collections import Counter
 from datetime import datetime
 from uuid import UUID
 
-from msgspec.structs import asdict
-
 from comity.kernel.database import Tx
 from comity.kernel.events import publish
 from comity.ledger import api as ledger
 from comity.programme import ladders, rules, store, store_stands, store_tiers
 from comity.programme.enrolment import Chooser, enrol
+from comity.programme.moving import tell_of
 from comity.programme.settling import follow_purchases
 from comity.programme.sliding import slide_lots
 from comity.programme.tiers import place_anew
@@ -72,7 +71,7 @@ def recompute_tiers(
 
 
 def release_points(tx: Tx, *, programme: Programme, now: datetime) -> int:
-    """Let pending points become available whose day has come; return of how many members. Repeatable.
+    """Let pending points become available whose day has come; return of how many members and pools. Repeatable.
 
     Publishes `programme.points_available`.
     """
@@ -82,8 +81,8 @@ def release_points(tx: Tx, *, programme: Programme, now: datetime) -> int:
         tx,
         kind=POINTS_AVAILABLE,
         payloads=[
-            asdict(PointsAvailable(profile_id=profile_id, programme=programme.name, points=points))
-            for profile_id, points in released
+            tell_of(PointsAvailable(profile_id=profile_id, programme=programme.name, points=points), pool_id=pool_id)
+            for profile_id, points, pool_id in released
         ],
         now=now,
     )
@@ -110,24 +109,24 @@ def expire_points(tx: Tx, *, programme: Programme, now: datetime) -> int:
     """Expire what is due of the next members and return how many lots that were; 0 at the end. Repeatable.
 
     Where activity puts expiry off, that comes first, once a day, and those lots are counted, too.
-    Each batch may be a transaction of its own. Publishes `programme.points_expired`, once a member.
+    Each batch may be a transaction of its own. Publishes `programme.points_expired`, once a member or pool.
     """
     slid = slide_lots(tx, programme=programme, now=now)
     if slid:
         return slid
     today = rules.to_local_date(now, programme.spec.timezone)
     expired = ledger.expire_lots(tx, unit=programme.name, today=today, now=now)
-    profiles = store.find_holders(tx, account_ids=sorted({each.account_id for each in expired}))
-    points: Counter[UUID] = Counter()
+    holders = store.find_holders(tx, account_ids=sorted({each.account_id for each in expired}))
+    points: Counter[tuple[UUID, int | None]] = Counter()
     for each in expired:
-        if each.account_id in profiles:
-            points[profiles[each.account_id]] += each.points
+        if each.account_id in holders:
+            points[holders[each.account_id]] += each.points
     publish(
         tx,
         kind=POINTS_EXPIRED,
         payloads=[
-            asdict(PointsExpired(profile_id=profile_id, programme=programme.name, points=count))
-            for profile_id, count in points.items()
+            tell_of(PointsExpired(profile_id=profile_id, programme=programme.name, points=count), pool_id=pool_id)
+            for (profile_id, pool_id), count in points.items()
         ],
         now=now,
     )
@@ -141,21 +140,22 @@ def time_out_holds(tx: Tx, *, programme: Programme, now: datetime) -> int:
     """
     today = rules.to_local_date(now, programme.spec.timezone)
     ended = ledger.time_out_holds(tx, unit=programme.name, today=today, now=now)
-    profiles = store.find_holders(tx, account_ids=sorted({each.account_id for each in ended}))
+    holders = store.find_holders(tx, account_ids=sorted({each.account_id for each in ended}))
     publish(
         tx,
         kind=HOLD_TIMED_OUT,
         payloads=[
-            asdict(
+            tell_of(
                 HoldTimedOut(
-                    profile_id=profiles[each.account_id],
+                    profile_id=holders[each.account_id][0],
                     programme=programme.name,
                     hold_id=each.hold_id,
                     points=each.points,
-                )
+                ),
+                pool_id=holders[each.account_id][1],
             )
             for each in ended
-            if each.account_id in profiles
+            if each.account_id in holders
         ],
         now=now,
     )

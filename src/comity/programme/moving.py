@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
+import msgspec
 from msgspec.structs import asdict
 
 from comity.kernel.database import Tx
@@ -52,6 +54,11 @@ def tell_short(points: int, *, balance: int | None, bound: int) -> InsufficientP
     return InsufficientPoints(details={"points": points, "balance": max(0, (balance or 0) - bound)})
 
 
+def tell_of(payload: msgspec.Struct, *, pool_id: int | None) -> dict[str, Any]:
+    """Return the payload of an event; where it is about the points of a pool, it says of which."""
+    return asdict(payload) if pool_id is None else asdict(payload) | {"pool_id": pool_id}
+
+
 def publish_moved(tx: Tx, *, moved: Sequence[PointsMoved], now: datetime) -> None:
     """Publish `programme.points_moved`."""
     publish(tx, kind=POINTS_MOVED, payloads=[asdict(each) for each in moved], now=now)
@@ -64,21 +71,22 @@ def publish_redeemed(
     redeemed: Sequence[PointsRedeemed],
     large_above: Mapping[str, int] | None,
     now: datetime,
+    pool_id: int | None = None,
 ) -> None:
     """Remember when members last redeemed; publish `programme.points_redeemed` and `programme.large_redemption`.
 
-    `large_above` are the limits of those programmes that have one.
+    `large_above` are the limits of those programmes that have one; `pool_id` says that they were points of a pool.
     """
     if not redeemed:
         return
     limits = large_above or {}
     store.note_redemptions(tx, member_ids=sorted(set(member_ids)), now=now)
-    publish(tx, kind=POINTS_REDEEMED, payloads=[asdict(each) for each in redeemed], now=now)
+    publish(tx, kind=POINTS_REDEEMED, payloads=[tell_of(each, pool_id=pool_id) for each in redeemed], now=now)
     publish(
         tx,
         kind=LARGE_REDEMPTION,
         payloads=[
-            asdict(LargeRedemption(**asdict(each), large_above=limits[each.programme]))
+            tell_of(LargeRedemption(**asdict(each), large_above=limits[each.programme]), pool_id=pool_id)
             for each in redeemed
             if each.points > limits.get(each.programme, each.points)
         ],

@@ -6,7 +6,7 @@ and who spent them pays: from what they can spend; what is beyond that they owe,
 definition says. The transfers and `programme.points_parted` say so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from uuid import UUID
@@ -19,7 +19,7 @@ from comity.kernel.errors import Broken
 from comity.kernel.events import publish
 from comity.ledger import api as ledger
 from comity.ledger.api import Flow, Parted, Parting, Shortfall
-from comity.programme import ladders, merge_store, rules, store
+from comity.programme import ladders, merge_store, pool_shares, rules, store, store_pools
 from comity.programme.enrolment import enrol
 from comity.programme.ladders import Levels
 from comity.programme.tiers import recompute
@@ -63,13 +63,32 @@ def move_purchases(tx: Tx, *, profile_ids: Sequence[UUID], programmes: Sequence[
     """
     count = 0
     for programme in programmes if profile_ids else ():
-        for _, holder, profile_id in merge_store.list_misplaced(tx, programme=programme.name, profile_ids=profile_ids):
-            enrol(tx, profile_ids=[profile_id], programme=programme, now=now)
-            wishes = [(holder, programme.name), (profile_id, programme.name)]
-            members = store.lock_members(tx, wishes=wishes, now=now)
-            _move_purchases(tx, source=members[0], target=members[1], programme=programme, now=now)
-            count += 1
+        misplaced = merge_store.list_misplaced(tx, programme=programme.name, profile_ids=profile_ids)
+        enrol(tx, profile_ids=sorted({each for _, _, each in misplaced}), programme=programme, now=now)
+        wishes = [(each, programme.name) for _, holder, profile_id in misplaced for each in (holder, profile_id)]
+        members = store.lock_members(tx, wishes=wishes, now=now) if wishes else {}
+        memberships = _hold_pools(tx, [each.member_id for each in members.values()])
+        for place in range(0, len(wishes), 2):
+            _move_purchases(
+                tx,
+                source=members[place],
+                target=members[place + 1],
+                programme=programme,
+                memberships=memberships,
+                now=now,
+            )
+        count += len(misplaced)
     return count
+
+
+def _hold_pools(tx: Tx, member_ids: Sequence[int]) -> dict[int, frozenset[int]]:
+    """Hold the pools of locked members, and return the memberships that each of them stands for."""
+    found = {
+        each: frozenset({each, *(alias.member_id for alias in merge_store.list_aliases(tx, member_id=each))})
+        for each in sorted(set(member_ids))
+    }
+    store_pools.lock_pools(tx, member_ids=sorted(frozenset[int]().union(*found.values())))
+    return found
 
 
 def _part_all(
@@ -78,6 +97,8 @@ def _part_all(
     risen = merge_store.lock_risen(tx, programme=programme.name, profile_ids=profile_ids, is_moving=is_moving)
     merge_store.forget_aliases(tx, member_ids=[each.member_id for each in risen if each.account_id is None])
     parted = [each for each in risen if each.account_id is not None]
+    if parted:
+        _hold_pools(tx, [each.holder_member_id for each in parted])
     levels = ladders.start(programme.spec)
     for each in parted:
         _part(tx, each, levels=levels, programme=programme, now=now)
@@ -110,6 +131,15 @@ def _part(tx: Tx, risen: Risen, *, levels: Levels, programme: Programme, now: da
         profile_ids=[risen.profile_id, *(each.profile_id for each in followers)],
     )
     merge_store.count_again(tx, member_ids=[risen.member_id, risen.holder_member_id])
+    pool_shares.call_strays_home(
+        tx,
+        account_id=risen.holder_account_id,
+        member_ids={risen.holder_member_id, *(each.member_id for each in aliases)},
+        target_member_id=risen.member_id,
+        side=side,
+        day=rules.to_local_date(now, programme.spec.timezone),
+        now=now,
+    )
     sharing = [each.account_id for each in aliases if each.account_id is not None]
     flows = ledger.list_flows(
         tx,
@@ -173,7 +203,15 @@ def _find_own(
     return frozenset(own)
 
 
-def _move_purchases(tx: Tx, *, source: LockedMember, target: LockedMember, programme: Programme, now: datetime) -> None:
+def _move_purchases(
+    tx: Tx,
+    *,
+    source: LockedMember,
+    target: LockedMember,
+    programme: Programme,
+    memberships: Mapping[int, AbstractSet[int]],
+    now: datetime,
+) -> None:
     purchase_ids = merge_store.move_earnings(
         tx,
         programme=programme.name,
@@ -183,6 +221,15 @@ def _move_purchases(tx: Tx, *, source: LockedMember, target: LockedMember, progr
     )
     if purchase_ids:
         merge_store.count_again(tx, member_ids=[source.member_id, target.member_id])
+        pool_shares.call_strays_home(
+            tx,
+            account_id=source.account_id,
+            member_ids=memberships[source.member_id] | {target.member_id},
+            target_member_id=target.member_id,
+            side=memberships[target.member_id],
+            day=source.today,
+            now=now,
+        )
         earned = merge_store.list_transfers_of(tx, programme=programme.name, purchase_ids=purchase_ids)
         accounts = (source.account_id, target.account_id)
         flows = ledger.list_flows(tx, account_ids=accounts, since=ledger.draw_mark(tx), transfer_ids=earned)

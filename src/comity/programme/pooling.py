@@ -69,6 +69,9 @@ def open_pool(tx: Tx, *, wish: PoolWish, programme: Programme, now: datetime) ->
         opened_by=wish.profile_id,
         now=now,
     )
+    if pool_id is None:
+        # Somebody else was quicker with this key.
+        raise KeyReused(details={"idempotency_key": wish.idempotency_key})
     _sit(tx, pool_id, wish.profile_id, member, now=now)
     pool = KnownPool(pool_id=pool_id, programme=programme.name, account_id=account_id, opened_by=wish.profile_id)
     return _view(tx, pool, member)
@@ -83,7 +86,7 @@ def join_pool(
     """
     pool = get_pool(tx, pool_id)
     member = _lock(tx, profile_id, pool.programme, now=now)
-    store_pools.lock_pool(tx, pool_id=pool_id)
+    store_pools.lock_pools(tx, pool_ids=[pool_id])
     seats = store_pools.list_pool_members(tx, pool_ids=[pool_id])
     if any(each.member_id == member.member_id for each in seats):
         return _view(tx, pool, member, is_duplicate=True)
@@ -103,7 +106,7 @@ def leave_pool(
     """
     pool = get_pool(tx, pool_id)
     member = _lock(tx, profile_id, pool.programme, now=now)
-    store_pools.lock_pool(tx, pool_id=pool_id)
+    store_pools.lock_pools(tx, pool_ids=[pool_id])
     seats = store_pools.list_pool_members(tx, pool_ids=[pool_id])
     own = [each for each in seats if each.member_id == member.member_id]
     if not own:
@@ -112,25 +115,9 @@ def leave_pool(
         return _view(tx, pool, member, is_duplicate=True)
     programme = programmes.get(pool.programme)
     spec = programme.spec.pools if programme else None
-    leaving = spec.leaving if spec else PoolLeaving.TAKES_SHARE
-    held = {
-        each.lot_id: each.rest
-        for each in ledger.list_holdings(tx, account_ids=[pool.account_id]).get(pool.account_id, [])
-    }
-    if len(own) < len(seats):
-        brought = store_pools.list_pooled(tx, pool_member_ids=[each.pool_member_id for each in own])
-        takes = leaving is PoolLeaving.TAKES_SHARE
-        held = {each.lot_id: each.rest for each in brought if takes and each.pool_account_id == pool.account_id}
-    if held:
-        hand_back(
-            tx,
-            source=pool.account_id,
-            target=member,
-            lots=held,
-            key=f"pool-left:{own[0].pool_member_id}",
-            external_id=f"pool:{pool_id}",
-            now=now,
-        )
+    is_last = len(own) == len(seats)
+    if is_last or spec is None or spec.leaving is PoolLeaving.TAKES_SHARE:
+        hand_back(tx, pool=pool, seats=own, target=member, takes_all=is_last, now=now)
     store_pools.leave_pool(tx, pool_member_ids=[each.pool_member_id for each in own], now=now)
     return _view(tx, pool, member)
 
@@ -145,7 +132,7 @@ def redeem_from_pool(tx: Tx, *, wish: PoolSpending, programmes: Mapping[str, Pro
         raise WishInvalid
     pool = get_pool(tx, wish.pool_id)
     member = _lock(tx, wish.profile_id, pool.programme, now=now)
-    store_pools.lock_pool(tx, pool_id=pool.pool_id)
+    store_pools.lock_pools(tx, pool_ids=[pool.pool_id])
     posting = Posting(
         idempotency_key=f"pool-redeem:{wish.idempotency_key}",
         request="\n".join((str(wish.pool_id), str(wish.profile_id), str(wish.points), wish.reason)),
@@ -222,6 +209,7 @@ def _tell_redeemed(
             )
         ],
         large_above={} if limit is None else {member.programme: limit},
+        pool_id=wish.pool_id,
         now=now,
     )
 

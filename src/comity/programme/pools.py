@@ -1,11 +1,12 @@
 """What crosses the door about pools, in which members collect together."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import msgspec
 
 from comity.kernel.errors import NotFound, Refused
+from comity.ledger.types import Holding
 
 
 class UnknownPool(NotFound):
@@ -83,7 +84,10 @@ class PoolSeat(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Contribution(msgspec.Struct, frozen=True, kw_only=True):
-    """A lot of a purchase of somebody who is in a pool: it was of so many points, of which there is a rest."""
+    """A lot of a purchase of somebody who is in a pool: it was of so many points, of which there is a rest.
+
+    `seat_profile_id` is the Global ID that joined the pool; the member may stand for it.
+    """
 
     purchase_id: int
     lot_id: int
@@ -93,15 +97,59 @@ class Contribution(msgspec.Struct, frozen=True, kw_only=True):
     profile_id: UUID
     account_id: int
     pool_member_id: int
+    seat_profile_id: UUID
     pool_account_id: int
     system: str
     external_id: str
+    expires_on: date | None
+    available_from: date | None
+    is_pending: bool
+
+    def to_holding(self) -> Holding:
+        """Return what the member has of the lot."""
+        return _hold(self, self.account_id)
 
 
 class Pooled(msgspec.Struct, frozen=True, kw_only=True):
-    """What was brought of a lot into a pool, and what the pool has of it."""
+    """What a pool has of a lot, and the transfer that brought it; of that, so many others have brought a part back.
+
+    `earned_by` is the member whose purchase it is of, `brought_by` the membership by which it went there.
+    """
 
     lot_id: int
-    points: int
+    transfer_id: int
+    back_count: int
+    pool_id: int
     pool_account_id: int
     rest: int
+    expires_on: date | None
+    available_from: date | None
+    is_pending: bool
+    earned_by: int
+    brought_by: int
+    system: str
+    external_id: str
+
+    def to_holding(self) -> Holding:
+        """Return what the pool has of the lot."""
+        return _hold(self, self.pool_account_id)
+
+
+class Homing(msgspec.Struct, frozen=True, kw_only=True):
+    """Points of a lot that come back from a pool, to an account and on a day."""
+
+    lot: Pooled
+    amount: int
+    account_id: int
+    day: date
+
+
+def _hold(lot: Contribution | Pooled, account_id: int) -> Holding:
+    return Holding(
+        account_id=account_id,
+        lot_id=lot.lot_id,
+        rest=lot.rest,
+        expires_on=lot.expires_on,
+        available_from=lot.available_from,
+        is_pending=lot.is_pending,
+    )

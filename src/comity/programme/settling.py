@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
+from typing import Any
 
 import msgspec
 from msgspec.structs import asdict, replace
@@ -10,11 +11,21 @@ from comity.kernel.database import Tx
 from comity.kernel.errors import Broken
 from comity.kernel.events import publish
 from comity.ledger import api as ledger
-from comity.ledger.types import POSTINGS_MAX, Posting, PostingStatus, PostingVerdict, Reversal, ReversalVerdict
+from comity.ledger.types import (
+    POSTINGS_MAX,
+    Holding,
+    Posting,
+    PostingStatus,
+    PostingVerdict,
+    Reversal,
+    ReversalVerdict,
+)
 from comity.programme import budgets, history, pool_shares, store
 from comity.programme import store_stands as stands_store
 from comity.programme.engine.facts import Counter
 from comity.programme.history import Bookings
+from comity.programme.moving import tell_of
+from comity.programme.pools import Pooled
 from comity.programme.stands import BookedLot, PurchaseState, Stand
 from comity.programme.tiers import recompute
 from comity.programme.types import (
@@ -29,7 +40,7 @@ from comity.programme.types import (
     PointsTakenBack,
     Programme,
 )
-from comity.programme.waiting import change_lot, plan_change
+from comity.programme.waiting import NewTerms, change_lot, plan_change
 from comity.programme.wishes import POINTS_MOVED, PointsMoved
 
 WITHDRAWN = "event_withdrawn"
@@ -90,8 +101,11 @@ def settle(
     if not changed:
         return []
     works = _plan(tx, members=members, changed=changed, programme=programme, is_entry=is_entry, told=told or {})
-    lots, given, taken = _book(tx, works, now=now)
-    _change_terms(tx, works, lots, programme=programme.name, now=now)
+    # Pools are held before accounts are.
+    touched = [lot_id for work in works for lot_id in work.bookings.list_touched()]
+    pooled = pool_shares.hold_pools_of(tx, lot_ids=touched)
+    lots, given, taken = _book(tx, works, pooled, now=now)
+    _change_terms(tx, works, lots, pooled, programme=programme.name, now=now)
     if lots:
         stands_store.put_lots(tx, programme=programme.name, lots=list(lots.values()))
     stands = _note(tx, works, lots, programme=programme, now=now)
@@ -168,7 +182,7 @@ LotKey = tuple[int, int]
 
 
 def _book(
-    tx: Tx, works: Sequence[_Work], *, now: datetime
+    tx: Tx, works: Sequence[_Work], pooled: Mapping[int, Pooled], *, now: datetime
 ) -> tuple[dict[LotKey, BookedLot], dict[int, PostingVerdict], dict[int, list[ReversalVerdict]]]:
     """Post; what is given comes first, so that it is there to be taken. Return the lots as they are now, and both."""
     lots: dict[LotKey, BookedLot] = {
@@ -182,7 +196,7 @@ def _book(
         lots[purchase_id, each.lot_number] = history.to_lot(each, posted.transfer_id or 0)
     taken: dict[int, list[ReversalVerdict]] = {}
     takes = [each for work in works for each in work.bookings.taken]
-    pool_shares.call_home(tx, reversals=[each.reversal for each in takes], now=now)
+    pool_shares.call_home(tx, reversals=[each.reversal for each in takes], pooled=pooled, now=now)
     for each, undone in zip(takes, _reverse(tx, [each.reversal for each in takes], now=now), strict=True):
         lot, wanted = each.lot, each.reversal.amount or 0
         taken.setdefault(lot.purchase_id, []).append(undone)
@@ -196,17 +210,36 @@ def _book(
 
 
 def _change_terms(
-    tx: Tx, works: Sequence[_Work], lots: dict[LotKey, BookedLot], *, programme: str, now: datetime
+    tx: Tx,
+    works: Sequence[_Work],
+    lots: dict[LotKey, BookedLot],
+    pooled: Mapping[int, Pooled],
+    *,
+    programme: str,
+    now: datetime,
 ) -> None:
     """Give lots their new terms, in the books and in `lots`, and say whose points that makes available."""
     wanted = [(work.member, each) for work in works for each in work.bookings.changed]
     if not wanted:
         return
-    held = ledger.list_holdings(tx, account_ids=sorted({member.account_id for member, _ in wanted}))
-    holdings = {(each.account_id, each.lot_id): each for account in held.values() for each in account}
+    # What is taken back has come home meanwhile.
+    in_pools = pool_shares.hold_pools_of(tx, lot_ids=pooled)
+    accounts = {member.account_id for member, _ in wanted} | {each.pool_account_id for each in in_pools.values()}
+    holdings = {
+        (each.account_id, each.lot_id): each
+        for held in ledger.list_holdings(tx, account_ids=sorted(accounts)).values()
+        for each in held
+    }
+    found: list[tuple[NewTerms, LockedMember, list[Holding]]] = []
+    for member, each in wanted:
+        places = [member.account_id]
+        if each.lot.transfer_id in in_pools:
+            places.append(in_pools[each.lot.transfer_id].pool_account_id)
+        parts = [holdings[place, each.lot.transfer_id] for place in places if (place, each.lot.transfer_id) in holdings]
+        found.append((each, member, parts))
     changes = [
-        plan_change(each, holdings.get((member.account_id, each.lot.transfer_id)), member=member, programme=programme)
-        for member, each in wanted
+        plan_change(each, parts[0] if parts else None, member=member, programme=programme)
+        for each, member, parts in found
     ]
     for change, status in zip(changes, ledger.change_terms(tx, changes=changes, now=now), strict=True):
         if status not in {PostingStatus.POSTED, PostingStatus.DUPLICATE}:
@@ -217,26 +250,39 @@ def _change_terms(
     for _, each in wanted:
         key = (each.lot.purchase_id, each.lot.lot_number)
         lots[key] = change_lot(lots.get(key, each.lot), each.terms)
-    released: list[PointsAvailable] = []
-    withdrawn: list[PointsMoved] = []
-    for member, each in wanted:
-        holding = holdings.get((member.account_id, each.lot.transfer_id))
-        rest = holding.rest if holding else 0
-        if rest and each.terms.awaits is not None:
-            withdrawn.append(
-                PointsMoved(
-                    profile_id=member.profile_id,
+    _tell_terms(tx, found, in_pools, programme=programme, now=now)
+
+
+def _tell_terms(
+    tx: Tx,
+    found: Sequence[tuple[NewTerms, LockedMember, Sequence[Holding]]],
+    in_pools: Mapping[int, Pooled],
+    *,
+    programme: str,
+    now: datetime,
+) -> None:
+    """Say what can be spent now, or no longer: to the member, and of a pool to who has been in it longest."""
+    pools = store.find_holders(tx, account_ids=[each.pool_account_id for each in in_pools.values()]) if in_pools else {}
+    released: list[dict[str, Any]] = []
+    withdrawn: list[dict[str, Any]] = []
+    for each, member, parts in found:
+        for part in parts:
+            profile_id, pool_id = pools.get(part.account_id, (member.profile_id, None))
+            if each.terms.awaits is not None:
+                moved = PointsMoved(
+                    profile_id=profile_id,
                     programme=programme,
                     cause=WITHDRAWN,
-                    points=-rest,
+                    points=-part.rest,
                     balance=None,
                     transfer_id=None,
                 )
-            )
-        elif rest and each.terms.available_from is not None and each.terms.available_from <= member.today:
-            released.append(PointsAvailable(profile_id=member.profile_id, programme=programme, points=rest))
-    publish(tx, kind=POINTS_AVAILABLE, payloads=[asdict(each) for each in released], now=now)
-    publish(tx, kind=POINTS_MOVED, payloads=[asdict(each) for each in withdrawn], now=now)
+                withdrawn.append(tell_of(moved, pool_id=pool_id))
+            elif each.terms.available_from is not None and each.terms.available_from <= member.today:
+                available = PointsAvailable(profile_id=profile_id, programme=programme, points=part.rest)
+                released.append(tell_of(available, pool_id=pool_id))
+    publish(tx, kind=POINTS_AVAILABLE, payloads=released, now=now)
+    publish(tx, kind=POINTS_MOVED, payloads=withdrawn, now=now)
 
 
 def _post(tx: Tx, postings: Sequence[Posting], *, now: datetime) -> list[PostingVerdict]:

@@ -135,10 +135,10 @@ def list_strangers(tx: Tx, *, programme: str, after_profile_id: UUID, limit_max:
     ]
 
 
-def release_points(tx: Tx, *, programme: str, today: date) -> list[tuple[UUID, int]]:
-    """Let pending points become available whose day has come; return whose, and how many."""
+def release_points(tx: Tx, *, programme: str, today: date) -> list[tuple[UUID, int, int | None]]:
+    """Let pending points become available whose day has come; return whom to tell, how many, and of which pool."""
     rows = _sql.release_points.rows(tx, programme=programme, today=today)
-    return [(profile_id, points) for profile_id, points in rows]
+    return [(profile_id, points, pool_id) for profile_id, points, pool_id in rows]
 
 
 def list_spendable(tx: Tx, *, account_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
@@ -154,12 +154,12 @@ def has_warned(tx: Tx, *, programme: str, today: date) -> bool:
 
 def note_warnings(
     tx: Tx, *, programme: str, today: date, warn_days: Sequence[int], limit_max: int, now: datetime
-) -> list[tuple[UUID, date, int, int]]:
-    """Note warnings and return (profile, day of expiry, warning, points)."""
+) -> list[tuple[UUID, date, int, int, int | None]]:
+    """Note warnings and return (profile, day of expiry, warning, points, pool)."""
     rows = _sql.note_warnings.rows(
         tx, programme=programme, today=today, warn_days=list(warn_days), limit_max=limit_max, warned_at=now
     )
-    return [(profile_id, expires_on, days, points) for profile_id, expires_on, days, points in rows]
+    return [(profile_id, expires_on, days, points, pool_id) for profile_id, expires_on, days, points, pool_id in rows]
 
 
 def end_warnings(tx: Tx, *, programme: str, today: date) -> None:
@@ -237,9 +237,10 @@ def add_counted(tx: Tx, *, counted: Sequence[Counted]) -> None:
         _sql.add_counted.execute(tx, counted=Jsonb(counted))
 
 
-def find_holders(tx: Tx, *, account_ids: Sequence[int]) -> dict[int, UUID]:
-    """Return the profiles behind accounts."""
-    return dict(_sql.find_holders.rows(tx, account_ids=list(account_ids)))
+def find_holders(tx: Tx, *, account_ids: Sequence[int]) -> dict[int, tuple[UUID, int | None]]:
+    """Return who is told of the points of accounts, and the pool where it is one, by account."""
+    rows = _sql.find_holders.rows(tx, account_ids=list(account_ids))
+    return {account_id: (profile_id, pool_id) for account_id, profile_id, pool_id in rows}
 
 
 def list_backings(tx: Tx, *, account_ids: Sequence[int]) -> dict[int, Backing]:

@@ -14,9 +14,9 @@ _sql = SqlFolder(__package__)
 
 def insert_pool(
     tx: Tx, *, idempotency_key: str, programme: str, account_id: int, opened_by: UUID, now: datetime
-) -> int:
-    """Note a pool and return its id."""
-    found = _sql.insert_pool.value(
+) -> int | None:
+    """Note a pool and return its id, or None where the key is taken."""
+    rows = _sql.insert_pool.rows(
         tx,
         idempotency_key=idempotency_key,
         programme=programme,
@@ -24,7 +24,7 @@ def insert_pool(
         opened_by=opened_by,
         now=now,
     )
-    return int(found)
+    return rows[0][0] if rows else None
 
 
 def find_pool(tx: Tx, *, pool_id: int | None = None, idempotency_key: str | None = None) -> KnownPool | None:
@@ -32,9 +32,15 @@ def find_pool(tx: Tx, *, pool_id: int | None = None, idempotency_key: str | None
     return _sql.find_pool.fetch_one(tx, KnownPool, pool_id=pool_id, idempotency_key=idempotency_key)
 
 
-def lock_pool(tx: Tx, *, pool_id: int) -> None:
-    """Let nobody else change who is in a pool."""
-    _sql.lock_pool.rows(tx, pool_id=pool_id)
+def lock_pools(
+    tx: Tx, *, pool_ids: Sequence[int] = (), lot_ids: Sequence[int] = (), member_ids: Sequence[int] = ()
+) -> list[int]:
+    """Hold pools, those that lots went to, and those that memberships are or have been in; return them in order.
+
+    Members are to be locked before, and accounts after: so nobody waits in a circle.
+    """
+    rows = _sql.lock_pools.rows(tx, pool_ids=list(pool_ids), lot_ids=list(lot_ids), member_ids=list(member_ids))
+    return [row[0] for row in rows]
 
 
 def list_pool_members(tx: Tx, *, pool_ids: Sequence[int]) -> list[PoolSeat]:
@@ -75,6 +81,10 @@ def insert_shares(tx: Tx, *, shares: Sequence[Mapping[str, Any]]) -> None:
         _sql.insert_shares.execute(tx, shares=Jsonb(shares))
 
 
-def list_pooled(tx: Tx, *, lot_ids: Sequence[int] = (), pool_member_ids: Sequence[int] = ()) -> list[Pooled]:
-    """Return what is left in pools of lots, or of what somebody brought."""
-    return _sql.list_pooled.fetch(tx, Pooled, lot_ids=list(lot_ids), pool_member_ids=list(pool_member_ids))
+def list_pooled(
+    tx: Tx, *, lot_ids: Sequence[int] = (), pool_member_ids: Sequence[int] = (), member_ids: Sequence[int] = ()
+) -> list[Pooled]:
+    """Return what is left in pools of lots, or of what somebody brought; to be asked once the pools are held."""
+    return _sql.list_pooled.fetch(
+        tx, Pooled, lot_ids=list(lot_ids), pool_member_ids=list(pool_member_ids), member_ids=list(member_ids)
+    )

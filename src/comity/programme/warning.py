@@ -2,11 +2,10 @@
 
 from datetime import datetime
 
-from msgspec.structs import asdict
-
 from comity.kernel.database import Tx
 from comity.kernel.events import publish
 from comity.programme import rules, store
+from comity.programme.moving import tell_of
 from comity.programme.types import POINTS_EXPIRING, PointsExpiring, Programme
 
 WARNINGS_MAX = 5_000
@@ -30,7 +29,7 @@ def warn_of_expiry(tx: Tx, *, programme: Programme, now: datetime, limit_max: in
         tx,
         kind=POINTS_EXPIRING,
         payloads=[
-            asdict(
+            tell_of(
                 PointsExpiring(
                     profile_id=profile_id,
                     programme=programme.name,
@@ -38,9 +37,10 @@ def warn_of_expiry(tx: Tx, *, programme: Programme, now: datetime, limit_max: in
                     expires_on=expires_on,
                     days_left=(expires_on - today).days,
                     warn_days=days,
-                )
+                ),
+                pool_id=pool_id,
             )
-            for profile_id, expires_on, days, points in due
+            for profile_id, expires_on, days, points, pool_id in due
         ],
         now=now,
     )

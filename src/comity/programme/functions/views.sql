@@ -13,3 +13,17 @@ cross join lateral (
     where h.account_id = m.account_id and h.available_from > p.released_through
 ) w
 where m.merged_into is null;
+
+-- Pools that somebody is in, and who is told of their points: who has been in it longest.
+create or replace view programme.v_pool as
+select p.pool_id, p.programme, p.account_id, w.profile_id
+from programme.pool p
+cross join lateral (
+    select h.profile_id
+    from programme.pool_member j
+    join programme.member o using (member_id)
+    join programme.member h on h.member_id = coalesce(o.merged_into, o.member_id)
+    where j.pool_id = p.pool_id and j.left_at is null
+    order by j.pool_member_id
+    limit 1
+) w;

@@ -1,10 +1,24 @@
--- Open lots that would expire later by their member's last activity before they do.
+-- Open lots that would expire later by the last activity, before they do, of who has them: of the member, and of what lies
+-- in a pool of anybody who is in it. A lot has one expiry wherever its parts are, so the last activity counts.
 -- Takes programme, today, timezone, after and at_most (null: none) as intervals, what counts (purchases, earnings,
 -- redemptions), limit_max. Returns HeldLot. Relies on earning_in_window, transfer_debits and transfer_credits.
-select
-    m.profile_id, h.lot_id, l.effective_on as earned_on, h.expires_on, nullif(h.available_from, 'infinity') as available_from,
+with holder as (
+    select m.account_id, m.member_id, m.profile_id, m.account_id as own_account_id, m.last_redemption_at
+    from programme.member m
+    where m.programme = %(programme)s and m.merged_into is null
+    union all
+    select p.account_id, m.member_id, m.profile_id, m.account_id, m.last_redemption_at
+    from programme.pool p
+    join programme.pool_member j using (pool_id)
+    join programme.member o using (member_id)
+    join programme.member m on m.member_id = coalesce(o.merged_into, o.member_id)
+    where p.programme = %(programme)s and j.left_at is null
+)
+select distinct on (h.lot_id)
+    m.profile_id, h.lot_id, l.effective_on as earned_on, h.expires_on,
+    nullif(h.available_from, 'infinity') as available_from,
     coalesce(h.available_from = 'infinity', false) as is_pending, a.day
-from programme.member m
+from holder m
 join ledger.v_holding h on h.account_id = m.account_id
 join ledger.v_lot l on l.lot_id = h.lot_id
 cross join lateral (
@@ -26,13 +40,14 @@ cross join lateral (
             else (
                 select max(t.effective_on)
                 from ledger.v_entry t
-                where t.account_id = m.account_id and t.balance_after is not null and t.kind in ('redeem', 'reward')
+                where t.account_id in (m.account_id, m.own_account_id) and t.balance_after is not null
+                  and t.kind in ('redeem', 'reward')
                   and t.effective_on < h.expires_on
             ) end
     ) as day
 ) a
-where m.programme = %(programme)s and m.merged_into is null and h.rest > 0 and a.day >= l.effective_on
+where h.rest > 0 and a.day >= l.effective_on
   and (a.day + %(after)s::interval)::date > h.expires_on
   and (%(at_most)s::interval is null or h.expires_on < (l.effective_on + %(at_most)s::interval)::date)
-order by h.lot_id
+order by h.lot_id, a.day desc, m.member_id
 limit %(limit_max)s

@@ -241,7 +241,7 @@ create table programme.pool_member (
     left_at timestamptz
 );
 create unique index pool_member_once on programme.pool_member (pool_id, member_id) where left_at is null;
-create index pool_member_by_member on programme.pool_member (member_id) where left_at is null;
+create index pool_member_by_member on programme.pool_member (member_id);
 
 -- The part of what a purchase earned that went to a pool: of which lots, and who brought it.
 create table programme.pool_share (
