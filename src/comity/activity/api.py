@@ -20,6 +20,8 @@ from comity.activity.types import (
     PurchaseFact,
     RecordReference,
     ReturnFact,
+    Visit,
+    VisitFact,
 )
 from comity.kernel.database import Tx
 from comity.kernel.events import publish
@@ -27,11 +29,13 @@ from comity.kernel.events import publish
 __all__ = [
     "accept_purchases",
     "accept_returns",
+    "accept_visits",
     "attach_waiting",
     "collapse_moves",
     "find_facts",
     "find_purchases",
     "find_returns",
+    "find_visits",
     "follow_records",
     "hold_facts",
     "list_purchases",
@@ -89,6 +93,21 @@ def accept_returns(tx: Tx, *, returns: Sequence[ReturnFact], now: datetime) -> i
     return len(changed)
 
 
+def accept_visits(tx: Tx, *, visits: Sequence[VisitFact], now: datetime) -> set[str]:
+    """Take visits in and return the keys of those that are new; repeatable. Raises TooManyPurchases.
+
+    What is known of a key stays as it was; nothing is published.
+    """
+    rules.check_batch(visits, visits)
+    return store.accept_visits(tx, visits=visits, now=now) if visits else set()
+
+
+def find_visits(tx: Tx, *, business_keys: Sequence[str]) -> dict[str, Visit]:
+    """Return visits by their keys."""
+    found = store.find_visits(tx, business_keys=business_keys) if business_keys else []
+    return {each.business_key: each for each in found}
+
+
 def attach_waiting(tx: Tx, *, records: Sequence[LinkedRecord], now: datetime) -> int:
     """Give waiting purchases of these records their profile, publish them, and return how many; repeatable."""
     if not records:
@@ -100,12 +119,15 @@ def attach_waiting(tx: Tx, *, records: Sequence[LinkedRecord], now: datetime) ->
 
 
 def reassign_profiles(tx: Tx, *, moves: Sequence[ProfileMove]) -> int:
-    """Let purchases follow merged profiles and return how many moved; nothing is published again. Repeatable."""
+    """Let purchases and visits follow merged profiles; return how many purchases moved. Repeatable.
+
+    Nothing is published again.
+    """
     return store.reassign_profiles(tx, moves=rules.collapse_moves(moves)) if moves else 0
 
 
 def follow_records(tx: Tx, *, record_ids: Sequence[int]) -> int:
-    """Let purchases go where the records went that they name as their person, and return how many. Repeatable.
+    """Let purchases and visits go where the records went that they name, and return how many purchases. Repeatable.
 
     Those that name a Global ID go with that one, where it stands for who has these records now. So a merge that is
     undone gives each its own, also what was bought meanwhile. Nothing is published again.

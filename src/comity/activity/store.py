@@ -19,6 +19,8 @@ from comity.activity.types import (
     RecordReference,
     ReturnFact,
     Taken,
+    Visit,
+    VisitFact,
 )
 from comity.kernel.database import Tx
 from comity.kernel.sql import Jsonb, SqlFolder
@@ -53,13 +55,25 @@ def list_followed(tx: Tx, *, purchase_ids: Sequence[int]) -> list[PurchaseChange
     return _sql.list_followed.fetch(tx, PurchaseChanged, purchase_ids=list(purchase_ids))
 
 
+def accept_visits(tx: Tx, *, visits: Sequence[VisitFact], now: datetime) -> set[str]:
+    """Take visits in; return the keys of those that are new."""
+    return {key for (key,) in _sql.accept_visits.rows(tx, visits=Jsonb(visits), accepted_at=now)}
+
+
+def find_visits(tx: Tx, *, business_keys: Sequence[str]) -> list[Visit]:
+    """Return visits by key."""
+    return _sql.find_visits.fetch(tx, Visit, business_keys=list(business_keys))
+
+
 def reassign_profiles(tx: Tx, *, moves: Sequence[ProfileMove]) -> int:
-    """Move purchases to the surviving profiles."""
+    """Move purchases and visits to the surviving profiles; return how many purchases."""
+    _sql.reassign_visits.execute(tx, moves=Jsonb(moves))
     return _sql.reassign_profiles.execute(tx, moves=Jsonb(moves))
 
 
 def follow_records(tx: Tx, *, record_ids: Sequence[int]) -> int:
-    """Move purchases to the profiles of the records and Global IDs they name."""
+    """Move purchases and visits to the profiles of the records and Global IDs they name; return how many purchases."""
+    _sql.follow_visits.execute(tx, record_ids=list(record_ids), system=OWN_SYSTEM, stream=STREAM_OF_GLOBAL_IDS)
     return _sql.follow_records.execute(tx, record_ids=list(record_ids), system=OWN_SYSTEM, stream=STREAM_OF_GLOBAL_IDS)
 
 

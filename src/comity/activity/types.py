@@ -103,6 +103,23 @@ class ReturnFact(msgspec.Struct, frozen=True, kw_only=True):
     details: dict[str, Any] | None = None
 
 
+class VisitFact(msgspec.Struct, frozen=True, kw_only=True):
+    """A report of a visit; the business key stands for it for good."""
+
+    business_key: str
+    profile_id: UUID
+    occurred_at: datetime
+    person: RecordReference
+
+
+class Visit(msgspec.Struct, frozen=True, kw_only=True):
+    """A visit as it stands."""
+
+    business_key: str
+    profile_id: UUID
+    occurred_at: datetime
+
+
 class AcceptedPurchase(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one report."""
 

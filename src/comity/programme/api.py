@@ -75,6 +75,7 @@ from comity.programme.types import (
     ProgrammeTotals,
     UnknownMember,
 )
+from comity.programme.visiting import VisitInvalid, VisitTold, VisitWish, record_visit
 from comity.programme.voucher_ends import end_vouchers, expire_vouchers, list_vouchers, use_vouchers
 from comity.programme.vouchers import (
     RewardOffer,
@@ -168,6 +169,9 @@ __all__ = [
     "UnknownReferral",
     "UnknownReward",
     "UnknownVoucher",
+    "VisitInvalid",
+    "VisitTold",
+    "VisitWish",
     "Voucher",
     "VoucherEnded",
     "VoucherNotUsed",
@@ -221,6 +225,7 @@ __all__ = [
     "recompute_tiers",
     "record_purchases",
     "record_return",
+    "record_visit",
     "redeem",
     "redeem_from_pool",
     "redeem_many",

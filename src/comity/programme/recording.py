@@ -57,7 +57,7 @@ def record_purchases(
     What a system reported under the number before is the same purchase; whoever was first decides what it says.
     `choose` judges conditions of enrolment. Raises TransactionsCollided when somebody else told of one meanwhile.
     """
-    living = _hold_people(tx, {each.person for each in wishes})
+    living = hold_people(tx, {each.person for each in wishes})
     known = _find(tx, {each.number for each in wishes})
     errors: dict[int, ComityError] = {}
     first: dict[str, int] = {}
@@ -95,7 +95,7 @@ def judge(
     """Say what speaks against a purchase, given what is known of its number and who asked for it just before. Pure."""
     profile_id = living.get(wish.person)
     if profile_id is None:
-        return _tell_unknown(wish.person)
+        return tell_unknown(wish.person)
     if known is not None and known.profile_id not in {None, profile_id}:
         return PurchaseOfAnother(details={"number": wish.number})
     if twin is not None and living[twin.person] != profile_id:
@@ -109,14 +109,15 @@ def judge(
     return KeyReused("Another purchase has this number.", details={"number": wish.number}) if is_other else None
 
 
-def _tell_unknown(person: RecordReference) -> UnknownMember:
+def tell_unknown(person: RecordReference) -> UnknownMember:
+    """Say that nobody is known by this Global ID or record."""
     if read_profile(person) is not None:
         return UnknownMember("There is nobody of this Global ID.", details={"profile_id": person.external_id})
     record = f"{person.system}/{person.stream}/{person.external_id}"
     return UnknownMember("The hub knows no such record.", details={"record": record})
 
 
-def _hold_people(tx: Tx, people: Collection[RecordReference]) -> dict[RecordReference, UUID]:
+def hold_people(tx: Tx, people: Collection[RecordReference]) -> dict[RecordReference, UUID]:
     """Return who stands for these Global IDs and records, for as long as the transaction lasts."""
     told = {each: read_profile(each) for each in people}
     named = {profile_id: each for each, profile_id in told.items() if profile_id is not None}

@@ -15,10 +15,7 @@ from msgspec.structs import replace
 
 from comity.activity.types import PurchaseRecorded
 from comity.definitions.types import (
-    ActivityKind,
     ConditionInvalid,
-    EarningRule,
-    PointsSpec,
     ProgrammeSpec,
     SlidingExpiry,
 )
@@ -75,10 +72,10 @@ def find_ignored(spec: ProgrammeSpec) -> list[str]:
         found.append("referral.points")
     for place, points in enumerate(spec.points[:1]):
         found += [f"points[{place}].{name}" for name in _list_set(points, RUNNING_OF_POINTS)]
-        found += _list_lifetime(points, f"points[{place}]", slides=slides)
     for place, rule in enumerate(spec.earning_rules):
         found += [f"earning_rules[{place}].{name}" for name in _list_set(rule, RUNNING_OF_RULES)]
-        found += _list_lifetime(rule, f"earning_rules[{place}]", slides=slides)
+        if rule.expiry and (slides or isinstance(rule.expiry, SlidingExpiry)):
+            found.append(f"earning_rules[{place}].expiry")  # Lots that slide beside others.
         alone = replace(spec, earning_rules=(rule,), exclusions=())
         if rule.when is not None and _words_of(alone) - known:
             found.append(f"earning_rules[{place}].when")
@@ -87,14 +84,6 @@ def find_ignored(spec: ProgrammeSpec) -> list[str]:
         if each.when is not None and _words_of(alone) - known:
             found.append(f"exclusions[{place}].when")
     return found
-
-
-def _list_lifetime(spec: PointsSpec | EarningRule, path: str, *, slides: bool) -> list[str]:
-    """Return what of a lifetime needs facts that nobody reports yet: visits; and lots that slide beside others."""
-    if isinstance(spec, EarningRule):
-        return [f"{path}.expiry"] if spec.expiry and (slides or isinstance(spec.expiry, SlidingExpiry)) else []
-    visits = isinstance(spec.expiry, SlidingExpiry) and ActivityKind.VISIT in spec.expiry.activities
-    return [f"{path}.expiry.activities"] if visits else []
 
 
 def find_awaited(spec: ProgrammeSpec) -> dict[str, str]:

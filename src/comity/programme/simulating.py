@@ -45,7 +45,7 @@ def _give_part(spec: ProgrammeSpec | None, sample_of: int) -> ProgrammeSpec | No
 
 
 class Deed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One thing a member did: a purchase (`redeemed` is 0), or a redemption of so many points.
+    """One thing a member did: a purchase, a redemption of so many points, or a visit (neither of both).
 
     `was_member` says that the hub let the purchase earn in this programme, if only nothing.
     """
@@ -53,6 +53,11 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     purchase: facts.Purchase
     redeemed: int = 0
     was_member: bool = True
+
+    @property
+    def is_visit(self) -> bool:
+        """Nothing was bought, and nothing redeemed."""
+        return not self.redeemed and not self.purchase.purchase_id
 
 
 class Course:
@@ -80,6 +85,8 @@ class Course:
         """Let a member do the next thing, in the order of time. What is after the last day is left out."""
         if deed.redeemed:
             self._redeem(deed)
+        elif deed.is_visit:
+            self._slide(to_business_day(deed.purchase.occurred_at, self.rules.zone), ActivityKind.VISIT)
         elif self.takes_all or deed.was_member:
             self._earn(deed.purchase)
 
@@ -147,7 +154,7 @@ class Course:
 
     def _slide(self, day: date, activity: ActivityKind) -> None:
         """Let activity put off when the lots expire that are still alive."""
-        if self._sliding is None or activity not in self._sliding.activities:
+        if self._sliding is None or activity not in self._sliding.activities or day > self._on:
             return
         lots: dict[tuple[date, date, date], int] = {}
         for (expires_on, available_from, earned_on), rest in self._lots.items():
@@ -240,7 +247,7 @@ class Tryout:
         ]
 
     def _take(self, courses: Sequence[Course | None], deed: Deed) -> None:
-        self.purchase_count += not deed.redeemed
+        self.purchase_count += bool(deed.purchase.purchase_id)
         for each in courses:
             if each is not None:
                 each.take(deed)

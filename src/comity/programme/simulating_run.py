@@ -19,7 +19,7 @@ from comity.programme import store_history as store
 from comity.programme.engine import facts
 from comity.programme.history import to_facts
 from comity.programme.simulating import Deed, Tryout
-from comity.programme.simulating_sums import Part, add_parts, asks_members, shares_budgets
+from comity.programme.simulating_sums import Part, add_parts, asks_members, asks_visits, shares_budgets
 from comity.programme.simulating_types import History, Simulation, Trial
 from comity.programme.stands import PurchaseState
 
@@ -125,7 +125,8 @@ def simulate_part(tx: Tx, *, trial: Trial, history: History, told: Told = lambda
     """Go through the history of a part of the members; those who share budgets are held in memory all at once."""
     tryout = Tryout(trial, sample_of=history.sample_of)
     said = 0
-    members = read_members(store.copy_history(tx, history=history, asks_members=asks_members(trial)))
+    rows = store.copy_history(tx, history=history, asks_members=asks_members(trial), asks_visits=asks_visits(trial))
+    members = read_members(rows)
     if shares_budgets(trial):
         tryout.take_together(members)
         members = iter(())

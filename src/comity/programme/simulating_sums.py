@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from comity.definitions.types import ProgrammeSpec
+from comity.definitions.types import ActivityKind, ProgrammeSpec, SlidingExpiry
 from comity.programme.simulating_types import (
     Figures,
     Gain,
@@ -29,6 +29,12 @@ def asks_members(trial: Trial) -> bool:
     """True when it matters who was a member: not everybody is one by one of the versions."""
     specs = (trial.running, trial.proposed)
     return any(spec is not None and not takes_all(spec) for spec in specs)
+
+
+def asks_visits(trial: Trial) -> bool:
+    """True when visits keep points alive by one of the versions."""
+    kinds = [spec.points_specs[0].expiry for spec in (trial.running, trial.proposed) if spec is not None]
+    return any(isinstance(each, SlidingExpiry) and ActivityKind.VISIT in each.activities for each in kinds)
 
 
 def shares_budgets(trial: Trial) -> bool:

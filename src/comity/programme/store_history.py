@@ -10,8 +10,8 @@ from comity.programme.simulating_types import Decided, History
 _sql = SqlFolder(__package__)
 
 HistoryRow = tuple[str, str | None, str, str, str, str, str | None, str | None, str | None]
-"""profile_id, purchase_id (None: a redemption), moment, amount, currency, was_member, details, returns and
-events (JSON).
+"""profile_id, purchase_id (None: a redemption, or with amount 0 a visit), moment, amount, currency, was_member,
+details, returns and events (JSON).
 
 Each is text, as COPY writes it."""
 
@@ -21,9 +21,10 @@ def count_history(tx: Tx, *, until: datetime) -> int:
     return _sql.count_history.value(tx, until=until)
 
 
-def copy_history(tx: Tx, *, history: History, asks_members: bool) -> Iterator[HistoryRow]:
+def copy_history(tx: Tx, *, history: History, asks_members: bool, asks_visits: bool) -> Iterator[HistoryRow]:
     """Yield what a part of the members did, member by member in the order of time, without holding it all."""
-    params = {**{name: getattr(history, name) for name in History.__struct_fields__}, "asks_members": asks_members}
+    params = {name: getattr(history, name) for name in History.__struct_fields__}
+    params |= {"asks_members": asks_members, "asks_visits": asks_visits}
     with tx.cursor() as cursor, cursor.copy(_sql.copy_history.text, params) as copy:
         yield from copy.rows()
 

@@ -95,6 +95,7 @@ def list_sliding(
         purchases=ActivityKind.PURCHASE in expiry.activities,
         earnings=ActivityKind.EARN in expiry.activities,
         redemptions=ActivityKind.REDEEM in expiry.activities,
+        visits=ActivityKind.VISIT in expiry.activities,
         limit_max=limit_max,
     )
 

@@ -15,7 +15,8 @@ from comity.ledger import api as ledger
 from comity.ledger.types import NewHold, ReturnPolicy, Reversal
 from comity.programme import api, parting, readers, store
 from comity.programme.purchases import PurchaseWish, ReturnWish
-from comity.programme.types import POINTS_PARTED, Programme
+from comity.programme.types import POINTS_PARTED, KeyReused, Programme, UnknownMember
+from comity.programme.visiting import VisitWish
 from tests.db.programme.test_api import ADA, BOB, EVE, check_books, published
 
 SPEC = {
@@ -303,6 +304,27 @@ def test_a_purchase_told_for_a_record_goes_with_the_record(club):
     wish = PurchaseWish(person=unknown, number="R-3", occurred_at=club.now, amount_minor=1, currency="EUR")
     [refused] = api.record_purchases(club.tx, wishes=[wish], programmes=[CLUB], now=club.now)
     assert (refused.code, refused.details) == ("unknown_member", {"record": "crm/Contact/c9"})
+
+
+def test_a_visit_goes_with_whom_it_names(club, tx):
+    def visit(number, person, **changes):
+        wish = VisitWish(person=person, number=number, **changes)
+        told = api.record_visit(tx, wish=wish, now=club.now)
+        return told.global_id, told.is_duplicate
+
+    record = RecordReference(system="crm", stream="Contact", external_id="c1")
+    assert visit("v1", name_profile(ADA)) == (ADA, False)
+    club.merge(ADA, BOB)
+    activity.reassign_profiles(tx, moves=[ProfileMove(loser_profile_id=ADA, survivor_profile_id=BOB)])
+    assert visit("v1", name_profile(ADA)) == visit("v1", name_profile(BOB)) == (BOB, True)
+    assert [visit("v2", record), visit("v3", name_profile(ADA)), visit("v4", name_profile(BOB))] == [(BOB, False)] * 3
+    club.part(ADA)
+    assert [visit(f"v{number}", record) for number in range(1, 4)] == [(ADA, True)] * 3
+    for person, changes in ((record, {}), (name_profile(BOB), {"occurred_at": club.now - timedelta(hours=1)})):
+        with pytest.raises(KeyReused):
+            visit("v4", person, **changes)
+    with pytest.raises(UnknownMember):
+        visit("v5", name_profile(UUID(int=99)))
 
 
 def test_of_three_each_global_id_takes_what_was_told_for_it(club):

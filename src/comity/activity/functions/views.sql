@@ -20,3 +20,8 @@ from activity.event e
 join activity.purchase p on p.business_key = e.purchase_key
 where e.happened_at is not null
 group by p.purchase_id, e.name;
+
+-- Visits of people.
+create or replace view activity.v_visit as
+select visit_id, profile_id, occurred_at
+from activity.visit;

@@ -25,6 +25,7 @@ from comity.interfaces.rest import (
     purchases,
     rewards,
     status,
+    visits,
 )
 from comity.interfaces.rest.board import Board
 from comity.interfaces.rest.bridge import serve_asgi
@@ -48,6 +49,7 @@ HANDLERS = [
     *moves.HANDLERS,
     *promotions.HANDLERS,
     *purchases.HANDLERS,
+    *visits.HANDLERS,
     *enrolments.HANDLERS,
     *rewards.HANDLERS,
     *pools.HANDLERS,

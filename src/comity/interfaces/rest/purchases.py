@@ -12,11 +12,11 @@ from litestar.params import JSONBody
 from comity import wiring
 from comity.access.types import Caller
 from comity.activity.types import RecordReference, name_profile, read_profile
+from comity.interfaces.rest import redeem
 from comity.interfaces.rest.callers import Callers
 from comity.interfaces.rest.edge import Verb, decode_wish
 from comity.interfaces.rest.events import Name
 from comity.interfaces.rest.guards import hub_of, require_key
-from comity.interfaces.rest.redeem import REMEDIES
 from comity.interfaces.shared.keys import to_record_keys
 from comity.kernel.database import Tx
 from comity.kernel.errors import ComityError
@@ -45,8 +45,8 @@ Money = Annotated[int, msgspec.Meta(ge=0, le=AMOUNT_MAX)]
 Currency = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$")]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
-_REMEDIES: dict[type[ComityError], str] = {
-    **REMEDIES,
+REMEDIES: dict[type[ComityError], str] = {
+    **redeem.REMEDIES,
     UnknownMember: "Check the Global ID or record: GET /v1/profiles?key=... finds people by e-mail, phone or record.",
     PurchaseOfAnother: "Check the number, and the Global ID: GET /v1/profiles?key=...",
     KeyReused: "Use a new number for a new purchase or return; repeat an old one exactly as it was.",
@@ -155,7 +155,7 @@ def open_purchase(hub: wiring.Hub, callers: Callers) -> Verb[PurchaseWish, Purch
         read=read,
         work=work,
         is_repeated=lambda told: told.is_duplicate,
-        remedies=_REMEDIES,
+        remedies=REMEDIES,
         bytes_max=BODY_BYTES_MAX,
     )
 
@@ -191,17 +191,17 @@ def record_return(request: Request[Any, Any, Any], data: JSONBody[ReturnRequest]
     try:
         told = hub.database.run(record)
     except ComityError as error:
-        if type(error) in _REMEDIES:
-            error.details.setdefault("remedy", _REMEDIES[type(error)])
+        if type(error) in REMEDIES:
+            error.details.setdefault("remedy", REMEDIES[type(error)])
         raise
     return Response(content=told, status_code=200 if told.is_duplicate else 201)
 
 
-def read_person(global_id: UUID | None, record: str | None) -> RecordReference:
+def read_person(global_id: UUID | None, record: str | None, *, what: str = "purchase") -> RecordReference:
     """Return whom a request names: by one of both. Raises PurchaseInvalid, RecordKeyMalformed."""
     if (global_id is None) == (record is None):
         raise PurchaseInvalid(
-            "A purchase is somebody's: either `global_id` or `record` says whose - at `$`.",
+            f"A {what} is somebody's: either `global_id` or `record` says whose - at `$`.",
             details={"field": "$", "remedy": "Send one of both."},
         )
     if global_id is not None:

@@ -1,7 +1,7 @@
--- The history of a part of the members, member by member in the order of time: purchases as they are known now, and what
--- was redeemed for good.
--- Takes programme, until, sample_of, part, parts, asks_members. Writes profile_id, purchase_id (null: a redemption),
--- moment, amount in minor units (points of a redemption), currency, whether the hub let the purchase earn in the
+-- The history of a part of the members, member by member in the order of time: purchases as they are known now, what was
+-- redeemed for good, and visits, where they count.
+-- Takes programme, until, sample_of, part, parts, asks_members, asks_visits. Writes profile_id, purchase_id (null: a
+-- redemption or visit), moment, amount in minor units (points of a redemption, 0 for a visit), currency, whether the hub let the purchase earn in the
 -- programme, its details, its returns and its events as PurchaseState has them (null: none).
 copy (
     with returned as (
@@ -36,6 +36,10 @@ copy (
               select from programme.voucher v
               where v.transfer_id = t.transfer_id and v.state in ('cancelled', 'returned')
           )
+        union all
+        select v.profile_id, null, v.occurred_at, 0, '', true, null, null, null
+        from activity.v_visit v
+        where %(asks_visits)s
     )
     select profile_id, purchase_id, happened_at, amount, currency, was_member, details, returns, events
     from history

@@ -1,7 +1,8 @@
 -- Open lots that would expire later by the last activity, before they do, of who has them: of the member, and of what lies
 -- in a pool of anybody who is in it. A lot has one expiry wherever its parts are, so the last activity counts.
 -- Takes programme, today, timezone, after and at_most (null: none) as intervals, what counts (purchases, earnings,
--- redemptions), limit_max. Returns HeldLot. Relies on earning_in_window, transfer_debits and transfer_credits.
+-- redemptions, visits), limit_max. Returns HeldLot. Relies on earning_in_window, transfer_debits, transfer_credits and
+-- visit_of_profile.
 with holder as (
     select m.account_id, m.member_id, m.profile_id, m.account_id as own_account_id, m.last_redemption_at
     from programme.member m
@@ -33,6 +34,14 @@ cross join lateral (
               and (%(purchases)s::boolean and e.outcome in ('earned', 'nothing', 'below_one_point', 'returned', 'lapsed')
                    or %(earnings)s::boolean and e.points > 0)
             order by e.effective_on desc
+            limit 1
+        ),
+        (
+            select (v.occurred_at at time zone %(timezone)s)::date
+            from activity.v_visit v
+            where %(visits)s::boolean and v.profile_id = m.profile_id
+              and v.occurred_at < (least(h.expires_on, %(today)s::date + 1)::timestamp at time zone %(timezone)s)
+            order by v.occurred_at desc
             limit 1
         ),
         case when not %(redemptions)s::boolean then null
