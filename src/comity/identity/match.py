@@ -2,8 +2,9 @@
 
 import hashlib
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -23,6 +24,7 @@ from comity.identity.phonetic import metaphone, soundex
 from comity.identity.types import MatchInvalid
 
 Features = Mapping[str, str | None]
+NOTHING: Final[Features] = MappingProxyType({})
 Key = tuple[str, str]
 """A rule's name and the key value."""
 Verdict = Literal["accept", "conflict", "no_agreement"]
@@ -125,14 +127,15 @@ class CompiledRule:
         """Attributes the rule looks at."""
         return tuple(self.keying | self.guarding)
 
-    def key_of(self, folded: Mapping[str, str]) -> str | None:
-        """Make the key of folded features; None when a part is missing."""
+    def key_of(self, folded: Mapping[str, str], features: Features = NOTHING) -> str | None:
+        """Make the key of folded features, and of others where those have none; None when a part is missing."""
         values: list[str] = []
         for attribute, transform in self._parts:
             value = folded.get(attribute)
-            if not value:
-                return None
-            value = transform(value)
+            if value is None:
+                value = fold(features.get(attribute))
+            if value:
+                value = transform(value)
             if not value:
                 return None
             values.append(value)
@@ -204,9 +207,11 @@ class CompiledMatch:
         self.rules = tuple(CompiledRule(rule, at) for at, rule in enumerate(spec.rules if spec else ()))
         self.rule_by_name = {rule.name: rule for rule in self.rules}
         self.lookups = lookups
+        self._looked_up = frozenset(lookups)
         self.per_system_max = spec.per_system_max if spec else None
         looked_at = [attribute for rule in self.rules for attribute in rule.attributes]
         self.attributes = tuple(sorted({*looked_at, *lookups}))
+        self._looked_at = frozenset(self.attributes)
         self._salts = {rule.name: rule.salt for rule in self.rules}
         self._salts.update((LOOKUP_MARK + name, lookup_salt(name)) for name in lookups)
         self._tags = {name: _tag(salt) for name, salt in self._salts.items()}
@@ -230,9 +235,10 @@ class CompiledMatch:
         """Digest a key."""
         return hash_key(self._salts[key[0]], key[1])
 
-    def identifiers_of(self, keys: Sequence[Key], record_id: int) -> Iterator[Identifier]:
-        """Write keys of a record as they are stored."""
-        return (Identifier(self.hash_of(key), record_id, self._tags[key[0]]) for key in keys)
+    def identifiers_of(self, keys: Iterable[tuple[Key, int]]) -> list[Identifier]:
+        """Write keys as they are stored, each given with its record."""
+        salts, tags = self._salts, self._tags
+        return [Identifier(hash_key(salts[rule], value), record_id, tags[rule]) for (rule, value), record_id in keys]
 
     def folded(self, features: Features) -> dict[str, str]:
         """Fold the features that matching looks at."""
@@ -252,9 +258,8 @@ class CompiledMatch:
             is_keyed = not rule.keying.isdisjoint(new)
             if not is_keyed and rule.guarding.isdisjoint(new):
                 continue
-            rest = {name: fold(after.get(name)) for name in rule.keying if name not in new}
-            key = rule.key_of({**rest, **new})
-            key_before = rule.key_of({**rest, **old}) if is_keyed else key
+            key = rule.key_of(new, after)
+            key_before = rule.key_of(old, after) if is_keyed else key
             if key is not None:
                 found.doubtful.append((rule.name, key))
             if key != key_before:
@@ -262,19 +267,19 @@ class CompiledMatch:
                     found.fresh.append((rule.name, key))
                 if key_before is not None:
                     found.gone.append((rule.name, key_before))
-        found.gone_lookups.extend(self.lookups_of(old))
-        found.fresh_lookups.extend(self.lookups_of(new))
+        if not self._looked_up.isdisjoint(new):
+            found.gone_lookups.extend(self.lookups_of(old))
+            found.fresh_lookups.extend(self.lookups_of(new))
         return found
 
     def _changed(self, before: Features, after: Features) -> tuple[dict[str, str], dict[str, str]]:
         """Return the features that differ once they are folded, as they were and as they are."""
         old: dict[str, str] = {}
         new: dict[str, str] = {}
-        for name in self.attributes:
-            if before.get(name) != after.get(name):
-                old[name], new[name] = fold(before.get(name)), fold(after.get(name))
-                if old[name] == new[name]:
-                    del old[name], new[name]
+        for name in {name for name, _ in before.items() ^ after.items()} & self._looked_at:
+            was, now = fold(before.get(name)), fold(after.get(name))
+            if was != now:
+                old[name], new[name] = was, now
         return old, new
 
     def lookups_of(self, folded: Mapping[str, str]) -> tuple[Key, ...]:

@@ -298,35 +298,36 @@ def _save_changed(
     can gain no link then, and links it has are remembered whatever its values become. That is the common case: an
     edit makes a value that nobody else has.
     """
-    vacated: Counter[Key] = Counter()
     outdated: list[Node] = []
     doubtful: list[tuple[int, UUID, Key]] = []
-    gone: list[Identifier] = []
-    fresh: list[Identifier] = []
+    vacated: list[Key] = []
+    gone: list[tuple[Key, int]] = []
+    fresh: list[tuple[Key, int]] = []
     saved: list[tuple[int, Features]] = []
     for each in changed:
+        record_id = each.record_id
         features = {**each.stored, **facts[each.key]}
-        saved.append((each.record_id, features))
+        saved.append((record_id, features))
         if not each.has_own_keys:
             node = _outdated_node(each, features, match)
             outdated.append(node)
             before = match.folded(each.stored)
             left = set(match.keys_of(before)) - set(node.keys)
-            vacated.update(left)
-            gone.extend(match.identifiers_of([*left, *match.lookups_of(before)], each.record_id))
+            vacated += left
+            gone += [(key, record_id) for key in (*left, *match.lookups_of(before))]
             continue
         difference = match.difference(each.stored, features)
-        vacated.update(difference.gone)
-        gone.extend(match.identifiers_of([*difference.gone, *difference.gone_lookups], each.record_id))
-        fresh.extend(match.identifiers_of([*difference.fresh, *difference.fresh_lookups], each.record_id))
-        doubtful.extend((each.record_id, each.profile_id, key) for key in difference.doubtful)
+        vacated += difference.gone
+        gone += [(key, record_id) for key in difference.gone + difference.gone_lookups]
+        fresh += [(key, record_id) for key in difference.fresh + difference.fresh_lookups]
+        doubtful += [(record_id, each.profile_id, key) for key in difference.doubtful]
     if saved:
         store.update_records(tx, features=saved, match_hash=match.match_hash)
-        store.drop_identifiers(tx, identifiers=gone)
-        store.insert_identifiers(tx, identifiers=fresh)
+        store.drop_identifiers(tx, identifiers=match.identifiers_of(gone))
+        store.insert_identifiers(tx, identifiers=match.identifiers_of(fresh))
         store.put_identifiers(tx, identifiers=identifiers_of(outdated, match))
     restless = store.find_restless(tx, keys=doubtful, match=match)
-    return restless | {node.record_id for node in outdated}, vacated
+    return restless | {node.record_id for node in outdated}, Counter(vacated)
 
 
 def _outdated_node(changed: Changed, features: Features, match: CompiledMatch) -> Node:
@@ -342,12 +343,12 @@ def _outdated_node(changed: Changed, features: Features, match: CompiledMatch) -
 
 def identifiers_of(nodes: Iterable[Node], match: CompiledMatch) -> list[Identifier]:
     """Write all keys of records as they are stored; a deleted record has none."""
-    return [
-        identifier
+    return match.identifiers_of(
+        (key, node.record_id)
         for node in nodes
         if not node.is_deleted
-        for identifier in match.identifiers_of((*node.keys, *match.lookups_of(node.folded)), node.record_id)
-    ]
+        for key in (*node.keys, *match.lookups_of(node.folded))
+    )
 
 
 def _resolution(

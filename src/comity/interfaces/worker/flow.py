@@ -1,5 +1,6 @@
 """Unify and reactions: the loops in the middle of the flow."""
 
+import gc
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -27,6 +28,8 @@ LEASE_SECONDS = 30.0
 SWITCH_SECONDS = 0.0005
 """How long a thread may keep the interpreter from another. With Python's own 5 ms each answer of the database waits
 that long for the thread that maps the next batch."""
+GC_THRESHOLDS = (50_000, 20, 20)
+"""A batch makes many objects and no cycles: looking for some as often as Python does takes a tenth of its time."""
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +93,7 @@ class UnifyLoop:
         self._hub = hub
         self._keeper = LeaseKeeper(hub=hub, name="unify", holder=holder)
         sys.setswitchinterval(SWITCH_SECONDS)
+        gc.set_threshold(*GC_THRESHOLDS)
         self._ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="unify-ahead")
         self._next: Future[sync.Prepared] | None = None
         self._patience = Patience()
