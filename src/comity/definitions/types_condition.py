@@ -34,7 +34,7 @@ class ConditionInvalid(Invalid):
     def __init__(self, message: str, *, position: int = 0, remedy: str = "") -> None:
         """Say what is wrong, at which character (from 0), and what to do."""
         details: dict[str, Any] = {"position": position, "remedy": remedy}
-        super().__init__(f"{message} (at character {position + 1})", details=details)
+        super().__init__(f"{message.removesuffix('.')} (at character {position + 1}).", details=details)
         self.reason = message
         self.position = position
         self.remedy = remedy

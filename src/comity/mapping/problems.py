@@ -1,6 +1,6 @@
 """Telling what is wrong with a value of a record."""
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from comity.mapping.lenses.base import Rejection
 from comity.mapping.types import ABSENT, Problem
@@ -25,5 +25,7 @@ def excerpt(found: Any) -> str:
     """Quote a value, cut to a readable length."""
     if found is ABSENT:
         return "nothing"
+    if isinstance(found, tuple):  # A lens that looks at several fields.
+        return ", ".join(excerpt(each) for each in cast("tuple[Any, ...]", found))
     text = repr(found[:FOUND_CHARS_MAX] if isinstance(found, str | bytes) else found)
     return text if len(text) <= FOUND_CHARS_MAX else f"{text[:FOUND_CHARS_MAX]}..."

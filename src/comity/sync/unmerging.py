@@ -26,6 +26,7 @@ def unmerge_person(
     ids: Ids,
 ) -> Unmerged:
     """Part records from a person; see the door."""
+    staying = [each.key for each in identity.list_records(tx, profile_ids=[profile_id]) if each.key not in set(keys)]
     resolution = identity.unmerge_profile(
         tx, profile_id=profile_id, keys=keys, match=runtime.match, reason=reason, actor=actor, now=now, ids=ids
     )
@@ -33,9 +34,10 @@ def unmerge_person(
     follow_identity(tx, resolution, runtime=runtime, now=now, changed=changed)
     if runtime.written_systems:
         outbox.note_changes(tx, profile_ids=changed)
-    owners = identity.find_profiles_by_records(tx, keys=keys)
+    # The Global ID goes with the record that founded it, which may be one of those that leave.
+    owners = identity.find_profiles_by_records(tx, keys=[*keys, *staying[:1]])
     return Unmerged(
-        global_id=identity.resolve_alias(tx, profile_id=profile_id),
+        global_id=owners[staying[0]],
         parted_global_id=owners[keys[0]],
         records=[f"{each.system}/{each.stream}/{each.external_id}" for each in keys],
         decided_by=actor,

@@ -98,7 +98,7 @@ class TestProject:
         (tmp_path / "rules.yaml").write_text("kind: rules\nname: default\nspec:\n  defalt: {rule: most_recent}\n")
         result = run("validate")
         assert result.exit_code == 2
-        assert "rules.yaml:4:3" in result.stderr and "Did you mean" in result.stderr
+        assert "rules.yaml:4:3" in result.stderr and result.stderr.count("Did you mean") == 1
         problem = told(run("validate", "--json"))["details"]["problems"][0]
         assert (problem["file"], problem["line"], problem["column"]) == ("rules.yaml", 4, 3)
         assert problem["remedy"] and problem["field"]

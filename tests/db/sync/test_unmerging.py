@@ -51,6 +51,15 @@ def test_each_record_shows_its_own_person_and_the_history_says_who_and_why(stage
     assert ada.shown("crm-a", "city") == "Ulm", "no rule joins them again"
 
 
+def test_the_global_id_goes_with_its_founding_record_and_the_answer_says_so(stage, ada):
+    before = ada.shown("crm-a", "global_id")
+    told = unmerge(stage, ada, "crm-a")
+    stage.settle()
+    assert ada.shown("crm-a", "global_id") == str(told.parted_global_id)
+    assert ada.shown("crm-b", "global_id") == ada.shown("crm-c", "global_id") == str(told.global_id)
+    assert told.global_id != told.parted_global_id and before in {str(told.global_id), str(told.parted_global_id)}
+
+
 def test_says_why_it_parts_nobody(stage, ada):
     with pytest.raises(RecordUnknown, match="crm-a/Contact/none"):
         unmerge(stage, ada, key=[RecordKey("crm-a", "Contact", "none")])

@@ -106,9 +106,11 @@ def _to_known(error: Exception) -> ComityError:
 
 
 def _print_error(error: ComityError) -> None:
-    errors.print(f"[bold red]{escape(error.message)}[/]", highlight=False, soft_wrap=True)
     details = to_problem(error).details
-    for problem in details.pop("problems", []):
+    problems = details.pop("problems", [])
+    sentence = error.message.partition(" First: ")[0] if problems else error.message
+    errors.print(f"[bold red]{escape(sentence)}[/]", highlight=False, soft_wrap=True)
+    for problem in problems:
         place = f"{problem['file']}:{problem['line']}:{problem['column']}"
         field = f" {problem['field']}:" if problem["field"] else ""
         told = f"  [bold]{escape(place)}[/]{escape(field)} {escape(problem['message'])}"
@@ -117,7 +119,7 @@ def _print_error(error: ComityError) -> None:
     remedy = details.pop("remedy", None)
     for name, value in details.items():
         errors.print(f"  {escape(name)}: {escape(_listed(value))}", highlight=False, style="dim", soft_wrap=True)
-    if remedy:
+    if remedy and not problems:  # Each of those has one of its own.
         errors.print(f"  {escape(str(remedy))}", highlight=False, soft_wrap=True)
 
 

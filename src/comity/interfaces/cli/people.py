@@ -157,7 +157,7 @@ def why(
         ("", "system", "id", "says", "since", "because"),
         [
             (
-                candidate.reason,
+                candidate.reason.replace("_", " "),
                 candidate.system,
                 candidate.external_id,
                 candidate.value,
