@@ -291,12 +291,11 @@ def _new_nodes(tx: Tx, new: Sequence[tuple[RecordKey, Features]], match: Compile
 def _save_changed(
     tx: Tx, changed: Sequence[Changed], facts: dict[RecordKey, Features], match: CompiledMatch
 ) -> tuple[set[int], Counter[Key]]:
-    """Store changed features and keys; return the records that may link otherwise now, and count the keys left.
+    """Store changed features and the keys that differ; return the records that may link otherwise, count the keys left.
 
-    Only keys that differ are written: of five or so that a record has, a change touches one. A record is left alone
-    when neither its keys nor what guards look at changed, or when nobody of another profile has one of its keys: it
-    can gain no link then, and links it has are remembered whatever its values become. That is the common case: an
-    edit makes a value that nobody else has.
+    A record is left alone when neither its keys nor what guards look at changed, or when nobody of another profile
+    has one of its keys: it can gain no link then, and links it has are remembered whatever its values become. That is
+    the common case: an edit makes a value that nobody else has.
     """
     outdated: list[Node] = []
     doubtful: list[tuple[int, UUID, Key]] = []
