@@ -62,6 +62,7 @@ __all__ = [
     "get_balances_on",
     "get_standings",
     "get_transfer",
+    "hold_accounts",
     "list_entries",
     "list_flows",
     "list_holdings",
@@ -104,6 +105,11 @@ def post(tx: Tx, *, postings: Sequence[Posting], now: datetime) -> list[PostingV
         return []
     rules.check_batch(postings)
     return store.post(tx, postings=postings, now=now)
+
+
+def hold_accounts(tx: Tx, *, account_ids: Sequence[int]) -> None:
+    """Keep others from changing holders until the transaction ends; locks them in the order of their ids."""
+    store.lock_accounts(tx, account_ids=sorted(set(account_ids)))
 
 
 def get_balances(tx: Tx, *, account_ids: Sequence[int]) -> list[int]:

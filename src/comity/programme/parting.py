@@ -6,7 +6,7 @@ and who spent them pays: from what they can spend; what is beyond that they owe,
 definition says. The transfers and `programme.points_parted` say so.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from uuid import UUID
@@ -67,7 +67,7 @@ def move_purchases(tx: Tx, *, profile_ids: Sequence[UUID], programmes: Sequence[
         enrol(tx, profile_ids=sorted({each for _, _, each in misplaced}), programme=programme, now=now)
         wishes = [(each, programme.name) for _, holder, profile_id in misplaced for each in (holder, profile_id)]
         members = store.lock_members(tx, wishes=wishes, now=now) if wishes else {}
-        memberships = _hold_pools(tx, [each.member_id for each in members.values()])
+        memberships = _hold_pools(tx, {each.member_id: [each.account_id] for each in members.values()})
         for place in range(0, len(wishes), 2):
             _move_purchases(
                 tx,
@@ -81,13 +81,20 @@ def move_purchases(tx: Tx, *, profile_ids: Sequence[UUID], programmes: Sequence[
     return count
 
 
-def _hold_pools(tx: Tx, member_ids: Sequence[int]) -> dict[int, frozenset[int]]:
-    """Hold the pools of locked members, and return the memberships that each of them stands for."""
-    found = {
-        each: frozenset({each, *(alias.member_id for alias in merge_store.list_aliases(tx, member_id=each))})
-        for each in sorted(set(member_ids))
-    }
-    store_pools.lock_pools(tx, member_ids=sorted(frozenset[int]().union(*found.values())))
+def _hold_pools(tx: Tx, members: Mapping[int, Collection[int]]) -> dict[int, frozenset[int]]:
+    """Hold the pools of locked members, and return the memberships that each of them stands for.
+
+    `members` are the accounts that are to be held, too, where there are pools, by member.
+    """
+    found: dict[int, frozenset[int]] = {}
+    accounts = {account_id for each in members.values() for account_id in each}
+    for member_id in sorted(members):
+        aliases = merge_store.list_aliases(tx, member_id=member_id)
+        found[member_id] = frozenset({member_id, *(each.member_id for each in aliases)})
+        accounts |= {account_id for each in aliases for account_id in (*each.merged_via, each.account_id) if account_id}
+    pools = store_pools.lock_pools(tx, member_ids=sorted(frozenset[int]().union(*found.values())))
+    if pools:
+        ledger.hold_accounts(tx, account_ids=[*pools, *accounts])
     return found
 
 
@@ -98,7 +105,7 @@ def _part_all(
     merge_store.forget_aliases(tx, member_ids=[each.member_id for each in risen if each.account_id is None])
     parted = [each for each in risen if each.account_id is not None]
     if parted:
-        _hold_pools(tx, [each.holder_member_id for each in parted])
+        _hold_pools(tx, {each.holder_member_id: [each.holder_account_id] for each in parted})
     levels = ladders.start(programme.spec)
     for each in parted:
         _part(tx, each, levels=levels, programme=programme, now=now)

@@ -1,7 +1,7 @@
 """What of members' points goes to the pools they are in, and comes back.
 
-Who moves points between members and pools holds the members first, then the pools, each in one statement in the order
-of their ids, and reads only then what is where; the ledger locks the accounts last.
+Who moves points between members and pools holds the members first, then the pools, then the accounts of all of them,
+each in one statement in the order of their ids, and reads only then what is where.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -46,14 +46,16 @@ def collect_in_pools(tx: Tx, *, events: Sequence[Event], programmes: Sequence[Pr
     return count
 
 
-def hold_pools_of(tx: Tx, *, lot_ids: Iterable[int]) -> dict[int, Pooled]:
-    """Hold the pools that lots went to, and return what these have of them, by lot.
+def hold_pools_of(tx: Tx, *, lot_ids: Iterable[int], account_ids: Iterable[int]) -> dict[int, Pooled]:
+    """Hold the pools that lots went to, their accounts and these ones; return what the pools have of the lots, by lot.
 
-    To be asked once the members are held, and before anything is booked.
+    To be asked once the members are held, and before anything is booked. Where there are no pools, no account is held.
     """
     wanted = sorted(set(lot_ids))
-    if not wanted or not store_pools.lock_pools(tx, lot_ids=wanted):
+    accounts = store_pools.lock_pools(tx, lot_ids=wanted) if wanted else []
+    if not accounts:
         return {}
+    ledger.hold_accounts(tx, account_ids=[*accounts, *account_ids])
     return {each.lot_id: each for each in store_pools.list_pooled(tx, lot_ids=wanted)}
 
 
@@ -177,7 +179,9 @@ def _collect(tx: Tx, purchase_ids: Sequence[int], *, programme: Programme, spec:
     found = store_pools.list_contributions(tx, programme=programme.name, purchase_ids=purchase_ids)
     wishes = [(each.profile_id, programme.name) for each in found]
     members = store.lock_members(tx, wishes=wishes, now=now) if found else {}
-    # Somebody else may have moved them meanwhile: what counts is what is there once the members are held.
+    accounts = {each.pool_account_id for each in found} | {each.account_id for each in members.values()}
+    # Somebody else may have moved them meanwhile: what counts is what is there once all is held.
+    ledger.hold_accounts(tx, account_ids=sorted(accounts))
     found = store_pools.list_contributions(tx, programme=programme.name, purchase_ids=purchase_ids) if found else []
     locked = {each.member_id: each for each in members.values()}
     purchases: dict[int, list[Contribution]] = {}

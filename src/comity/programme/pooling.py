@@ -107,6 +107,7 @@ def leave_pool(
     pool = get_pool(tx, pool_id)
     member = _lock(tx, profile_id, pool.programme, now=now)
     store_pools.lock_pools(tx, pool_ids=[pool_id])
+    ledger.hold_accounts(tx, account_ids=[pool.account_id, member.account_id])
     seats = store_pools.list_pool_members(tx, pool_ids=[pool_id])
     own = [each for each in seats if each.member_id == member.member_id]
     if not own:

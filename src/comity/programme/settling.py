@@ -102,8 +102,9 @@ def settle(
         return []
     works = _plan(tx, members=members, changed=changed, programme=programme, is_entry=is_entry, told=told or {})
     # Pools are held before accounts are.
+    accounts = {work.member.account_id for work in works}
     touched = [lot_id for work in works for lot_id in work.bookings.list_touched()]
-    pooled = pool_shares.hold_pools_of(tx, lot_ids=touched)
+    pooled = pool_shares.hold_pools_of(tx, lot_ids=touched, account_ids=accounts)
     lots, given, taken = _book(tx, works, pooled, now=now)
     _change_terms(tx, works, lots, pooled, programme=programme.name, now=now)
     if lots:
@@ -223,7 +224,7 @@ def _change_terms(
     if not wanted:
         return
     # What is taken back has come home meanwhile.
-    in_pools = pool_shares.hold_pools_of(tx, lot_ids=pooled)
+    in_pools = pool_shares.hold_pools_of(tx, lot_ids=pooled, account_ids=())
     accounts = {member.account_id for member, _ in wanted} | {each.pool_account_id for each in in_pools.values()}
     holdings = {
         (each.account_id, each.lot_id): each

@@ -7,7 +7,7 @@ from comity.kernel.database import Tx
 from comity.kernel.errors import Broken
 from comity.ledger import api as ledger
 from comity.ledger.types import PostingStatus, TermChange, Terms
-from comity.programme import pool_shares, rules, store, store_stands
+from comity.programme import rules, store, store_pools, store_stands
 from comity.programme.engine.lifetimes import prolong
 from comity.programme.stands import HeldLot
 from comity.programme.types import Programme
@@ -27,7 +27,7 @@ def slide_lots(tx: Tx, *, programme: Programme, now: datetime, limit_max: int = 
         return 0
     lots = _list(tx, programme, expiry, now=now, limit_max=limit_max)
     store.lock_members(tx, wishes=[(each.profile_id, programme.name) for each in lots], now=now)
-    pool_shares.hold_pools_of(tx, lot_ids=[each.lot_id for each in lots])
+    store_pools.lock_pools(tx, lot_ids=[each.lot_id for each in lots])
     # Their terms may have changed while we waited.
     wanted = {each.lot_id for each in lots}
     lots = [each for each in _list(tx, programme, expiry, now=now, limit_max=limit_max) if each.lot_id in wanted]

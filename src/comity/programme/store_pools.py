@@ -35,12 +35,12 @@ def find_pool(tx: Tx, *, pool_id: int | None = None, idempotency_key: str | None
 def lock_pools(
     tx: Tx, *, pool_ids: Sequence[int] = (), lot_ids: Sequence[int] = (), member_ids: Sequence[int] = ()
 ) -> list[int]:
-    """Hold pools, those that lots went to, and those that memberships are or have been in; return them in order.
+    """Hold pools, those that lots went to, and those that memberships are or have been in; return their accounts.
 
     Members are to be locked before, and accounts after: so nobody waits in a circle.
     """
     rows = _sql.lock_pools.rows(tx, pool_ids=list(pool_ids), lot_ids=list(lot_ids), member_ids=list(member_ids))
-    return [row[0] for row in rows]
+    return [account_id for _, account_id in rows]
 
 
 def list_pool_members(tx: Tx, *, pool_ids: Sequence[int]) -> list[PoolSeat]:
