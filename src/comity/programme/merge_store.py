@@ -22,6 +22,13 @@ def merge_members(tx: Tx, *, pairs: Sequence[MergePair], since: int, now: dateti
     """Make losers aliases of their survivors."""
     _sql.merge_members.execute(tx, pairs=Jsonb(pairs), merged_at=now, merged_since=since)
     _sql.move_counted.execute(tx, pairs=Jsonb(pairs))
+    copy_warnings(tx, moves=[(each.loser_account_id, each.survivor_account_id) for each in pairs])
+
+
+def copy_warnings(tx: Tx, *, moves: Sequence[tuple[int | None, int | None]]) -> None:
+    """Let what was warned of go with lots, from one account to another."""
+    rows = [{"source_account_id": source, "target_account_id": target} for source, target in moves]
+    _sql.copy_warnings.execute(tx, moves=Jsonb(rows))
 
 
 def insert_aliases(tx: Tx, *, programme: str, aliases: Sequence[tuple[UUID, int]], now: datetime) -> None:

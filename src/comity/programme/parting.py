@@ -138,6 +138,7 @@ def _part(tx: Tx, risen: Risen, *, levels: Levels, programme: Programme, now: da
         profile_ids=[risen.profile_id, *(each.profile_id for each in followers)],
     )
     merge_store.count_again(tx, member_ids=[risen.member_id, risen.holder_member_id])
+    merge_store.copy_warnings(tx, moves=[(risen.holder_account_id, risen.account_id)])
     pool_shares.call_strays_home(
         tx,
         account_id=risen.holder_account_id,
@@ -228,6 +229,7 @@ def _move_purchases(
     )
     if purchase_ids:
         merge_store.count_again(tx, member_ids=[source.member_id, target.member_id])
+        merge_store.copy_warnings(tx, moves=[(source.account_id, target.account_id)])
         pool_shares.call_strays_home(
             tx,
             account_id=source.account_id,

@@ -4,10 +4,12 @@ from datetime import date, timedelta
 
 import pytest
 
-from comity.programme import api
+from comity.activity import api as activity
+from comity.activity.types import ProfileMove
+from comity.programme import api, parting
 from comity.programme.engine.lifetimes import list_warnings
 from comity.programme.types import POINTS_EXPIRING
-from tests.db.programme.test_api import ADA, published
+from tests.db.programme.test_api import ADA, BOB, published
 from tests.db.programme.test_following import BOUGHT, Till, club
 
 WARN_DAYS = [3, 20, 8]
@@ -67,6 +69,25 @@ def test_what_is_late_is_warned_of_once_and_what_is_spent_not_at_all(tx, shop):
         (6, 8, 8),
         (5, 13, 20),
     ]
+
+
+def test_who_was_warned_is_not_warned_again_of_lots_that_move_by_a_merge_or_its_undoing(tx, shop):
+    for number, person in enumerate((ADA, BOB), 1):
+        tx.execute("insert into identity.profile values (%s, %s, null, now())", [person, number])
+    api.enrol(tx, profile_ids=[BOB], programme=shop.programme, now=BOUGHT)
+    shop.sell(1, 1_000)
+    assert len(run(tx, shop, 25)) == 2
+    merged = [ProfileMove(loser_profile_id=ADA, survivor_profile_id=BOB)]
+    tx.execute("update identity.profile set merged_into = %s where profile_id = %s", [BOB, ADA])
+    activity.reassign_profiles(tx, moves=merged)
+    api.merge_members(tx, moves=merged, programmes=[shop.programme], now=BOUGHT)
+    assert run(tx, shop, 26) == []
+    assert [(each["points"], each["profile_id"]) for each in run(tx, shop, 27)] == [(5, str(BOB))]
+    tx.execute("update identity.profile set merged_into = null where profile_id = %s", [ADA])
+    activity.reassign_profiles(tx, moves=[ProfileMove(loser_profile_id=BOB, survivor_profile_id=ADA)])
+    parting.part_members(tx, profile_ids=[ADA], programmes=[shop.programme], now=BOUGHT)
+    assert run(tx, shop, 28) == []
+    assert [(each["points"], each["profile_id"]) for each in run(tx, shop, 37)] == [(10, str(ADA))]
 
 
 def test_nobody_is_warned_where_the_programme_does_not_say_so(tx):

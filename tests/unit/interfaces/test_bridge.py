@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from comity.interfaces.rest.bridge import serve_asgi, to_asgi_scope
-from comity.interfaces.rest.http import read_body
+from comity.interfaces.rest.http import Bodiless, read_body
 from comity.interfaces.shared.problems import BodyTooLarge
 
 
@@ -112,3 +112,16 @@ def test_body_whose_length_nobody_holds_to_is_read_no_further_than_it_may_go(tol
     with pytest.raises(BodyTooLarge):
         asyncio.run(read_body(Scope(**told), exchange, bytes_max=25))
     assert exchange.asked == 3
+
+
+@pytest.mark.parametrize("pieces", [False, True])
+def test_head_is_answered_without_the_body_it_tells_of(pieces):
+    async def app(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"3")]})
+        await send({"type": "http.response.body", "body": b"ab", "more_body": pieces})
+        if pieces:
+            await send({"type": "http.response.body", "body": b"c"})
+
+    exchange = Exchange()
+    serve(app, Scope(), Bodiless(exchange))
+    assert exchange.answers == [(200, [("content-length", "3")], b"")]

@@ -32,7 +32,7 @@ from comity.interfaces.rest.bridge import serve_asgi
 from comity.interfaces.rest.callers import Callers
 from comity.interfaces.rest.description import describe
 from comity.interfaces.rest.holds import open_capture, open_hold, open_release
-from comity.interfaces.rest.http import Exchange, HotRoute, Scope, send_json, send_problem, send_told
+from comity.interfaces.rest.http import Bodiless, Exchange, HotRoute, Scope, send_json, send_problem, send_told
 from comity.interfaces.rest.intake import Intake
 from comity.interfaces.rest.redeem import open_redeem
 from comity.interfaces.shared.problems import PROBLEM_TYPE, retry_after_seconds, to_framework_problem, to_problem
@@ -120,6 +120,8 @@ class Application:
         self._hub.close()
 
     async def _answer(self, scope: Scope, exchange: Exchange) -> None:
+        if scope.method == "HEAD":
+            exchange = Bodiless(exchange)
         if not self._refuses(scope, exchange):
             await serve_asgi(self._rest, scope, exchange)
 

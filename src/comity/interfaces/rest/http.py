@@ -81,6 +81,38 @@ class Exchange(Protocol):
         ...
 
 
+class Bodiless:
+    """The answer to a HEAD: its headers only. Over HTTP/2 a body would be an error of protocol."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        """Answer by the exchange of the server."""
+        self._exchange = exchange
+
+    def __call__(self) -> Awaitable[bytes]:
+        """Return the whole body of the request."""
+        return self._exchange()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield the body of the request."""
+        return aiter(self._exchange)
+
+    def client_disconnect(self) -> Awaitable[None]:
+        """Wait until the caller is gone."""
+        return self._exchange.client_disconnect()
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:  # noqa: ARG002 - it is left out.
+        """Answer without the body."""
+        self._exchange.response_bytes(status, headers, b"")
+
+    def response_stream(self, status: int, headers: list[tuple[str, str]]) -> Stream:
+        """Answer at once; what is sent piece by piece goes nowhere."""
+        self._exchange.response_bytes(status, headers, b"")
+        return self
+
+    async def send_bytes(self, data: bytes) -> None:
+        """Send nothing."""
+
+
 HotRoute = Callable[[Scope, Exchange], Awaitable[None]]
 
 
