@@ -1,6 +1,7 @@
 """What the documents say is true: all of it is there, every example works, every link leads somewhere."""
 
 import inspect
+import json
 import re
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from comity.interfaces.rest.description import describe
 from comity.interfaces.shared.problems import FRAMEWORK_CODES
 from comity.kernel.telemetry import REGISTRY
 from comity.mapping import api as mapping
+from comity.programme.types import RedemptionVerdict
 from comity.settings import PREFIX, Settings
 from tools.reference.errors import code_of, list_error_classes
 from tools.reference.pages import write_pages
@@ -132,6 +134,11 @@ class TestExamples:
                 loaded += definitions.load_text(text, file=f"line {line}")
         problems = definitions.validate(loaded, checkers=wiring.CHECKERS)
         assert not problems, "\n".join(map(str, problems))
+
+    def test_of_the_tutorial_shows_all_that_a_redemption_answers(self):
+        text = (ROOT / "docs/tutorial.md").read_text(encoding="utf-8")
+        [shown] = re.findall(r"`(\{.status.:.redeemed.*?\})`", text)
+        assert tuple(json.loads(shown)) == RedemptionVerdict.__struct_fields__
 
     @pytest.mark.parametrize("page", GUIDES, ids=name_of)
     def test_name_metrics_that_exist(self, page):

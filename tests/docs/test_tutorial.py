@@ -177,12 +177,8 @@ def test_whole(reader, tmp_path):
     reader.look(find, '"loyalty_tier":"Silver"')
 
     [redeem] = commands_of(steps["9"])
-    assert json.loads(reader.type(redeem)) == {
-        "status": "redeemed",
-        "transfer_id": 2,
-        "balance": 449,
-        "tier": "Silver",
-    }
+    [promised] = re.findall(r"`(\{.*?\})`", steps["9"])
+    assert json.loads(reader.type(redeem)) == json.loads(promised)
     assert json.loads(reader.type(redeem))["status"] == "duplicate"
     too_much = redeem.replace("mug-1", "mug-2").replace('"points": 200', '"points": 20000')
     assert json.loads(reader.type(too_much))["code"] == "insufficient_points"
