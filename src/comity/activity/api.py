@@ -20,6 +20,7 @@ from comity.activity.types import (
     PurchaseFact,
     RecordReference,
     ReturnFact,
+    Unplaced,
     Visit,
     VisitFact,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "follow_records",
     "hold_facts",
     "list_purchases",
+    "list_unplaced",
     "list_waiting",
     "reassign_profiles",
 ]
@@ -170,6 +172,14 @@ def find_returns(tx: Tx, *, business_keys: Sequence[str]) -> dict[str, KnownRetu
 def list_waiting(tx: Tx, *, limit_max: int = PAGE_MAX) -> list[RecordReference]:
     """List the persons' records that purchases wait for, longest waiting first."""
     return store.list_waiting(tx, limit_max=min(limit_max, PAGE_MAX))
+
+
+def list_unplaced(tx: Tx, *, system: str | None = None, limit_max: int = PAGE_MAX) -> list[Unplaced]:
+    """List what waits for something that has not come, longest waiting first: nothing is lost, nothing earns yet.
+
+    Purchases wait for the record of the person they name, returns for their purchase.
+    """
+    return store.list_unplaced(tx, system=system, limit_max=min(limit_max, PAGE_MAX))
 
 
 def _list_followed(tx: Tx, purchase_ids: Sequence[int]) -> list[PurchaseChanged]:

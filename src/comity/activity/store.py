@@ -19,6 +19,7 @@ from comity.activity.types import (
     RecordReference,
     ReturnFact,
     Taken,
+    Unplaced,
     Visit,
     VisitFact,
 )
@@ -93,6 +94,11 @@ def find_purchases(tx: Tx, *, system: str, stream: str | None, external_id: str)
 def list_waiting(tx: Tx, *, limit_max: int) -> list[RecordReference]:
     """Return records that purchases wait for."""
     return _sql.list_waiting.fetch(tx, RecordReference, limit_max=limit_max)
+
+
+def list_unplaced(tx: Tx, *, system: str | None, limit_max: int) -> list[Unplaced]:
+    """Return reports that wait for a person or a purchase."""
+    return _sql.list_unplaced.fetch(tx, Unplaced, system=system, limit_max=limit_max)
 
 
 def find_facts(tx: Tx, *, business_keys: Sequence[str], system: str, stream: str) -> list[Fact]:

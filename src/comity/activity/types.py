@@ -40,6 +40,23 @@ class RecordReference(msgspec.Struct, frozen=True, kw_only=True):
     external_id: str
 
 
+class Unplaced(msgspec.Struct, frozen=True, kw_only=True):
+    """A report that waits: a purchase for the record of its person, a return for its purchase (its number).
+
+    `kind` is `purchase` or `return`; system, stream and id are those of the report that came first.
+    """
+
+    kind: str
+    system: str
+    stream: str
+    external_id: str
+    business_key: str
+    waits_for: str
+    amount_minor: int
+    currency: str
+    recorded_at: datetime
+
+
 def name_profile(profile_id: UUID) -> RecordReference:
     """Return what a report of a purchase says that names its person by a Global ID."""
     return RecordReference(system=OWN_SYSTEM, stream=STREAM_OF_GLOBAL_IDS, external_id=str(profile_id))

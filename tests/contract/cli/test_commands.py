@@ -162,7 +162,7 @@ class TestHub:
         assert "hubspot-us" in hub("status").stdout
 
     def test_parked_of_nothing(self, project):
-        assert told(project("parked", "list", "--json")) == {"changes": [], "deliveries": []}
+        assert told(project("parked", "list", "--json")) == {"changes": [], "deliveries": [], "waiting": []}
         assert told(project("parked", "replay", "5", "--json")) == {"replayed": 0, "not_open": [5]}
         assert told(project("parked", "replay", "--deliveries", "--json")) == {"replayed": 0, "not_open": []}
         assert told(project("parked", "discard", "7", "--json")) == {"discarded": 0, "not_open": [7]}

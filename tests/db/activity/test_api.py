@@ -14,6 +14,7 @@ from comity.activity.types import (
     ProfileMove,
     PurchaseFact,
     RecordReference,
+    ReturnFact,
 )
 
 ADA, BOB = UUID(int=1), UUID(int=2)
@@ -105,6 +106,28 @@ class TestWaiting:
         [payload] = published(tx, PURCHASE_RECORDED)
         assert (payload["profile_id"], payload["external_id"]) == (str(ADA), "o1")
         assert api.list_waiting(tx) == []
+
+    def test_what_waits_can_be_seen_until_what_it_waits_for_comes(self, tx, now):
+        named = fact("o1", "R-1", person=person("7"))
+        api.accept_purchases(tx, purchases=[named, fact("o2", "R-2")], profile_ids=[None, None], now=now)
+        returned = ReturnFact(
+            system="shop",
+            stream="Refund",
+            external_id="t1",
+            business_key="T-1",
+            purchase_key="R-9",
+            occurred_at=BOUGHT_AT,
+            amount_minor=500,
+            currency="EUR",
+        )
+        api.accept_returns(tx, returns=[returned], now=now)
+        waiting = [(each.kind, each.business_key, each.waits_for) for each in api.list_unplaced(tx)]
+        assert waiting == [("purchase", "R-1", "crm-a/Contact/7"), ("return", "T-1", "R-9")]
+        assert [each.kind for each in api.list_unplaced(tx, system="shop")] == ["return"]
+        record = LinkedRecord(system="crm-a", stream="Contact", external_id="7", profile_id=ADA)
+        api.attach_waiting(tx, records=[record], now=now)
+        api.accept_purchases(tx, purchases=[fact("o9", "R-9")], profile_ids=[ADA], now=now)
+        assert api.list_unplaced(tx) == []
 
     def test_a_report_of_another_system_may_know_the_person(self, tx, now):
         api.accept_purchases(tx, purchases=[fact("o1", "R-1", person=person("7"))], profile_ids=[None], now=now)

@@ -1,10 +1,11 @@
-"""Commands about what was set aside: changes that could not be used, deliveries that were refused."""
+"""Commands about what was set aside: changes that could not be used, refused deliveries, what waits for others."""
 
 from typing import Annotated
 from uuid import UUID
 
 import typer
 
+from comity.activity import api as activity
 from comity.inbox import api as inbox
 from comity.interfaces.cli.opening import DataDir, open_hub
 from comity.interfaces.cli.output import Json, print_json, print_table, say, translates_errors
@@ -31,12 +32,13 @@ def list_parked(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """List parked changes and deliveries."""
+    """List parked changes and deliveries, and what waits: purchases for their person, returns for their purchase."""
     with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
         changes = inbox.list_parked(tx, system=system, is_closed=closed, count_max=SHOWN_MAX)
         deliveries = [] if closed else outbox.list_parked(tx, system=system, count_max=SHOWN_MAX)
+        waiting = [] if closed else activity.list_unplaced(tx, system=system, limit_max=SHOWN_MAX)
     if json:
-        print_json({"changes": changes, "deliveries": deliveries})
+        print_json({"changes": changes, "deliveries": deliveries, "waiting": waiting})
         return
     print_table(
         "Changes",
@@ -56,6 +58,14 @@ def list_parked(
         "Deliveries",
         ("system", "person", "code", "what"),
         [(d.system, d.profile_id, d.code, d.message) for d in deliveries],
+    )
+    print_table(
+        "Waiting",
+        ("what", "record", "number", "waits for", "since"),
+        [
+            (w.kind, f"{w.system}/{w.stream}/{w.external_id}", w.business_key, w.waits_for, f"{w.recorded_at:%F %R}")
+            for w in waiting
+        ],
     )
 
 

@@ -7,6 +7,8 @@ import msgspec
 from litestar import Request, get, post
 from litestar.params import JSONBody, QueryParameter
 
+from comity.activity import api as activity
+from comity.activity.types import Unplaced
 from comity.inbox import api as inbox
 from comity.inbox.types import ParkedItem
 from comity.interfaces.rest.guards import board_of, caller_of, hub_of, require_key
@@ -109,6 +111,13 @@ def list_parked_deliveries(
         return outbox.list_parked(tx, system=system, count_max=limit)
 
 
+@get("/v1/parked/waiting", guards=[require_key], opt={"scope": "read"}, sync_to_thread=True)
+def list_unplaced(request: Request[Any, Any, Any], system: SystemName = None, limit: Limit = 100) -> list[Unplaced]:
+    """Return purchases whose person has not come in yet, and returns whose purchase has not."""
+    with hub_of(request).database.transaction() as tx:
+        return activity.list_unplaced(tx, system=system, limit_max=limit)
+
+
 @post(
     "/v1/parked/deliveries/replay",
     guards=[require_key],
@@ -142,6 +151,7 @@ HANDLERS = [
     replay_changes,
     discard_changes,
     list_parked_deliveries,
+    list_unplaced,
     replay_deliveries,
     discard_deliveries,
 ]
