@@ -21,7 +21,7 @@ def api_page() -> list[str]:
         ABOUT,
         "",
         "Send the key as `Authorization: Bearer KEY`. The whole description as OpenAPI 3.1 is served at",
-        "`/v1/openapi.json`. Status page: `/`.",
+        "`/v1/openapi.json`, and as a page to read at `/api`. Status page: `/`.",
         "",
         *table(
             ("route", "does", "scope"),

@@ -27,7 +27,6 @@ from comity.definitions.condition_nodes import (
     LogicNode,
     MemberNode,
     MidnightNode,
-    Node,
     NotNode,
     NullNode,
     ShiftNode,
@@ -279,9 +278,3 @@ _TAG_TESTS: Mapping[str, Callable[[Any, Any], bool]] = {
 @_function.register
 def _(node: TagsNode) -> Ask:
     return _of_both(_function(node.left), _function(node.right), _TAG_TESTS[node.operator])
-
-
-def evaluate_tree(node: Node, row: Row, *, today: date) -> bool | None:
-    """Say whether a tree is true, false or unknown (None) for a row; for one question only."""
-    found = _function(node)(row, today)
-    return None if found is None else bool(found)

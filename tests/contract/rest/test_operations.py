@@ -173,7 +173,7 @@ class TestDescription:
     def test_covers_every_route(self, desk):
         document = desk.bare.get("/v1/openapi.json").json()
         described = {(path, method) for path, operations in document["paths"].items() for method in operations}
-        pages = {"/", "/status.css", "/status.js", "/status.svg"}
+        pages = {"/", "/api", "/status.css", "/status.js", "/api.js", "/status.svg"}
         wanted = {(path, method) for _, path, method in list_routes(HANDLERS) if path not in pages}
         assert described == wanted | {(path, "post") for path in list_hot_paths()}
 
@@ -215,6 +215,7 @@ class TestElsewhere:
 
 
 PARTS = {"/status.css": "text/css", "/status.js": "text/javascript", "/status.svg": "image/svg+xml"}
+API_PARTS = {"/status.css": "text/css", "/api.js": "text/javascript", "/status.svg": "image/svg+xml"}
 
 
 class TestStatus:
@@ -246,11 +247,12 @@ class TestStatus:
         ):
             assert line in text, line
 
-    def test_page_is_served_with_its_parts_and_asks_nobody_else(self, desk):
-        page = desk.bare.get("/")
+    @pytest.mark.parametrize(("address", "parts"), [("/", PARTS), ("/api", API_PARTS)])
+    def test_page_is_served_with_its_parts_and_asks_nobody_else(self, desk, address, parts):
+        page = desk.bare.get(address)
         assert page.headers["content-type"].startswith("text/html")
         assert "default-src 'none'" in page.headers["content-security-policy"]
         assert "://" not in page.text.replace("http://www.w3.org/", "")
-        for path, kind in PARTS.items():
+        for path, kind in parts.items():
             assert path in page.text
             assert desk.bare.get(path).headers["content-type"].startswith(kind)

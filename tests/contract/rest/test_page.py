@@ -1,4 +1,4 @@
-"""The status page in a real browser, where there is one."""
+"""The pages in a real browser, where there is one."""
 
 import re
 import shutil
@@ -11,20 +11,20 @@ BROWSER = next(
 )
 
 
-@pytest.mark.soak
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
-def test_shows_the_figures_and_every_system(desk, tmp_path):
-    desk.join(points=3)
+pytestmark = [pytest.mark.soak, pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")]
+
+
+def look(desk, folder, address):
     done = subprocess.run(
         [
             BROWSER,
             "--headless",
             "--no-sandbox",
             "--disable-gpu",
-            f"--user-data-dir={tmp_path}",
+            f"--user-data-dir={folder}",
             "--virtual-time-budget=4000",
             "--dump-dom",
-            f"{desk.hub.url}/",
+            f"{desk.hub.url}{address}",
         ],
         capture_output=True,
         text=True,
@@ -32,7 +32,19 @@ def test_shows_the_figures_and_every_system(desk, tmp_path):
         check=True,
     )
     assert "Looking…" not in done.stdout and "does not answer" not in done.stdout
-    for title in ("In-house CRM", "Shop", "portal"):
-        assert title in done.stdout
-    assert re.search(r'id="trial_balance"[^>]*>0<', done.stdout)
     assert "Content Security Policy" not in done.stderr
+    return done.stdout
+
+
+def test_shows_the_figures_and_every_system(desk, tmp_path):
+    desk.join(points=3)
+    shown = look(desk, tmp_path, "/")
+    for title in ("In-house CRM", "Shop", "portal"):
+        assert title in shown
+    assert re.search(r'id="trial_balance"[^>]*>0<', shown)
+
+
+def test_describes_every_route(desk, tmp_path):
+    shown = look(desk, tmp_path, "/api")
+    for path in desk.bare.get("/v1/openapi.json").json()["paths"]:
+        assert f"<code>{path}</code>" in shown

@@ -46,7 +46,7 @@ KnownAt = Annotated[
 @translates_errors
 def trial_balance(*, on: Day = None, known_at: KnownAt = None, data_dir: DataDir = None, json: Json = False) -> None:
     """Sum all entries by book, unit and kind of account; each unit sums to zero."""
-    day, moment = _to_day(on), _to_moment(known_at)
+    day, moment = to_day(on), _to_moment(known_at)
     with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
         rows = books.trial_balance(tx, day=day, known_at=moment)
     if json:
@@ -80,7 +80,7 @@ def roll_forward(
     json: Json = False,
 ) -> None:
     """Say what changed the outstanding points in a period: opening, issued, redeemed, expired, adjusted, closing."""
-    first_on, last_on = _to_day(first) or date.min, _to_day(last) or date.max
+    first_on, last_on = to_day(first) or date.min, to_day(last) or date.max
     if first_on > last_on:
         raise PeriodBackwards(details={"first": first, "last": last})
     with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
@@ -115,7 +115,7 @@ def lock(
     json: Json = False,
 ) -> None:
     """Close the books up to a day; what comes late counts on the first open day and keeps its own."""
-    day = _to_day(through) or date.min
+    day = to_day(through) or date.min
     with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
         books.lock_period(tx, unit=unit, through=day, by=by, reason=reason, now=hub.clock.now())
     if json:
@@ -137,7 +137,7 @@ def reopen(
     json: Json = False,
 ) -> None:
     """Open closed days again, those after a day; it takes two people and stays on record."""
-    day = _to_day(through) or date.min
+    day = to_day(through) or date.min
     with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
         books.reopen_period(
             tx, unit=unit, through=day, by=by, confirmed_by=confirmed_by, reason=reason, now=hub.clock.now()
@@ -334,7 +334,8 @@ def _to_anchor(text: str | None) -> tuple[int, str] | None:
     return int(number), digest
 
 
-def _to_day(text: str | None) -> date | None:
+def to_day(text: str | None) -> date | None:
+    """Return the day a text says, if any. Raises DayUnreadable."""
     try:
         return date.fromisoformat(text) if text else None
     except ValueError as error:

@@ -15,7 +15,7 @@ from comity import wiring
 from comity.activity import api as activity
 from comity.definitions import api as definitions
 from comity.definitions.types import DefinitionsInvalid, Document, Kind, Plan, ProgrammeSpec
-from comity.interfaces.cli.ledger import DayUnreadable
+from comity.interfaces.cli.ledger import to_day
 from comity.interfaces.cli.opening import DataDir, open_hub
 from comity.interfaces.cli.output import FileUnusable, Json, errors, print_json, print_table, say, translates_errors
 from comity.interfaces.cli.simulation import show_explanation, show_simulation
@@ -75,7 +75,7 @@ def simulate(
     json: Json = False,
 ) -> None:
     """Run a proposed version over all stored purchases beside the one in force; changes nothing."""
-    day = _to_day(on)
+    day = to_day(on)
     with open_hub(data_dir=data_dir) as hub:
         with hub.database.transaction() as tx:
             documents = _read_proposed(tx, path)
@@ -175,15 +175,6 @@ def _make_trial(
 
 def _make_history(trial: Trial, *, sample_of: int = 1) -> History:
     return History(programme=trial.programme, until=trial.until, sample_of=sample_of)
-
-
-def _to_day(text: str | None) -> date | None:
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise DayUnreadable(details={"found": text}) from None
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The status page, its numbers, health and metrics. Counts only: nothing here names a person."""
+"""The status page, its numbers, health and metrics; the page of the API. Nothing here names a person."""
 
 from importlib.resources import files
 from typing import Any
@@ -41,6 +41,18 @@ def send_script() -> Response[bytes]:
     return Response(content=_read("status.js"), media_type="text/javascript; charset=utf-8", headers=SECURITY_HEADERS)
 
 
+@get("/api", media_type=MediaType.HTML, include_in_schema=False, sync_to_thread=False)
+def show_api_page() -> Response[bytes]:
+    """Show the description of the API to people."""
+    return Response(content=_read("api.html"), media_type="text/html; charset=utf-8", headers=SECURITY_HEADERS)
+
+
+@get("/api.js", include_in_schema=False, sync_to_thread=False)
+def send_api_script() -> Response[bytes]:
+    """Send that page's script."""
+    return Response(content=_read("api.js"), media_type="text/javascript; charset=utf-8", headers=SECURITY_HEADERS)
+
+
 @get("/status.svg", include_in_schema=False, sync_to_thread=False)
 def send_mark() -> Response[bytes]:
     """Send the page's mark."""
@@ -67,4 +79,14 @@ def get_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     return Response(content=render_metrics(), media_type=METRICS_CONTENT_TYPE)
 
 
-HANDLERS = [show_status_page, send_style, send_script, send_mark, get_status, get_health, get_metrics]
+HANDLERS = [
+    show_status_page,
+    show_api_page,
+    send_style,
+    send_script,
+    send_api_script,
+    send_mark,
+    get_status,
+    get_health,
+    get_metrics,
+]
