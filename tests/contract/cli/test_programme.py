@@ -94,9 +94,9 @@ class TestSimulate:
         result = project("programme", "simulate", *words, "--json")
         assert (result.exit_code > 0, told(result)["code"]) == (True, code)
 
-    def test_refuses_a_programme_that_the_hub_would_not_run(self, project, tmp_path):
+    def test_refuses_a_programme_that_does_not_validate(self, project, tmp_path):
         path = tmp_path / "programme.yaml"
-        path.write_text(path.read_text() + "  pools: {}\n")
+        path.write_text(path.read_text() + "  transfers: {points_min: -1}\n")
         assert told(project("programme", "simulate", str(path), "--json"))["code"] == "definitions_invalid"
 
 
