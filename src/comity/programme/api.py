@@ -29,6 +29,7 @@ from comity.programme.merging import merge_members
 from comity.programme.offering import list_rewards
 from comity.programme.pool_shares import collect_in_pools
 from comity.programme.pooling import (
+    end_pool,
     get_pool,
     join_pool,
     leave_pool,
@@ -37,6 +38,7 @@ from comity.programme.pooling import (
     redeem_from_pool,
 )
 from comity.programme.pools import (
+    PoolChanged,
     PoolRedeemed,
     PoolRefused,
     PoolSpending,
@@ -134,6 +136,7 @@ __all__ = [
     "InvalidRedemption",
     "KeyReused",
     "MemberPoints",
+    "PoolChanged",
     "PoolRedeemed",
     "PoolRefused",
     "PoolSpending",
@@ -185,6 +188,7 @@ __all__ = [
     "count_history",
     "earn_for_purchases",
     "end_holds",
+    "end_pool",
     "end_vouchers",
     "enrol",
     "enrol_strangers",

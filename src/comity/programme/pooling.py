@@ -22,6 +22,7 @@ from comity.programme.offering import tell_stranger
 from comity.programme.pool_shares import hand_back
 from comity.programme.pools import (
     KnownPool,
+    PoolChanged,
     PoolMember,
     PoolRedeemed,
     PoolRefused,
@@ -121,6 +122,40 @@ def leave_pool(
         hand_back(tx, pool=pool, seats=own, target=member, takes_all=is_last, now=now)
     store_pools.leave_pool(tx, pool_member_ids=[each.pool_member_id for each in own], now=now)
     return _view(tx, pool, member)
+
+
+def end_pool(tx: Tx, *, pool_id: int, profile_id: UUID, now: datetime) -> PoolView:
+    """Let all leave a pool, each with what is left of their part; who has been in it longest asks, and has the rest.
+
+    What has ended already stays so. Raises UnknownPool, UnknownMember, PoolRefused, PoolChanged. Publishes
+    `programme.points_moved`.
+    """
+    pool = get_pool(tx, pool_id)
+    known = {each.profile_id for each in store_pools.list_pool_members(tx, pool_ids=[pool_id])} - {profile_id}
+    wishes = [(each, pool.programme) for each in (profile_id, *sorted(known))]
+    found = store.lock_members(tx, wishes=wishes, now=now)
+    if 0 not in found:
+        raise tell_stranger(profile_id, pool.programme)
+    members = {each.member_id: each for each in found.values()}
+    store_pools.lock_pools(tx, pool_ids=[pool_id])
+    ledger.hold_accounts(tx, account_ids=[pool.account_id, *(each.account_id for each in members.values())])
+    seats = store_pools.list_pool_members(tx, pool_ids=[pool_id])
+    if not seats and store_pools.has_been_in(tx, pool_id=pool_id, member_id=found[0].member_id):
+        return _view(tx, pool, found[0], is_duplicate=True)
+    own: dict[int, list[PoolSeat]] = {}
+    for each in seats:
+        own.setdefault(each.member_id, []).append(each)
+    if found[0].member_id not in own:
+        raise PoolRefused(details={"reason": "not_in_pool", "pool_id": pool_id})
+    if seats[0].member_id != found[0].member_id:
+        raise PoolRefused(details={"reason": "not_the_first", "pool_id": pool_id})
+    if not members.keys() >= own.keys():
+        raise PoolChanged(details={"pool_id": pool_id})
+    for member_id, theirs in reversed(own.items()):
+        is_last = member_id == found[0].member_id
+        hand_back(tx, pool=pool, seats=theirs, target=members[member_id], takes_all=is_last, now=now)
+    store_pools.leave_pool(tx, pool_member_ids=[each.pool_member_id for each in seats], now=now)
+    return _view(tx, pool, found[0])
 
 
 def redeem_from_pool(tx: Tx, *, wish: PoolSpending, programmes: Mapping[str, Programme], now: datetime) -> PoolRedeemed:

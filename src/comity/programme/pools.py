@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from comity.kernel.errors import NotFound, Refused
+from comity.kernel.errors import Conflict, NotFound, Refused
 from comity.ledger.types import Holding
 
 
@@ -15,6 +15,10 @@ class UnknownPool(NotFound):
 
 class PoolRefused(Refused):
     """The programme does not allow this in a pool; the details say why."""
+
+
+class PoolChanged(Conflict):
+    """Somebody joined the pool meanwhile; try again."""
 
 
 class PoolWish(msgspec.Struct, frozen=True, kw_only=True):

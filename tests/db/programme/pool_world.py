@@ -10,7 +10,7 @@ from comity.activity.types import ProfileMove, PurchaseFact, RecordReference, Re
 from comity.definitions.types import ProgrammeSpec
 from comity.kernel.events import Event
 from comity.programme import api, parting, readers
-from comity.programme.pools import PoolSpending, PoolWish
+from comity.programme.pools import PoolChanged, PoolRefused, PoolSpending, PoolWish
 from comity.programme.types import POINTS_EARNED, InsufficientPoints, Programme
 
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -49,7 +49,17 @@ class World:
         self.late = self.buy(tx, "bob", 30)
 
     def change(self, tx, verb, who):
-        return verb(tx, pool_id=self.pool_id, profile_id=self.people[who], programmes=self.programmes, now=NOW)
+        return self.ask(
+            lambda: verb(tx, pool_id=self.pool_id, profile_id=self.people[who], programmes=self.programmes, now=NOW)
+        )
+
+    @staticmethod
+    def ask(work):
+        """Do what others may have made impossible meanwhile."""
+        try:
+            return work()
+        except (InsufficientPoints, PoolRefused, PoolChanged):
+            return None
 
     def living(self, tx, who):
         return tx.execute(
@@ -93,10 +103,7 @@ class World:
         wish = PoolSpending(
             pool_id=self.pool_id, profile_id=self.people["bob"], points=points, idempotency_key=f"{self.name}-draw"
         )
-        try:
-            return api.redeem_from_pool(tx, wish=wish, programmes=self.programmes, now=NOW).points
-        except InsufficientPoints:
-            return 0
+        return self.ask(lambda: api.redeem_from_pool(tx, wish=wish, programmes=self.programmes, now=NOW))
 
     def open(self, tx):
         wish = PoolWish(profile_id=self.people["eve"], programme=self.name, idempotency_key=f"{self.name}-new")
@@ -110,6 +117,10 @@ class World:
 
     def leave_last(self, tx):
         return self.change(tx, api.leave_pool, "bob")
+
+    def end(self, tx):
+        who = self.people["ada"]
+        return self.ask(lambda: api.end_pool(tx, pool_id=self.pool_id, profile_id=who, now=NOW))
 
     def take_back(self, tx):
         """What Cy bought, whom Ada stands for, comes back, and what Ada bought."""

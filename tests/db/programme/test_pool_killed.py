@@ -14,6 +14,7 @@ VERBS = {
     "draw": [],
     "leave": ["collect"],
     "leave_last": ["leave"],
+    "end": ["collect", "draw"],
     "take_back": ["draw"],
     "slide": [],
     "expire": [],

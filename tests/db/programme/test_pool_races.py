@@ -118,10 +118,10 @@ def check_parts(tx, world):
     assert wrong == 0
 
 
-VERBS = ("draw", "collect", "leave", "leave_last", "join", "take_back", "slide", "expire", "part")
+VERBS = ("draw", "collect", "leave", "leave_last", "end", "join", "take_back", "slide", "expire", "part")
 CHOSEN = [
     ("take_back", "draw"), ("draw", "take_back"), ("part", "draw"), ("leave", "draw"), ("collect", "leave_last"),
-    ("slide", "take_back"), ("expire", "part"),
+    ("slide", "take_back"), ("expire", "part"), ("end", "draw"), ("draw", "end"),
 ]  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from comity.kernel.events import Event
 from comity.programme import api
 from comity.programme.pools import PoolRefused, PoolSpending, PoolWish, UnknownPool
 from comity.programme.types import POINTS_EARNED, InsufficientPoints, KeyReused, Programme, UnknownMember
+from comity.programme.wishes import EndWish, HoldWish
 from tests.db.programme.test_api import ADA, BOB, EVE, check_books, published, purchase
 from tests.db.programme.test_following import BOUGHT, Till
 
@@ -51,6 +52,9 @@ class Family:
         return api.leave_pool(
             self.tx, pool_id=pool.pool_id, profile_id=person, programmes=self.programmes, now=self.now
         )
+
+    def end(self, pool, person):
+        return api.end_pool(self.tx, pool_id=pool.pool_id, profile_id=person, now=self.now)
 
     def spend(self, pool, person, points, key="spend"):
         wish = PoolSpending(pool_id=pool.pool_id, profile_id=person, points=points, idempotency_key=key)
@@ -165,6 +169,49 @@ class TestPoints:
         assert (family.points(ADA, BOB), family.pooled(BOB)) == ([50, 0], [50])
         family.leave(pool, BOB)
         assert family.points(ADA, BOB) == [50, 50]
+
+    @pytest.mark.parametrize("leaving", ["takes_share", "stays"])
+    def test_go_to_each_when_the_first_ends_the_pool(self, family, leaving):
+        family.define(leaving=leaving)
+        pool = family.open(ADA)
+        family.join(pool, BOB)
+        family.buy(ADA, 100)
+        family.buy(BOB, 60)
+        family.spend(pool, BOB, 20)
+        assert refused(family.end, pool, BOB) == "not_the_first"
+        assert refused(family.end, pool, EVE) == "not_in_pool"
+        ended = family.end(pool, ADA)
+        assert (ended.members, ended.spendable, family.points(ADA, BOB)) == ([], 0, [80, 60])
+        assert family.end(pool, ADA).is_duplicate and family.end(pool, BOB).is_duplicate
+        assert refused(family.join, pool, ADA) == "pool_closed"
+
+    def test_of_those_who_left_them_go_to_the_first(self, family):
+        family.define(leaving="stays", members_max=3)
+        pool = family.open(ADA)
+        for person in (BOB, EVE):
+            family.join(pool, person)
+        for person in (ADA, BOB, EVE):
+            family.buy(person, 100)
+        family.leave(pool, EVE)
+        family.end(pool, ADA)
+        assert family.points(ADA, BOB, EVE) == [150, 100, 50]
+
+    def test_that_are_held_stay_with_the_member(self, family, tx):
+        """A hold takes the points of a purchase before the pool has its part: it gets what is still there."""
+        pool = family.open(ADA)
+        family.join(pool, BOB)
+        family.collect, collect = lambda: 0, family.collect
+        family.buy(ADA, 100)
+        wish = HoldWish(
+            profile_id=ADA, programme="club", points=70, idempotency_key="h",
+            deadline_at=family.now + timedelta(hours=1),
+        )  # fmt: skip
+        [held] = api.hold_many(tx, holds=[wish], now=family.now)
+        assert collect() == 1 and (family.points(ADA), family.pooled(ADA)) == ([0], [30])
+        api.end_holds(tx, ends=[EndWish(hold_id=held.hold_id, idempotency_key="e", points=0)], now=family.now)
+        assert (collect(), family.points(ADA), family.pooled(ADA)) == (0, [70], [30])
+        family.leave(pool, ADA)
+        assert family.points(ADA) == [100]
 
     def test_follow_people_who_become_one(self, family):
         pool = family.open(ADA)

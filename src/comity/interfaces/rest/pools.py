@@ -97,6 +97,15 @@ def leave_pool(request: Request[Any, Any, Any], data: JSONBody[SeatRequest]) -> 
     )
 
 
+@post("/v1/pools/end", guards=[require_key], opt={"scope": "redeem"}, status_code=200, sync_to_thread=True)
+def end_pool(request: Request[Any, Any, Any], data: JSONBody[SeatRequest]) -> PoolView:
+    """Let all leave a pool, each with what is left of their part; who has been in it longest asks, and has the rest."""
+    hub = hub_of(request)
+    return hub.database.run(
+        lambda tx: loyalty.end_pool(tx, pool_id=data.pool_id, profile_id=data.global_id, now=hub.clock.now())
+    )
+
+
 @post("/v1/pools/redeem", guards=[require_key], opt={"scope": "redeem"}, sync_to_thread=True)
 def redeem_from_pool(
     request: Request[Any, Any, Any], data: JSONBody[PoolSpendRequest], idempotency_key: HeaderKey = None
@@ -128,4 +137,4 @@ def _list_programmes(hub: wiring.Hub, tx: Tx) -> dict[str, Defined]:
     return {each.name: each for each in hub.runtimes.get(tx).programmes}
 
 
-HANDLERS = [open_pool, join_pool, leave_pool, redeem_from_pool, list_pools]
+HANDLERS = [open_pool, join_pool, leave_pool, end_pool, redeem_from_pool, list_pools]
