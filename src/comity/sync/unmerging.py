@@ -37,7 +37,7 @@ def unmerge_person(
     # The Global ID goes with the record that founded it, which may be one of those that leave.
     owners = identity.find_profiles_by_records(tx, keys=[*keys, *staying[:1]])
     return Unmerged(
-        global_id=owners[staying[0]],
+        global_id=owners[staying[0]] if staying else identity.resolve_alias(tx, profile_id=profile_id),
         parted_global_id=owners[keys[0]],
         records=[f"{each.system}/{each.stream}/{each.external_id}" for each in keys],
         decided_by=actor,

@@ -186,6 +186,12 @@ class TestDescription:
             assert operation["summary"] and operation["responses"]["default"]
             assert ("Needs a key" in operation["description"]) == bool(operation["security"])
 
+    def test_tells_of_a_key_where_one_is_taken(self, desk):
+        paths = desk.bare.get("/v1/openapi.json").json()["paths"]
+        told = {path: [each["name"] for each in paths[path]["post"]["parameters"]] for path in list_hot_paths()}
+        assert told["/v1/redemptions"] == ["Idempotency-Key"]
+        assert told["/v1/purchases"] == [], "the number is the key"
+
     def test_refers_to_nothing_that_is_missing(self, desk):
         text = desk.bare.get("/v1/openapi.json").text
         schemas = json.loads(text)["components"]["schemas"]

@@ -126,6 +126,7 @@ _HOT: dict[str, dict[str, Any]] = {
             "description": f"{told['description']} {told.get('again', AGAIN)} "
             f"Needs a key with scope `{told.get('scope', 'redeem')}`.",
             "scope": told.get("scope", "redeem"),
+            "takes_key": told.get("takes_key", True),
             "request": ("application/json", {"$ref": _REF.format(name=told["request"].__name__)}),
             "responses": {
                 "201": (told["done"], told["answer"].__name__),
@@ -234,7 +235,7 @@ def _operation(route: dict[str, Any]) -> dict[str, Any]:
         "summary": route["summary"],
         "description": route["description"],
         "security": [{"key": [route["scope"]]}],
-        "parameters": [_IDEMPOTENCY_KEY] if is_single else [],
+        "parameters": [_IDEMPOTENCY_KEY] if is_single and route.get("takes_key", True) else [],
         "requestBody": {"required": True, "content": {media_type: {"schema": schema}}},
         "responses": {**answers, "default": _problem_answer()},
     }

@@ -113,6 +113,7 @@ DESCRIBED: dict[str, dict[str, Any]] = {
         "description": "The answer holds what it earned in each programme, by which rules, and balance and tier as of "
         "the commit. What a system reports of the same number is the same purchase, whoever comes first; the first "
         "report decides what it says.",
+        "takes_key": False,
         "again": "The same request again answers 200, and how the purchase stands now.",
         "request": PurchaseRequest,
         "answer": PurchaseTold,
