@@ -21,6 +21,7 @@ from comity.programme import api
 from comity.programme.purchases import PurchaseWish
 from comity.programme.types import InsufficientPoints, KeyReused, Programme
 from comity.programme.vouchers import RewardRefused, RewardWish, VoucherEnded, VoucherNotUsed, VoucherVerb, VoucherWish
+from comity.programme.wishes import TransferRefused, TransferWish
 from tests.property.merging_people import PEOPLE, MergingPeople, people, profile, run, some
 
 COFFEE, MUG = "coffee", "mug"
@@ -32,7 +33,7 @@ CLUB = Programme(
     spec=msgspec.convert(
         {
             "title": "Club", "currency": "EUR", "timezone": "Europe/Berlin",
-            "earning": {"points_per_unit": 1, "unit_minor": 100}, "enrol": {"automatic": True},
+            "earning": {"points_per_unit": 1, "unit_minor": 100}, "enrol": {"automatic": True}, "transfers": {},
             "rewards": [
                 {
                     "name": COFFEE, "title": "A coffee", "price": 30, "stock": STOCK,
@@ -107,6 +108,23 @@ class Machine(MergingPeople):
                 assert [each.is_duplicate for each in self.issue([wish])] == [True]
             else:
                 assert type(told) is expected, (told, expected)
+
+    @rule(giver=people, receiver=people, points=st.integers(1, 40))
+    def give(self, giver, receiver, points):
+        """By the Global ID that the giver always had, to whoever stands for the receiver."""
+        receiver = self.leader[receiver]
+        wish = TransferWish(
+            profile_id=profile(giver), to_profile_id=profile(receiver), programme="club", points=points,
+            idempotency_key=self.key(),
+        )  # fmt: skip
+        try:
+            api.transfer(self.tx, wish=wish, programme=CLUB, now=self.now)
+        except (InsufficientPoints, TransferRefused):
+            short = sum(self.net[each] for each in self.cluster(giver)) < points
+            assert short or self.leader[giver] == self.leader[receiver]
+            return
+        self.net[giver] -= points
+        self.net[receiver] += points
 
     def issue(self, wishes):
         return api.issue_rewards(

@@ -197,6 +197,7 @@ CREATE UNIQUE INDEX transfer_reversed_once ON ledger.transfer USING btree (rever
 CREATE TRIGGER transfer_is_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.transfer FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
 -- view v_balance: account_id bigint, balance bigint
+-- view v_capture: hold_id bigint, account_id bigint, captured bigint, reserved_at timestamp with time zone
 -- view v_entry: account_id bigint, transfer_id bigint, amount bigint, balance_after bigint, kind text, reason text, effective_on date, booked_at timestamp with time zone, system text, external_id text, reverses_transfer_id bigint
 -- view v_hold: hold_id bigint, account_id bigint, reserved_account_id bigint, first_account_id bigint, amount bigint, deadline_at timestamp with time zone
 -- view v_holder: account_id bigint, holder_id bigint

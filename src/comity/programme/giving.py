@@ -1,5 +1,6 @@
 """A member gives points to another, within the limits of the programme."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from comity.kernel.database import Tx
@@ -44,31 +45,44 @@ def transfer(tx: Tx, *, wish: TransferWish, programme: Programme, now: datetime)
         raise Broken("A transfer between members stands in the books without id.")
     is_duplicate = verdict.status is PostingStatus.DUPLICATE
     stands = find_stands(tx, [giver, receiver])
+    balances = {account_id: points for account_id, (points, _) in stands.items()}
     if not is_duplicate:
-        moves = (
-            (giver, -wish.points, stands[giver.account_id][0]),
-            (receiver, wish.points, stands[receiver.account_id][0]),
-        )
-        publish_moved(
-            tx,
-            moved=[
-                PointsMoved(
-                    profile_id=member.profile_id,
-                    programme=programme.name,
-                    cause=rules.TRANSFER,
-                    points=points,
-                    balance=balance,
-                    transfer_id=verdict.transfer_id,
-                )
-                for member, points, balance in moves
-            ],
-            now=now,
-        )
+        _note(tx, wish, giver, receiver, balances, transfer_id=verdict.transfer_id, now=now)
     return Transferred(
         transfer_id=verdict.transfer_id,
-        balance=stands[giver.account_id][0],
+        balance=balances[giver.account_id],
         tier=giver.tier,
         is_duplicate=is_duplicate,
+    )
+
+
+def _note(
+    tx: Tx,
+    wish: TransferWish,
+    giver: LockedMember,
+    receiver: LockedMember,
+    balances: Mapping[int, int],
+    *,
+    transfer_id: int,
+    now: datetime,
+) -> None:
+    """Note who asked, where that is somebody else than who stands for them, and tell both."""
+    if wish.profile_id != giver.profile_id:
+        store.note_asked(tx, asked=[(transfer_id, wish.profile_id, giver.programme)])
+    publish_moved(
+        tx,
+        moved=[
+            PointsMoved(
+                profile_id=member.profile_id,
+                programme=giver.programme,
+                cause=rules.TRANSFER,
+                points=points,
+                balance=balances[member.account_id],
+                transfer_id=transfer_id,
+            )
+            for member, points in ((giver, -wish.points), (receiver, wish.points))
+        ],
+        now=now,
     )
 
 

@@ -19,6 +19,11 @@ from comity.programme.api import History, Trial
 from comity.programme.simulating_run import simulate_part
 from comity.programme.simulating_sums import add_parts, shares_budgets
 from comity.programme.types import Programme, Redemption
+from comity.programme.wishes import EndWish, HoldWish
+from tests.db.programme.test_api import ADA
+from tests.db.programme.test_following import BOUGHT as BEGIN
+from tests.db.programme.test_following import Till
+from tests.db.programme.test_following import club as till_club
 
 FIRST = datetime(2026, 1, 30, 20, tzinfo=UTC)
 ON = date(2026, 3, 1)
@@ -275,3 +280,22 @@ def test_what_a_return_gave_back_stays_with_who_drew_it_next(tx, returned):
     hub = run_hub(tx, spec, happen(recorded, spec))
     assert [hub.earned[each.purchase_id].points for each in (recorded[0], recorded[2])] == [320, 2]
     check_same(tx, simulate(tx, spec, spec), "running", hub)
+
+
+def test_what_is_captured_of_holds_is_spent_when_it_was_reserved(tx):
+    shop = Till(tx, till_club(points=[{"name": "p", "expiry": {"kind": "rolling", "after": {"days": 10}}}]))
+    shop.sell(1, 5_000)
+    shop.sell(2, 3_000, days=5, now=BEGIN + timedelta(days=5))
+    reserved, ended, later = (BEGIN + timedelta(days=days) for days in (8, 11, 12))
+    wish = {"profile_id": ADA, "programme": "club", "deadline_at": later}
+    wishes = [HoldWish(points=points, idempotency_key=f"h{points}", **wish) for points in (40, 10)]
+    held = [each.hold_id for each in api.hold_many(tx, holds=wishes, now=reserved)]
+    ends = [
+        EndWish(hold_id=hold_id, points=points, idempotency_key=f"e{points}")
+        for hold_id, points in zip(held, (30, 0), strict=True)
+    ]
+    api.end_holds(tx, ends=ends, now=ended)
+    api.expire_points(tx, programme=shop.programme, now=later)
+    trial = Trial(programme="club", running=None, proposed=shop.programme.spec, on=later.date())
+    found = api.simulate(tx, trial=trial, history=History(programme="club", until=trial.until)).proposed
+    assert (found.points_redeemed, found.points_expired, found.points_open) == (30, 20, shop.member.points)

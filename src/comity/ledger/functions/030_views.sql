@@ -81,6 +81,14 @@ left join lateral (
     limit 1
 ) m on true;
 
+-- What was captured of holds, from whom, and when it was reserved.
+create or replace view ledger.v_capture as
+select e.hold_id, h.account_id, e.captured, t.booked_at as reserved_at
+from ledger.hold_end e
+join ledger.v_hold h using (hold_id)
+join ledger.transfer t on t.transfer_id = e.hold_id
+where e.captured > 0;
+
 -- Accounts that hold lots, and whose they are: what is reserved is that of the account it stands beside.
 create or replace view ledger.v_holder as
 select

@@ -37,6 +37,13 @@ copy (
               where v.transfer_id = t.transfer_id and v.state in ('cancelled', 'returned')
           )
         union all
+        -- What was captured was spent when it was reserved.
+        select m.profile_id, null, c.reserved_at, c.captured, '', true, null, null, null
+        from programme.member h
+        join programme.member m on m.member_id = coalesce(h.merged_into, h.member_id)
+        join ledger.v_capture c on c.account_id = h.account_id
+        where h.programme = %(programme)s
+        union all
         select v.profile_id, null, v.occurred_at, 0, '', true, null, null, null
         from activity.v_visit v
         where %(asks_visits)s
