@@ -6,12 +6,14 @@ import msgspec
 
 from comity.definitions.types import AdjustmentSpec
 from comity.kernel.database import Tx
-from comity.kernel.errors import Broken
+from comity.kernel.errors import Broken, ComityError
 from comity.ledger import api as ledger
 from comity.ledger.types import PostingStatus
 from comity.programme import rules, store
 from comity.programme.engine.days import name_period
 from comity.programme.engine.limits import Refusal, Verdict, decide_adjustment
+from comity.programme.kind_accounts import provide
+from comity.programme.kinds import choose_kind
 from comity.programme.moving import find_bound, find_stands, publish_moved, tell_short
 from comity.programme.types import KeyReused, LockedMember, Programme, UnknownMember
 from comity.programme.wishes import (
@@ -33,7 +35,7 @@ def adjust(tx: Tx, *, wish: AdjustmentWish, programme: Programme, now: datetime)
     """Give or take points, or keep the wish waiting where it needs a second key; `state` says which.
 
     The same wish again answers with the first adjustment, as it stands now. Raises WishInvalid, UnknownMember,
-    AdjustmentRefused, InsufficientPoints, KeyReused. Publishes `programme.points_moved`.
+    UnknownKind, AdjustmentRefused, InsufficientPoints, KeyReused. Publishes `programme.points_moved`.
     """
     if not rules.can_post_wish(wish.idempotency_key, wish.reason) or not wish.reason:
         raise WishInvalid("An adjustment needs a reason, of at most 450 printable characters like the key.")
@@ -43,7 +45,7 @@ def adjust(tx: Tx, *, wish: AdjustmentWish, programme: Programme, now: datetime)
         if not rules.is_same_adjustment(former, wish):
             raise KeyReused(details={"idempotency_key": wish.idempotency_key})
         return msgspec.structs.replace(former, is_duplicate=True)
-    member = _lock(tx, wish, now=now)
+    member = _lock(tx, wish, programme, now=now)
     period = name_period(member.today, programme.spec.adjustments.per)
     used = store.sum_adjusted(tx, maker=wish.maker, programme=programme.name, period=period)
     verdict = _judge(programme.spec.adjustments, wish, checker=None, used=used, today=member.today)
@@ -74,7 +76,7 @@ def confirm(tx: Tx, *, adjustment_id: int, checker: str, programme: Programme, n
     if found.state is not AdjustmentState.WAITING:
         return _repeat(found, AdjustmentState.POSTED, checker)
     wish = rules.to_adjustment_wish(found)
-    member = _lock(tx, wish, now=now)
+    member = _lock(tx, wish, programme, now=now)
     verdict = _judge(programme.spec.adjustments, wish, checker=checker, used=0, today=member.today)
     rules.require_granted(verdict, AdjustmentRefused)
     booked = _post(tx, wish, member, programme, now=now)
@@ -134,11 +136,14 @@ def _repeat(found: Adjustment, state: AdjustmentState, checker: str) -> Adjustme
     raise AdjustmentDecided(details={"state": found.state, "checker": found.checker})
 
 
-def _lock(tx: Tx, wish: AdjustmentWish, *, now: datetime) -> LockedMember:
+def _lock(tx: Tx, wish: AdjustmentWish, programme: Programme, *, now: datetime) -> LockedMember:
     found = store.lock_members(tx, wishes=[(wish.profile_id, wish.programme)], now=now)
     if not found:
         raise UnknownMember(details={"profile_id": str(wish.profile_id), "programme": wish.programme})
-    return found[0]
+    chosen = choose_kind(provide(tx, found, programme=programme, now=now)[0], wish.kind, is_spent=False)
+    if isinstance(chosen, ComityError):
+        raise chosen
+    return chosen
 
 
 def _post(tx: Tx, wish: AdjustmentWish, member: LockedMember, programme: Programme, *, now: datetime) -> PointsMoved:
@@ -157,6 +162,7 @@ def _post(tx: Tx, wish: AdjustmentWish, member: LockedMember, programme: Program
         points=wish.points,
         balance=find_stands(tx, [member])[member.account_id][0],
         transfer_id=verdict.transfer_id,
+        kind=member.kind_name,
     )
     publish_moved(tx, moved=[moved], now=now)
     return moved

@@ -14,6 +14,7 @@ from comity.ledger import api as ledger
 from comity.ledger.types import Posting, PostingVerdict
 from comity.programme import budgets, rules, running, store, store_stands
 from comity.programme.enrolment import enrol
+from comity.programme.kind_accounts import provide
 from comity.programme.settling import settle
 from comity.programme.stands import PurchaseState
 from comity.programme.tiers import recompute
@@ -48,6 +49,7 @@ def _earn(tx: Tx, *, purchases: Sequence[PurchaseRecorded], programme: Programme
         members = store.lock_members(tx, wishes=wishes, now=now)
     if not members:
         return []
+    members = provide(tx, members, programme=programme, now=now)
     late, walked, plain = _sort(tx, purchases, members, programme)
     earned = _settle(tx, purchases, members, late, programme=programme, is_entry=False, now=now)
     earned += _settle(tx, purchases, members, walked, programme=programme, is_entry=True, now=now)
@@ -148,6 +150,7 @@ def _earn_plainly(
             programme=programme.name,
             profile_id=each.member.profile_id,
             points=each.points,
+            further_points=each.further_points,
             outcome=each.outcome,
         )
         for each in plan
@@ -191,22 +194,24 @@ def _publish_earned(
     programme: str,
     now: datetime,
 ) -> None:
-    publish(
-        tx,
-        kind=POINTS_EARNED,
-        payloads=[
-            asdict(
-                PointsEarned(
-                    profile_id=each.member.profile_id,
-                    programme=programme,
-                    purchase_id=each.purchase.purchase_id,
-                    points=each.points,
-                    balance=booked[-1].balance_after,
-                    transfer_id=booked[0].transfer_id,
-                )
+    told: list[PointsEarned] = []
+    for each, booked in zip(plan, verdicts, strict=True):
+        if each.purchase.purchase_id not in new:
+            continue
+        by_kind: dict[str, list[tuple[int, PostingVerdict]]] = {}
+        for lot, verdict in zip(each.lots, booked, strict=True):
+            kind = each.member.of_kind(lot.currency).kind_name
+            by_kind.setdefault(kind, []).append((lot.points, verdict))
+        told += [
+            PointsEarned(
+                profile_id=each.member.profile_id,
+                programme=programme,
+                purchase_id=each.purchase.purchase_id,
+                points=sum(points for points, _ in made),
+                balance=made[-1][1].balance_after,
+                transfer_id=made[0][1].transfer_id,
+                kind=kind,
             )
-            for each, booked in zip(plan, verdicts, strict=True)
-            if booked and each.purchase.purchase_id in new
-        ],
-        now=now,
-    )
+            for kind, made in by_kind.items()
+        ]
+    publish(tx, kind=POINTS_EARNED, payloads=[asdict(each) for each in told], now=now)

@@ -21,10 +21,11 @@ from comity.programme.engine import facts
 from comity.programme.engine.compiling import Rules, compile_programme
 from comity.programme.engine.days import to_business_day
 from comity.programme.engine.evaluating import evaluate
-from comity.programme.engine.replaying import Person, replay
+from comity.programme.engine.replaying import Person, replay, sum_lots
 from comity.programme.engine.tiers import Qualifying
 from comity.programme.history import is_usable, to_facts
-from comity.programme.ladders import find_levels
+from comity.programme.kinds import list_kinds, split_points
+from comity.programme.ladders import find_levels, gather
 from comity.programme.rules import to_local_date
 from comity.programme.running import list_versions, say_programme, tell_purchase, to_id
 from comity.programme.simulating_types import Decided, ExplainedEarning, VersionInForce
@@ -80,7 +81,8 @@ def explain(
     ways = (False, True) if versions else ()
     readings = [_Reading(decided, programme, versions, in_time=each, known_on=known_on) for each in ways]
     told = [reading.tell(target) for reading in readings]
-    exact = [each for each in told if sum(each[1].points.values()) == target.points]
+    further = list_further(versions)
+    exact = [each for each in told if split_points(each[1].points, further) == target.split]
     exact = exact or (
         _replay(decided, target, programme, versions, budgets=budgets, known_on=known_on) if versions else []
     )
@@ -90,6 +92,7 @@ def explain(
         purchase_id=purchase_id,
         profile_id=target.profile_id,
         points=target.points,
+        further_points=target.further_points,
         outcome=target.outcome,
         decided_at=target.earned_at,
         version=version.version if version else None,
@@ -123,10 +126,21 @@ def _replay(
         explains=True,
     )
     earning = going.earnings.get(to_id(target.purchase_id))
-    if earning is None or sum(lot.points for lot in going.booked[earning.purchase_id].lots) != target.points:
+    if earning is None:
+        return []
+    stands = split_points(sum_lots(going.booked[earning.purchase_id].lots), list_further(versions))
+    if stands != target.split:
         return []
     number = versions[-1].version if earning.version < 0 else earning.version
     return [(next(each for each in versions if each.version == number), earning)]
+
+
+def list_further(versions: Sequence[VersionInForce]) -> tuple[str, ...]:
+    """Return the kinds of points after the first that a programme has, or had."""
+    if not versions:
+        return ()
+    told = [(each.applied_at, each.version, each.spec) for each in versions]
+    return list_kinds(say_programme("-", versions[-1].spec, told)).further
 
 
 class _Reading:
@@ -145,6 +159,7 @@ class _Reading:
         self._known_on = known_on
         self._decided = sorted(decided, key=self._order)
         self._versions = [(each, compile_programme(programme, each.version, each.spec)) for each in versions]
+        self._further = list_further(versions)
         self._tiers: dict[tuple[Order, int], dict[str, str]] = {}
 
     def _order(self, each: Decided) -> Order:
@@ -201,12 +216,17 @@ class _Reading:
         known_by = self._known_by(each)
         if (known_by, rules.version) not in self._tiers:
             on = to_business_day(each.occurred_at if self._in_time else each.earned_at, rules.zone)
-            entries = [
-                Qualifying(earned_on=other.effective_on, points=other.points)
-                for other in self._decided
-                if self._known_by(other) < known_by
-            ]
-            self._tiers[known_by, rules.version] = find_levels(rules.ladders, entries, on=on)
+            before = [other for other in self._decided if self._known_by(other) < known_by]
+            qualified = gather(
+                [Qualifying(earned_on=other.effective_on, points=other.points) for other in before],
+                [
+                    (kind, other.effective_on, points)
+                    for other in before
+                    for kind, points in (other.further_points or {}).items()
+                ],
+                self._further,
+            )
+            self._tiers[known_by, rules.version] = find_levels(rules.ladders, qualified, on=on)
         return self._tiers[known_by, rules.version]
 
 

@@ -9,6 +9,7 @@ from comity.ledger import api as ledger
 from comity.ledger.types import PostingStatus
 from comity.programme import rules, store
 from comity.programme.engine.limits import decide_transfer
+from comity.programme.kind_accounts import choose, provide
 from comity.programme.moving import find_stands, publish_moved
 from comity.programme.types import Counted, InsufficientPoints, KeyReused, LockedMember, Programme, UnknownMember
 from comity.programme.wishes import PointsMoved, Transferred, TransferRefused, TransferWish, WishInvalid
@@ -17,17 +18,12 @@ from comity.programme.wishes import PointsMoved, Transferred, TransferRefused, T
 def transfer(tx: Tx, *, wish: TransferWish, programme: Programme, now: datetime) -> Transferred:
     """Move points from one member to another; the lots go as they are, soonest expiry first, with their days.
 
-    The same wish again answers as the first time. Raises WishInvalid, UnknownMember, TransferRefused,
-    InsufficientPoints, KeyReused. Publishes `programme.points_moved` for both.
+    The same wish again answers as the first time. Raises WishInvalid, UnknownMember, UnknownKind,
+    KindNotSpendable, TransferRefused, InsufficientPoints, KeyReused. Publishes `programme.points_moved` for both.
     """
     if not rules.can_post_wish(wish.idempotency_key, wish.reason):
         raise WishInvalid
-    wishes = [(wish.profile_id, programme.name), (wish.to_profile_id, programme.name)]
-    found = store.lock_members(tx, wishes=wishes, now=now)
-    for place, (profile_id, name) in enumerate(wishes):
-        if place not in found:
-            raise UnknownMember(details={"profile_id": str(profile_id), "programme": name})
-    giver, receiver = found[0], found[1]
+    giver, receiver = _lock(tx, wish, programme, now=now)
     posting = rules.plan_transfer(wish, giver, receiver)
     if not ledger.find_posted(tx, keys=[posting.idempotency_key]):
         _count(tx, wish, programme, giver, receiver)
@@ -79,6 +75,7 @@ def _note(
                 points=points,
                 balance=balances[member.account_id],
                 transfer_id=transfer_id,
+                kind=member.kind_name,
             )
             for member, points in ((giver, -wish.points), (receiver, wish.points))
         ],
@@ -86,11 +83,32 @@ def _note(
     )
 
 
+def _lock(tx: Tx, wish: TransferWish, programme: Programme, *, now: datetime) -> tuple[LockedMember, LockedMember]:
+    """Return both, locked, as holders of the kind that is named, or that transfers are of."""
+    wishes = [(wish.profile_id, programme.name), (wish.to_profile_id, programme.name)]
+    found = store.lock_members(tx, wishes=wishes, now=now)
+    for place, (profile_id, name) in enumerate(wishes):
+        if place not in found:
+            raise UnknownMember(details={"profile_id": str(profile_id), "programme": name})
+    spec = programme.spec.transfers
+    kind = wish.kind or (spec.points if spec is not None else None)
+    provided = provide(tx, found, programme=programme, now=now)
+    chosen, refused = choose(tx, provided, dict.fromkeys(found, kind), now=now)
+    for error in refused.values():
+        raise error
+    return chosen[0], chosen[1]
+
+
 def _count(tx: Tx, wish: TransferWish, programme: Programme, giver: LockedMember, receiver: LockedMember) -> None:
     """Make sure the programme allows the transfer, and count it. Raises TransferRefused."""
     spec = programme.spec.transfers
     if spec is None:
         raise TransferRefused("Members of this programme cannot give points away.")
+    if giver.kind_name != (spec.points or giver.first_kind):
+        raise TransferRefused(
+            "Points of this kind cannot be given away.",
+            details={"kind": giver.kind_name, "transferable": spec.points or giver.first_kind},
+        )
     [standing] = ledger.get_standings(tx, account_ids=[giver.account_id], day=giver.today)
     counted = store.list_counted(tx, member_ids=[giver.member_id])
     verdict = decide_transfer(

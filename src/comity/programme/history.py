@@ -17,7 +17,8 @@ from comity.programme.engine.arithmetic import apportion_within
 from comity.programme.engine.asking import count_lines
 from comity.programme.engine.correcting import Correction, Delta, plan_correction
 from comity.programme.engine.lifetimes import is_lapsed
-from comity.programme.engine.replaying import Booked, Person, Version
+from comity.programme.engine.replaying import Booked, Person, Version, sum_lots
+from comity.programme.kinds import list_kinds, split_points
 from comity.programme.rules import EARN, to_ledger_terms, to_local_date
 from comity.programme.running import has_memory, list_versions, tell_purchase, to_id
 from comity.programme.simulating_types import Decided
@@ -229,11 +230,12 @@ def _plan_posting(
     delta: Delta, points: int, number: int, state: PurchaseState, *, member: LockedMember, programme: Programme
 ) -> Posting:
     key = f"{EARN}:{programme.name}:{int(delta.purchase_id)}"
+    holder = member.of_kind(delta.currency)
     return Posting(
         idempotency_key=f"{key}:{number}" if number else key,
         request="purchase",
-        debit_account_id=member.programme_account_id,
-        credit_account_id=member.account_id,
+        debit_account_id=holder.programme_account_id,
+        credit_account_id=holder.account_id,
         amount=points,
         kind=EARN,
         effective_on=delta.effective_on,
@@ -282,7 +284,7 @@ def _plan_take(
         external_id=(state.external_id if state else str(lot.purchase_id))[:TEXT_LENGTH_MAX],
         amount=points,
         policy=books.ReturnPolicy.ONLY_PENDING if has_lapsed else POLICIES[programme.spec.returns.policy],
-        account_id=member.account_id,
+        account_id=member.of_kind(lot.currency).account_id,
     )
     return TakeBack(reversal=reversal, lot=lot)
 
@@ -314,18 +316,21 @@ def restate(
 ) -> list[Stand]:
     """Return what stands of the purchases of a member that are other than they were."""
     found: list[Stand] = []
+    further = list_kinds(programme).further
     for purchase_id in sorted({*stands, *changed}):
         before, state = stands.get(purchase_id), states.get(purchase_id)
         booked = correction.booked.get(to_id(purchase_id))
         told = state or before
         if told is None or (purchase_id not in changed and booked is None):
             continue
+        points, further_points = split_points(sum_lots(booked.lots) if booked else {}, further)
         after = Stand(
             purchase_id=purchase_id,
             member_id=member_id,
             occurred_at=told.occurred_at,
             effective_on=booked.business_on if booked else to_local_date(told.occurred_at, programme.spec.timezone),
-            points=sum(each.points for each in booked.lots) if booked else 0,
+            points=points,
+            further_points=further_points,
             outcome=to_outcome(state, booked, programme) if state or before is None else before.outcome,
             counted=tuple((*each.counter, each.amount) for each in booked.counts) if booked else (),
             drawn=booked.draws if booked else (),

@@ -8,6 +8,7 @@ from comity.kernel.errors import Broken, ComityError
 from comity.ledger import api as ledger
 from comity.ledger.types import Capture, HoldVerdict, NewHold, PostingStatus, PostingVerdict, Release
 from comity.programme import rules, store
+from comity.programme.kind_accounts import choose
 from comity.programme.moving import (
     find_bound,
     find_stands,
@@ -39,7 +40,8 @@ RELEASE = "release"
 def hold_many(tx: Tx, *, holds: Sequence[HoldWish], now: datetime) -> list[Held | ComityError]:
     """Reserve points, in order, each wish on its own merits; return for each what is held, or why nothing is.
 
-    The same wish again answers with the first hold. Errors: WishInvalid, UnknownMember, InsufficientPoints, KeyReused.
+    The same wish again answers with the first hold. Errors: WishInvalid, UnknownMember, UnknownKind,
+    KindNotSpendable, InsufficientPoints, KeyReused.
     Publishes `programme.points_moved`.
     """
     answers: list[Held | ComityError] = [WishInvalid() for _ in holds]
@@ -51,6 +53,9 @@ def hold_many(tx: Tx, *, holds: Sequence[HoldWish], now: datetime) -> list[Held 
         answers[place] = UnknownMember(
             details={"profile_id": str(holds[place].profile_id), "programme": holds[place].programme}
         )
+    members, refused = choose(tx, members, {place: holds[place].kind for place in members}, now=now)
+    for place, error in refused.items():
+        answers[place] = error
     wanted = [_to_hold(holds[place], member) for place, member in members.items()]
     verdicts = dict(zip(members, ledger.reserve(tx, holds=wanted, now=now), strict=True))
     store.note_asked(
@@ -82,6 +87,7 @@ def hold_many(tx: Tx, *, holds: Sequence[HoldWish], now: datetime) -> list[Held 
                 points=-holds[place].points,
                 balance=balances[place],
                 transfer_id=verdict.transfer_id,
+                kind=members[place].kind_name,
             )
             for place, verdict in verdicts.items()
             if verdict.status is PostingStatus.POSTED
@@ -113,7 +119,7 @@ def end_holds(
         return answers
     held = [backings[known[ends[place].hold_id].account_id] for place in places]
     found = store.lock_members(tx, wishes=[(each.profile_id, each.programme) for each in held], now=now)
-    members = {place: found[index] for index, place in enumerate(places)}
+    members = {place: found[index].of_kind(held[index].kind or "") for index, place in enumerate(places)}
     verdicts = _end(tx, {place: ends[place] for place in places}, members, now=now)
     balances = {account_id: points for account_id, (points, _) in find_stands(tx, members.values()).items()}
     for place, verdict in verdicts.items():
@@ -254,6 +260,7 @@ def _publish_ended(
                 points=each.captured,
                 balance=balances[members[place].account_id],
                 transfer_id=each.capture_transfer_id,
+                kind=members[place].kind_name,
             )
             for place, each in done.items()
             if each.captured
@@ -271,6 +278,7 @@ def _publish_ended(
                 points=each.released,
                 balance=balances[members[place].account_id],
                 transfer_id=each.release_transfer_id,
+                kind=members[place].kind_name,
             )
             for place, each in done.items()
             if each.released

@@ -9,6 +9,7 @@ from comity.kernel.events import publish
 from comity.ledger import api as ledger
 from comity.programme import ladders, rules, store, store_stands, store_tiers
 from comity.programme.enrolment import Chooser, enrol
+from comity.programme.kinds import list_units
 from comity.programme.moving import tell_of
 from comity.programme.settling import follow_purchases
 from comity.programme.sliding import slide_lots
@@ -81,8 +82,11 @@ def release_points(tx: Tx, *, programme: Programme, now: datetime) -> int:
         tx,
         kind=POINTS_AVAILABLE,
         payloads=[
-            tell_of(PointsAvailable(profile_id=profile_id, programme=programme.name, points=points), pool_id=pool_id)
-            for profile_id, points, pool_id in released
+            tell_of(
+                PointsAvailable(profile_id=profile_id, programme=programme.name, points=points, kind=kind),
+                pool_id=pool_id,
+            )
+            for profile_id, kind, points, pool_id in released
         ],
         now=now,
     )
@@ -109,15 +113,18 @@ def expire_points(tx: Tx, *, programme: Programme, now: datetime) -> int:
     """Expire what is due of the next members and return how many lots that were; 0 at the end. Repeatable.
 
     Where activity puts expiry off, that comes first, once a day, and those lots are counted, too.
-    Each batch may be a transaction of its own. Publishes `programme.points_expired`, once a member or pool.
+    Each batch may be a transaction of its own. Publishes `programme.points_expired`, once a member or pool and kind of
+    points.
     """
     slid = slide_lots(tx, programme=programme, now=now)
     if slid:
         return slid
     today = rules.to_local_date(now, programme.spec.timezone)
-    expired = ledger.expire_lots(tx, unit=programme.name, today=today, now=now)
+    expired = [
+        each for unit in list_units(programme) for each in ledger.expire_lots(tx, unit=unit, today=today, now=now)
+    ]
     holders = store.find_holders(tx, account_ids=sorted({each.account_id for each in expired}))
-    points: Counter[tuple[UUID, int | None]] = Counter()
+    points: Counter[tuple[UUID, int | None, str]] = Counter()
     for each in expired:
         if each.account_id in holders:
             points[holders[each.account_id]] += each.points
@@ -125,8 +132,10 @@ def expire_points(tx: Tx, *, programme: Programme, now: datetime) -> int:
         tx,
         kind=POINTS_EXPIRED,
         payloads=[
-            tell_of(PointsExpired(profile_id=profile_id, programme=programme.name, points=count), pool_id=pool_id)
-            for (profile_id, pool_id), count in points.items()
+            tell_of(
+                PointsExpired(profile_id=profile_id, programme=programme.name, points=count, kind=kind), pool_id=pool_id
+            )
+            for (profile_id, pool_id, kind), count in points.items()
         ],
         now=now,
     )
@@ -139,7 +148,9 @@ def time_out_holds(tx: Tx, *, programme: Programme, now: datetime) -> int:
     Each batch may be a transaction of its own. Publishes `programme.hold_timed_out`.
     """
     today = rules.to_local_date(now, programme.spec.timezone)
-    ended = ledger.time_out_holds(tx, unit=programme.name, today=today, now=now)
+    ended = [
+        each for unit in list_units(programme) for each in ledger.time_out_holds(tx, unit=unit, today=today, now=now)
+    ]
     holders = store.find_holders(tx, account_ids=sorted({each.account_id for each in ended}))
     publish(
         tx,
@@ -151,6 +162,7 @@ def time_out_holds(tx: Tx, *, programme: Programme, now: datetime) -> int:
                     programme=programme.name,
                     hold_id=each.hold_id,
                     points=each.points,
+                    kind=holders[each.account_id][2],
                 ),
                 pool_id=holders[each.account_id][1],
             )

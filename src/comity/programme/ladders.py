@@ -1,7 +1,7 @@
 """Where members stand on the ladders of a programme: the engine's walk, and when to look again. Pure."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from uuid import UUID
@@ -23,7 +23,10 @@ class Levels(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Walker(msgspec.Struct, frozen=True, kw_only=True):
-    """A member as placed so far, and the points earned on each day (None: nothing yet)."""
+    """A member as placed so far, and the points of the first kind earned on each day (None: nothing yet).
+
+    `further` are (kind, day, points) of the other kinds.
+    """
 
     member_id: int
     profile_id: UUID
@@ -34,6 +37,7 @@ class Walker(msgspec.Struct, frozen=True, kw_only=True):
     ladders_key: int | None
     days: list[date] | None
     points: list[int] | None
+    further: list[tuple[str, str, int]] | None = None
 
 
 class Placing(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,19 +67,50 @@ def _name_levels(ladders: Sequence[LadderSpec], levels: Sequence[str]) -> Levels
     return Levels(tier=levels[0] if levels else None, further_tiers=further or None)
 
 
-def place(ladders: Sequence[LadderSpec], walker: Walker, *, on: date) -> tuple[Placing, list[TierMove]]:
-    """Return where a member stands on a day by all they have earned, and the moves from where they stood."""
-    told = list(zip(walker.days or (), walker.points or (), strict=True))
-    entries = [Qualifying(earned_on=day, points=points) for day, points in told]
-    walks = [walk(ladder, entries, begins_on=on, on=on) for ladder in ladders]
+class Qualified(msgspec.Struct, frozen=True, kw_only=True):
+    """What counts for a member's tiers, by kind of points: that of the first kind, and of each of the others."""
+
+    first: Sequence[Qualifying]
+    further: Mapping[str, Sequence[Qualifying]] = {}
+
+    def of_kind(self, kind: str | None) -> Sequence[Qualifying]:
+        """Return what counts on a ladder that follows a kind of points."""
+        return self.first if kind is None else self.further.get(kind, self.first)
+
+
+def gather(first: Sequence[Qualifying], further: Iterable[tuple[str, date, int]], kinds: Iterable[str]) -> Qualified:
+    """Return what counts, given (kind, day, points) of the kinds after the first, which are `kinds`."""
+    found: dict[str, list[Qualifying]] = {each: [] for each in kinds}
+    for kind, day, points in further:
+        found.setdefault(kind, []).append(Qualifying(earned_on=day, points=points))
+    return Qualified(first=first, further=found)
+
+
+def place(
+    ladders: Sequence[LadderSpec], walker: Walker, *, on: date, further: Iterable[str] = ()
+) -> tuple[Placing, list[TierMove]]:
+    """Return where a member stands on a day by all they have earned, and the moves from where they stood.
+
+    `further` are the kinds of points after the first.
+    """
+    told = [
+        Qualifying(earned_on=day, points=points)
+        for day, points in zip(walker.days or (), walker.points or (), strict=True)
+    ]
+    others = [(kind, date.fromisoformat(day), points) for kind, day, points in walker.further or ()]
+    qualified = gather(told, others, further)
+    walks = [walk(ladder, qualified.of_kind(ladder.points), begins_on=on, on=on) for ladder in ladders]
     levels = _name_levels(ladders, [each.level_name for each in walks])
-    ahead = [day for day, _ in told if day > on][:1]
+    ahead = [each.earned_on for each in told] + [day for _, day, _ in others]
     placing = Placing(
         member_id=walker.member_id,
         tier=levels.tier,
         further_tiers=levels.further_tiers,
         qualifying_points=walks[0].points if walks else 0,
-        due_on=min([*ahead, *(each.next_on for each in walks if each.next_on is not None)], default=None),
+        due_on=min(
+            [*(day for day in ahead if day > on), *(each.next_on for each in walks if each.next_on is not None)],
+            default=None,
+        ),
     )
     counted = {ladder.name: each.points for ladder, each in zip(ladders, walks, strict=True)}
     return placing, _list_moves(ladders, walker, levels, counted)
@@ -112,9 +147,9 @@ def is_placed(walker: Walker, placing: Placing, ladders_key: int) -> bool:
     )
 
 
-def find_levels(ladders: Sequence[LadderSpec], entries: Sequence[Qualifying], *, on: date) -> dict[str, str]:
+def find_levels(ladders: Sequence[LadderSpec], qualified: Qualified, *, on: date) -> dict[str, str]:
     """Return the level of a day on each ladder by what was earned; what is earned after it is not known yet."""
-    return {ladder.name: walk(ladder, entries, begins_on=on, on=on).level_name for ladder in ladders}
+    return {each.name: walk(each, qualified.of_kind(each.points), begins_on=on, on=on).level_name for each in ladders}
 
 
 def tell_levels(spec: ProgrammeSpec, member: LockedMember) -> dict[str, str | None]:

@@ -8,7 +8,7 @@ from comity.activity.types import ProfileMove
 from comity.kernel.database import Tx
 from comity.kernel.sql import Jsonb, SqlFolder
 from comity.programme.ladders import Levels
-from comity.programme.types import Alias, MergePair, Risen
+from comity.programme.merge_types import Alias, MergePair, Risen
 
 _sql = SqlFolder(__package__)
 
@@ -90,10 +90,10 @@ def move_earnings(
     return [row[0] for row in rows]
 
 
-def list_transfers_of(tx: Tx, *, programme: str, purchase_ids: Sequence[int]) -> list[int]:
-    """Return the transfers that purchases made."""
+def list_transfers_of(tx: Tx, *, programme: str, purchase_ids: Sequence[int]) -> list[tuple[int, str]]:
+    """Return (transfer, kind of points) of what purchases made."""
     rows = _sql.list_transfers_of.rows(tx, programme=programme, purchase_ids=list(purchase_ids))
-    return [row[0] for row in rows]
+    return [(transfer_id, kind) for transfer_id, kind in rows]
 
 
 def list_members_of(tx: Tx, *, programme: str, purchase_ids: Sequence[int]) -> dict[int, int]:

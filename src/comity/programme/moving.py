@@ -11,7 +11,7 @@ from comity.kernel.database import Tx
 from comity.kernel.events import publish
 from comity.ledger import api as ledger
 from comity.ledger.types import PostingStatus
-from comity.programme import store
+from comity.programme import store, store_kinds
 from comity.programme.types import (
     LARGE_REDEMPTION,
     POINTS_REDEEMED,
@@ -28,7 +28,10 @@ Stands = Mapping[int, tuple[int, int]]
 
 def find_stands(tx: Tx, members: Iterable[LockedMember]) -> Stands:
     """Return what members can spend and what is pending, as it stands in this transaction and as `Member` tells it."""
-    return store.list_spendable(tx, account_ids=sorted({each.account_id for each in members}))
+    accounts = {each.account_id: each.kind for each in members}
+    found = store.list_spendable(tx, account_ids=sorted(each for each, kind in accounts.items() if kind is None))
+    others = sorted(each for each, kind in accounts.items() if kind is not None)
+    return found | store_kinds.list_stands(tx, account_ids=others) if others else found
 
 
 def tell_balance(status: PostingStatus, balance_after: int | None, stand: tuple[int, int]) -> int | None:

@@ -36,21 +36,23 @@ def list_rewards(
     if member is None:
         raise tell_stranger(profile_id, programme.name)
     issued = store_vouchers.list_stock(tx, programme=programme.name)
+    holders = {each.name: member.of_kind(each.points or member.first_kind) for each in programme.spec.rewards}
     asking = ask(
         tx,
-        {0: member},
+        dict(enumerate([member, *holders.values()])),
         {(programme.name, each.name): issued.get(each.name, 0) for each in programme.spec.rewards},
         has_conditions=any(each.when is not None for each in programme.spec.rewards),
     )
     offers: list[RewardOffer] = []
     for spec in programme.spec.rewards:
-        verdict = decide(spec, member, programme, asking, attributes)
+        verdict = decide(spec, holders[spec.name], programme, asking, attributes)
         count = issued.get(spec.name, 0)
         offers.append(
             RewardOffer(
                 name=spec.name,
                 title=spec.title,
                 price=spec.price,
+                kind=holders[spec.name].kind_name,
                 minor=spec.voucher.minor if spec.voucher else None,
                 currency=programme.spec.currency,
                 first_day=spec.first_day,
@@ -68,9 +70,9 @@ def ask(
     tx: Tx, members: Mapping[int, LockedMember], stock: dict[tuple[str, str], int], *, has_conditions: bool
 ) -> Asking:
     """Look up what decides on the rewards of these members."""
-    spendable: dict[int, int] = {}
+    spendable = {0: 0}  # Who has no account of a kind has nothing of it.
     for day in sorted({each.today for each in members.values()}):
-        accounts = sorted({each.account_id for each in members.values() if each.today == day})
+        accounts = sorted({each.account_id for each in members.values() if each.today == day and each.account_id})
         for standing in ledger.get_standings(tx, account_ids=accounts, day=day):
             spendable[standing.account_id] = standing.spendable
     member_ids = sorted({each.member_id for each in members.values()})

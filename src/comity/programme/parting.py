@@ -15,22 +15,21 @@ from msgspec.structs import asdict
 
 from comity.activity.types import ProfileMove
 from comity.kernel.database import Tx
-from comity.kernel.errors import Broken
 from comity.kernel.events import publish
 from comity.ledger import api as ledger
 from comity.ledger.api import Flow, Parted, Parting, Shortfall
 from comity.programme import ladders, merge_store, pool_shares, rules, store, store_pools
 from comity.programme.enrolment import enrol
 from comity.programme.ladders import Levels
+from comity.programme.merge_types import PointsParted, Risen
+from comity.programme.purses import Purse, list_purses, list_purses_of
 from comity.programme.tiers import recompute
 from comity.programme.types import (
     MEMBER_ENROLLED,
     POINTS_PARTED,
     LockedMember,
     MemberEnrolled,
-    PointsParted,
     Programme,
-    Risen,
 )
 
 REASON = "Two profiles are two again: each has its own by the key of its source, and who spent the other's points pays."
@@ -149,33 +148,45 @@ def _part(tx: Tx, risen: Risen, *, levels: Levels, programme: Programme, now: da
         now=now,
     )
     sharing = [each.account_id for each in aliases if each.account_id is not None]
-    flows = ledger.list_flows(
-        tx,
-        account_ids=sorted({risen.holder_account_id, *sharing}.union(*(each.merged_via for each in aliases))),
-        since=min(each.merged_since for each in aliases if each.merged_since is not None),
-        transfer_ids=merge_store.list_transfers_of(tx, programme=programme.name, purchase_ids=purchase_ids),
-    )
-    side_accounts = {each.account_id for each in (risen, *followers) if each.account_id is not None}
-    own = _find_own(tx, flows, programme=programme, member_id=risen.member_id, member_ids=side, accounts=side_accounts)
-    wish = Parting(
-        idempotency_key=f"unmerge:{risen.member_id}:{ledger.draw_mark(tx)}",
-        source_account_id=risen.holder_account_id,
-        target_account_id=risen.account_id or 0,
-        account_ids=(risen.holder_account_id, *sharing),
-        side_account_ids=tuple(sorted(side_accounts)),
-        flows=tuple(flows),
-        own_transfer_ids=own,
-        move_kind=rules.MERGE,
-        external_id=f"member:{risen.member_id}",
-        programme_account_id=_get_account(tx, programme),
-        kind=rules.UNMERGE,
-        effective_on=rules.to_local_date(now, programme.spec.timezone),
-        system=rules.OWN_SYSTEM,
-        reason=REASON,
-        shortfall=Shortfall(programme.spec.unmerge.shortfall),
-    )
-    [parted] = ledger.part(tx, partings=[wish], now=now)
-    _tell(tx, parted, programme=programme, holder=risen.holder_profile_id, parted_profile=risen.profile_id, now=now)
+    shared = sorted({risen.holder_account_id, *sharing}.union(*(each.merged_via for each in aliases)))
+    transfers = merge_store.list_transfers_of(tx, programme=programme.name, purchase_ids=purchase_ids)
+    for purse in list_purses(tx, programme, risen, accounts=shared, now=now):
+        flows = ledger.list_flows(
+            tx,
+            account_ids=purse.beside(shared),
+            since=min(each.merged_since for each in aliases if each.merged_since is not None),
+            transfer_ids=purse.pick(transfers),
+        )
+        side_accounts = set(purse.beside(each.account_id for each in (risen, *followers)))
+        wish = Parting(
+            idempotency_key=f"unmerge:{risen.member_id}:{ledger.draw_mark(tx)}",
+            source_account_id=purse.source_account_id,
+            target_account_id=purse.target_account_id,
+            account_ids=tuple(purse.beside([risen.holder_account_id, *sharing])),
+            side_account_ids=tuple(sorted(side_accounts)),
+            flows=tuple(flows),
+            own_transfer_ids=_find_own(
+                tx, flows, programme=programme, member_id=risen.member_id, member_ids=side, accounts=side_accounts
+            ),
+            move_kind=rules.MERGE,
+            external_id=f"member:{risen.member_id}",
+            programme_account_id=purse.programme_account_id,
+            kind=rules.UNMERGE,
+            effective_on=rules.to_local_date(now, programme.spec.timezone),
+            system=rules.OWN_SYSTEM,
+            reason=REASON,
+            shortfall=Shortfall(programme.spec.unmerge.shortfall),
+        )
+        [parted] = ledger.part(tx, partings=[wish], now=now)
+        _tell(
+            tx,
+            parted,
+            purse,
+            programme=programme,
+            holder=risen.holder_profile_id,
+            parted_profile=risen.profile_id,
+            now=now,
+        )
 
 
 def _find_own(
@@ -239,20 +250,22 @@ def _move_purchases(
             day=source.today,
             now=now,
         )
-        earned = merge_store.list_transfers_of(tx, programme=programme.name, purchase_ids=purchase_ids)
-        accounts = (source.account_id, target.account_id)
+    transfers = merge_store.list_transfers_of(tx, programme=programme.name, purchase_ids=purchase_ids)
+    for purse in list_purses_of(tx, programme, source, target, now=now) if purchase_ids else ():
+        earned = purse.pick(transfers)
+        accounts = (purse.source_account_id, purse.target_account_id)
         flows = ledger.list_flows(tx, account_ids=accounts, since=ledger.draw_mark(tx), transfer_ids=earned)
         wish = Parting(
             idempotency_key=f"unmerge:{source.member_id}:{target.member_id}:{ledger.draw_mark(tx)}",
-            source_account_id=source.account_id,
-            target_account_id=target.account_id,
+            source_account_id=purse.source_account_id,
+            target_account_id=purse.target_account_id,
             account_ids=accounts,
             side_account_ids=(),
             flows=tuple(flows),
             own_transfer_ids=frozenset(earned),
             move_kind=rules.MERGE,
             external_id=f"member:{source.member_id}",
-            programme_account_id=_get_account(tx, programme),
+            programme_account_id=purse.programme_account_id,
             kind=rules.UNMERGE,
             effective_on=rules.to_local_date(now, programme.spec.timezone),
             system=rules.OWN_SYSTEM,
@@ -260,18 +273,30 @@ def _move_purchases(
             shortfall=Shortfall(programme.spec.unmerge.shortfall),
         )
         [parted] = ledger.part(tx, partings=[wish], now=now)
-        _tell(tx, parted, programme=programme, holder=source.profile_id, parted_profile=target.profile_id, now=now)
+        _tell(
+            tx,
+            parted,
+            purse,
+            programme=programme,
+            holder=source.profile_id,
+            parted_profile=target.profile_id,
+            now=now,
+        )
     recompute(tx, member_ids=sorted([source.member_id, target.member_id]), programme=programme, now=now)
 
 
-def _get_account(tx: Tx, programme: Programme) -> int:
-    known = store.find_programme(tx, programme=programme.name)
-    if known is None:
-        raise Broken("Members are parted of a programme that was never opened.", details={"programme": programme.name})
-    return known.account_id
-
-
-def _tell(tx: Tx, parted: Parted, *, programme: Programme, holder: UUID, parted_profile: UUID, now: datetime) -> None:
+def _tell(
+    tx: Tx,
+    parted: Parted,
+    purse: Purse,
+    *,
+    programme: Programme,
+    holder: UUID,
+    parted_profile: UUID,
+    now: datetime,
+) -> None:
+    if purse.is_further and parted == Parted():
+        return
     told = [
         PointsParted(
             profile_id=parted_profile,
@@ -283,6 +308,7 @@ def _tell(tx: Tx, parted: Parted, *, programme: Programme, holder: UUID, parted_
             shortfall=parted.shortfall_of_target,
             let_go=parted.let_go_of_target,
             policy=programme.spec.unmerge.shortfall,
+            kind=purse.kind,
         ),
         PointsParted(
             profile_id=holder,
@@ -294,6 +320,7 @@ def _tell(tx: Tx, parted: Parted, *, programme: Programme, holder: UUID, parted_
             shortfall=parted.shortfall_of_source,
             let_go=parted.let_go_of_source,
             policy=programme.spec.unmerge.shortfall,
+            kind=purse.kind,
         ),
     ]
     publish(tx, kind=POINTS_PARTED, payloads=[asdict(each) for each in told], now=now)

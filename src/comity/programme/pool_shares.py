@@ -285,6 +285,7 @@ def _tell_moved(tx: Tx, moved: Sequence[tuple[LockedMember, int, int]], *, now: 
                 points=points,
                 balance=stands[member.account_id][0],
                 transfer_id=transfer_id,
+                kind=member.kind_name,
             )
             for member, points, transfer_id in moved
         ],

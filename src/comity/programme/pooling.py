@@ -242,6 +242,7 @@ def _tell_redeemed(
                 points=wish.points,
                 balance=find_stands(tx, [member])[member.account_id][0],
                 transfer_id=transfer_id,
+                kind=member.kind_name,
             )
         ],
         large_above={} if limit is None else {member.programme: limit},

@@ -1,5 +1,6 @@
 """How members stand and what would be: points by lots, what keeps and lifts a tier, quotes. Nothing is written."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,16 +9,19 @@ from msgspec.structs import replace
 
 from comity.activity.types import PurchaseRecorded
 from comity.kernel.database import Tx
+from comity.kernel.errors import ComityError
 from comity.ledger import api as ledger
-from comity.ledger.types import StatementLine
+from comity.ledger.types import Holding, StatementLine
+from comity.ledger.types import Standing as LedgerStanding
 from comity.programme import budgets, ladders, rules, running, store, store_tiers
 from comity.programme.engine.compiling import Rules
 from comity.programme.engine.days import to_business_day
 from comity.programme.engine.replaying import pick_version
 from comity.programme.engine.tiers import Standing, find_standing
+from comity.programme.kinds import choose_kind, list_kinds, tell_points
 from comity.programme.moving import find_stands
 from comity.programme.types import LockedMember, Programme, UnknownMember
-from comity.programme.wishes import MemberPoints, OpenLot, PurchaseQuote, QuotedLot, RedemptionQuote
+from comity.programme.wishes import KindPoints, MemberPoints, OpenLot, PurchaseQuote, QuotedLot, RedemptionQuote
 
 LIMIT_MAX = 1_000
 
@@ -25,15 +29,36 @@ LIMIT_MAX = 1_000
 def get_points(tx: Tx, *, profile_id: UUID, programme: str, now: datetime) -> MemberPoints:
     """Return what a member has, lot by lot, soonest expiry first. Raises UnknownMember."""
     member = _find(tx, profile_id=profile_id, programme=programme, now=now)
-    [standing] = ledger.get_standings(tx, account_ids=[member.account_id], day=member.today)
-    lots = ledger.list_holdings(tx, account_ids=[member.account_id]).get(member.account_id, [])
+    views = {kind: member.of_kind(kind) for kind in member.list_kinds()}
+    accounts = [each.account_id for each in views.values() if each.account_id]
+    standings = {each.account_id: each for each in ledger.get_standings(tx, account_ids=accounts, day=member.today)}
+    holdings = ledger.list_holdings(tx, account_ids=accounts)
+    kinds = {
+        kind: _tell_kind(each, standings.get(each.account_id), holdings.get(each.account_id, []))
+        for kind, each in views.items()
+    }
+    usual = kinds[member.first_kind]
     return MemberPoints(
         profile_id=member.profile_id,
         programme=programme,
         tier=member.tier,
         on=member.today,
+        balance=usual.balance,
+        spendable=usual.spendable,
+        pending=usual.pending,
+        held=usual.held,
+        owed=usual.owed,
+        lots=usual.lots,
+        kinds=kinds if len(kinds) > 1 else {},
+    )
+
+
+def _tell_kind(member: LockedMember, standing: LedgerStanding | None, lots: Sequence[Holding]) -> KindPoints:
+    if standing is None:
+        return KindPoints(balance=0, spendable=0, pending=0, held=0, owed=0, lots=[])
+    return KindPoints(
         balance=standing.balance,
-        spendable=standing.spendable,
+        spendable=standing.spendable if member.is_spendable else 0,
         pending=standing.pending,
         held=standing.reserved,
         owed=standing.owed,
@@ -52,10 +77,19 @@ def get_points(tx: Tx, *, profile_id: UUID, programme: str, now: datetime) -> Me
 
 
 def list_statement(
-    tx: Tx, *, profile_id: UUID, programme: str, before_transfer_id: int | None, limit_max: int, now: datetime
+    tx: Tx,
+    *,
+    profile_id: UUID,
+    programme: str,
+    before_transfer_id: int | None,
+    limit_max: int,
+    now: datetime,
+    kind: str | None = None,
 ) -> list[StatementLine]:
-    """Return a page of what moved a member's points, newest first. Raises UnknownMember."""
-    member = _find(tx, profile_id=profile_id, programme=programme, now=now)
+    """Return a page of what moved a member's points of a kind, newest first. Raises UnknownMember, UnknownKind."""
+    member = _find(tx, profile_id=profile_id, programme=programme, kind=kind, now=now)
+    if not member.account_id:
+        return []
     return ledger.list_entries(
         tx,
         account_id=member.account_id,
@@ -72,9 +106,11 @@ def get_progress(tx: Tx, *, profile_id: UUID, programme: Programme, now: datetim
     member = _find(tx, profile_id=profile_id, programme=programme.name, now=now)
     [(_, membership)] = store.list_members(tx, profile_ids=[member.profile_id], programme=programme.name)
     begins_on = rules.to_local_date(membership.enrolled_at, programme.spec.timezone)
-    entries = store_tiers.list_qualifying(tx, member_id=member.member_id)
+    kinds = list_kinds(programme)
+    qualified = store_tiers.list_qualifying(tx, member_id=member.member_id, further=kinds.further)
     return [
-        find_standing(ladder, entries, begins_on=begins_on, on=member.today) for ladder in programme.spec.ladder_specs
+        find_standing(each, qualified.of_kind(each.points), begins_on=begins_on, on=member.today)
+        for each in programme.spec.ladder_specs
     ]
 
 
@@ -106,13 +142,14 @@ def quote_purchase(
         currency=currency,
         details=details,
     )
+    kinds = list_kinds(programme)
     versions = running.list_versions(programme)
     picked = pick_version(versions, rules.to_local_date(occurred_at, programme.spec.timezone))
     is_asked = running.needs_history(picked)
     member_ids = [member.member_id] if is_asked else []
     [earning] = running.plan_earnings(
         [purchase],
-        {0: _place(tx, member, picked, occurred_at) if running.looks_at_tiers(picked) else member},
+        {0: _place(tx, member, programme, picked, occurred_at) if running.looks_at_tiers(picked) else member},
         programme,
         purchase_counts=store.count_purchases(tx, member_ids=member_ids) if is_asked else {},
         counted=store.list_counted(tx, member_ids=member_ids) if is_asked else (),
@@ -120,10 +157,13 @@ def quote_purchase(
     )
     return PurchaseQuote(
         points=earning.points,
+        kinds=tell_points(kinds.first, earning.points, earning.further_points) if kinds.further else {},
         outcome=earning.outcome,
         effective_on=earning.effective_on,
         lots=[
-            QuotedLot(points=lot.points, available_from=terms.available_from, expires_on=terms.expires_on)
+            QuotedLot(
+                points=lot.points, kind=lot.currency, available_from=terms.available_from, expires_on=terms.expires_on
+            )
             for lot in earning.lots
             for terms in [rules.to_ledger_terms(lot.terms, earning.effective_on)]
         ],
@@ -131,9 +171,24 @@ def quote_purchase(
     )
 
 
-def quote_redemption(tx: Tx, *, profile_id: UUID, programme: str, points: int, now: datetime) -> RedemptionQuote:
-    """Return whether a member could redeem so many points now. Raises UnknownMember."""
-    member = _find(tx, profile_id=profile_id, programme=programme, now=now)
+def quote_redemption(
+    tx: Tx, *, profile_id: UUID, programme: str, points: int, now: datetime, kind: str | None = None
+) -> RedemptionQuote:
+    """Return whether a member could redeem so many points of a kind now.
+
+    Raises UnknownMember, UnknownKind, KindNotSpendable.
+    """
+    member = _find(tx, profile_id=profile_id, programme=programme, kind=kind, is_spent=True, now=now)
+    if not member.account_id:
+        return RedemptionQuote(
+            is_possible=False,
+            points=points,
+            spendable=0,
+            points_missing=points,
+            balance_after=None,
+            pending=0,
+            tier=member.tier,
+        )
     [standing] = ledger.get_standings(tx, account_ids=[member.account_id], day=member.today)
     points_now, pending = find_stands(tx, [member])[member.account_id]
     return RedemptionQuote(
@@ -147,15 +202,22 @@ def quote_redemption(tx: Tx, *, profile_id: UUID, programme: str, points: int, n
     )
 
 
-def _place(tx: Tx, member: LockedMember, picked: Rules, moment: datetime) -> LockedMember:
+def _place(tx: Tx, member: LockedMember, programme: Programme, picked: Rules, moment: datetime) -> LockedMember:
     """Return the member at the levels of a day, on the ladders there were; all are told by name."""
-    entries = store_tiers.list_qualifying(tx, member_id=member.member_id)
+    entries = store_tiers.list_qualifying(tx, member_id=member.member_id, further=list_kinds(programme).further)
     levels = ladders.find_levels(picked.ladders, entries, on=to_business_day(moment, picked.zone))
     return replace(member, tier=levels.get(picked.first_ladder), further_tiers=levels)
 
 
-def _find(tx: Tx, *, profile_id: UUID, programme: str, now: datetime) -> LockedMember:
+def _find(
+    tx: Tx, *, profile_id: UUID, programme: str, now: datetime, kind: str | None = None, is_spent: bool = False
+) -> LockedMember:
     found = store.find_member(tx, profile_id=profile_id, programme=programme, now=now)
     if found is None:
         raise UnknownMember(details={"profile_id": str(profile_id), "programme": programme})
-    return found
+    if kind is None and not is_spent:
+        return found
+    chosen = choose_kind(found, kind, is_spent=is_spent)
+    if isinstance(chosen, ComityError):
+        raise chosen
+    return chosen

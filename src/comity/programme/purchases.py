@@ -59,30 +59,43 @@ class ReturnWish(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RuleTold(msgspec.Struct, frozen=True, kw_only=True):
-    """What a rule, bonus, cap or budget contributed."""
+    """What a rule, bonus, cap or budget (`kind`) contributed, of the points named in `of`."""
 
     kind: str
     rule: str
     points: int
+    of: str
 
 
 class LotTold(msgspec.Struct, frozen=True, kw_only=True):
-    """Points that a purchase gave: until when, and on which day of the books.
+    """Points of a `kind` that a purchase gave: until when, and on which day of the books.
 
     `booked_on` is later than the purchase's own day where that day was closed: then it is the first open one.
     """
 
     points: int
+    kind: str
     booked_on: date
     available_from: date | None
     expires_on: date | None
+
+
+class KindEarned(msgspec.Struct, frozen=True, kw_only=True):
+    """What the purchase is worth in one kind of points, and how the member stands there."""
+
+    points: int
+    balance: int
+    spendable: int
+    pending: int
+    taken_back: int = 0
+    shortfall: int = 0
 
 
 class EarnedIn(msgspec.Struct, frozen=True, kw_only=True):
     """What the purchase is worth in a programme by now, and how the member stands there, as of the commit.
 
     `rules` add up to what it earned; `taken_back` is what this return took, `shortfall` what the policy of returns left
-    with the member.
+    with the member. Where the programme has several kinds of points, all this is of the first, and `kinds` has all.
     """
 
     programme: str
@@ -97,6 +110,7 @@ class EarnedIn(msgspec.Struct, frozen=True, kw_only=True):
     tier: str | None
     taken_back: int = 0
     shortfall: int = 0
+    kinds: dict[str, KindEarned] = {}
 
 
 class PurchaseTold(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
 """What is told at the counter of purchases: what each is worth in which programme, why, and how the member stands."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from itertools import groupby
 from uuid import UUID
@@ -15,7 +16,7 @@ from comity.ledger.types import Standing
 from comity.programme import rules, store, store_stands
 from comity.programme.engine.facts import StepKind
 from comity.programme.explaining import explain_purchase
-from comity.programme.purchases import EarnedIn, LotTold, PurchaseTold, RuleTold
+from comity.programme.purchases import EarnedIn, KindEarned, LotTold, PurchaseTold, RuleTold
 from comity.programme.simulating_types import ExplainedEarning
 from comity.programme.stands import BookedEarning
 from comity.programme.types import Member, Programme
@@ -24,10 +25,24 @@ _TELLING = frozenset({StepKind.AWARD, StepKind.BONUS, StepKind.CAP, StepKind.BUD
 
 
 class Worth(msgspec.Struct, frozen=True, kw_only=True):
-    """What a purchase was worth in a programme, and what could not be taken back of it."""
+    """What a purchase was worth in a programme (of the first kind of points, and of the others).
+
+    `kept` is what could not be taken back of it, by the name its lots have.
+    """
 
     points: int = 0
-    kept: int = 0
+    further_points: Mapping[str, int] = {}
+    kept: Mapping[str, int] = {}
+
+    def count(self, kind: str, others: Collection[str]) -> int:
+        """Return what it is worth in points of a kind; `others` are the kinds after the first."""
+        return self.further_points.get(kind, 0) if kind in others else self.points
+
+    def count_kept(self, kind: str, others: Collection[str]) -> int:
+        """Return what could not be taken back of a kind."""
+        if kind in others:
+            return self.kept.get(kind, 0)
+        return sum(points for name, points in self.kept.items() if name not in others)
 
 
 def require_profile(fact: Fact) -> UUID:
@@ -41,7 +56,7 @@ def list_worth(tx: Tx, *, purchase_id: int) -> dict[str, Worth]:
     """Return what a purchase is worth in each programme."""
     rows = store_stands.list_booked(tx, purchase_ids=[purchase_id])
     return {
-        name: Worth(points=booked[0].points, kept=_sum_kept(booked))
+        name: _sum_up(booked)
         for name, booked in ((name, list(group)) for name, group in groupby(rows, key=lambda each: each.programme))
     }
 
@@ -65,7 +80,7 @@ def tell(
     told: dict[int, list[EarnedIn]] = {}
     for purchase_id, profile_id in owners.items():
         mine = booked.get(purchase_id, {})
-        earned = any(each.points for rows in mine.values() for each in rows)
+        earned = any(each.points or each.further_points for rows in mine.values() for each in rows)
         explained = (
             {each.programme: each for each in explain_purchase(tx, purchase_id=purchase_id, now=now)} if earned else {}
         )
@@ -74,7 +89,7 @@ def tell(
                 mine.get(each.programme, []),
                 explained.get(each.programme),
                 member=each,
-                standing=standings[each.account_id],
+                standings=standings,
                 before=(before or {}).get(each.programme),
             )
             for each in members.get(profile_id, [])
@@ -103,20 +118,36 @@ def _tell_one(
     explained: ExplainedEarning | None,
     *,
     member: Member,
-    standing: Standing,
+    standings: Mapping[int, Standing],
     before: Worth | None,
 ) -> EarnedIn:
     first = booked[0] if booked else None
-    points = first.points if first else 0
+    others = set(member.kinds) - {member.first_kind}
+    accounts = {kind: each.account_id for kind, each in member.kinds.items()} or {member.first_kind: member.account_id}
+    unspendable = {kind for kind, each in member.kinds.items() if not each.is_spendable}
+    worth = _sum_up(booked)
+    kinds = {
+        kind: KindEarned(
+            points=worth.count(kind, others),
+            balance=standings[account_id].balance if account_id else 0,
+            spendable=standings[account_id].spendable if account_id and kind not in unspendable else 0,
+            pending=standings[account_id].pending if account_id else 0,
+            taken_back=max(0, before.count(kind, others) - worth.count(kind, others)) if before else 0,
+            shortfall=max(0, worth.count_kept(kind, others) - before.count_kept(kind, others)) if before else 0,
+        )
+        for kind, account_id in accounts.items()
+    }
+    usual = kinds[member.first_kind]
     return EarnedIn(
         programme=member.programme,
-        points=points,
+        points=usual.points,
         outcome=first.outcome if first else None,
         effective_on=first.effective_on if first else None,
         rules=_list_rules(explained),
         lots=[
             LotTold(
                 points=each.lot_points,
+                kind=each.currency if each.currency in others else member.first_kind,
                 booked_on=each.booked_on,
                 available_from=each.available_from,
                 expires_on=each.expires_on,
@@ -124,12 +155,13 @@ def _tell_one(
             for each in booked
             if each.lot_points and each.booked_on is not None
         ],
-        balance=standing.balance,
-        spendable=standing.spendable,
-        pending=standing.pending,
+        balance=usual.balance,
+        spendable=usual.spendable,
+        pending=usual.pending,
         tier=member.tier,
-        taken_back=max(0, before.points - points) if before else 0,
-        shortfall=max(0, _sum_kept(booked) - before.kept) if before else 0,
+        taken_back=usual.taken_back,
+        shortfall=usual.shortfall,
+        kinds=kinds if others else {},
     )
 
 
@@ -138,7 +170,7 @@ def _list_rules(explained: ExplainedEarning | None) -> list[RuleTold]:
     if explained is None or explained.explanation is None or not explained.is_exact:
         return []
     return [
-        RuleTold(kind=step.kind, rule=step.rule, points=step.points)
+        RuleTold(kind=step.kind, rule=step.rule, points=step.points, of=total.currency)
         for total in explained.explanation.steps
         if total.kind is StepKind.TOTAL
         for step in total.steps
@@ -146,8 +178,13 @@ def _list_rules(explained: ExplainedEarning | None) -> list[RuleTold]:
     ]
 
 
-def _sum_kept(booked: Sequence[BookedEarning]) -> int:
-    return sum(each.kept or 0 for each in booked)
+def _sum_up(booked: Sequence[BookedEarning]) -> Worth:
+    if not booked:
+        return Worth()
+    kept: Counter[str] = Counter()
+    for each in booked:
+        kept[each.currency or ""] += each.kept or 0
+    return Worth(points=booked[0].points, further_points=booked[0].further_points or {}, kept=kept)
 
 
 def _list_booked(tx: Tx, purchase_ids: Sequence[int]) -> dict[int, dict[str, list[BookedEarning]]]:
@@ -173,7 +210,8 @@ def _list_standings(
     accounts: dict[date, set[int]] = {}
     for each in members:
         today = rules.to_local_date(now, zones[each.programme])
-        accounts.setdefault(today, set()).add(each.account_id)
+        mine = {each.account_id, *(kind.account_id for kind in each.kinds.values())}
+        accounts.setdefault(today, set()).update(account_id for account_id in mine if account_id)
     return {
         each.account_id: each
         for day, account_ids in accounts.items()

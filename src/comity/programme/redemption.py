@@ -7,10 +7,12 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from comity.kernel.database import Tx
-from comity.kernel.errors import Broken
+from comity.kernel.errors import Broken, ComityError
 from comity.ledger import api as ledger
 from comity.ledger.types import PostingStatus, PostingVerdict
 from comity.programme import rules, store
+from comity.programme.kind_accounts import choose
+from comity.programme.kinds import KindNotSpendable, UnknownKind
 from comity.programme.moving import find_bound, find_stands, publish_redeemed, tell_balance
 from comity.programme.types import (
     InsufficientPoints,
@@ -34,12 +36,18 @@ _STATUSES = {
 }
 
 
+_REFUSALS: dict[type[ComityError], RedemptionStatus] = {
+    UnknownKind: RedemptionStatus.UNKNOWN_KIND,
+    KindNotSpendable: RedemptionStatus.KIND_NOT_SPENDABLE,
+}
+
+
 def redeem_many(
     tx: Tx, *, redemptions: Sequence[Redemption], now: datetime, large_above: Mapping[str, int] | None = None
 ) -> list[RedemptionVerdict]:
     """Redeem in order, each on its own merits, and return one verdict each, with balance and tier.
 
-    An idempotency key stands for (profile, programme, points, reason) for good: the same request again gets the
+    An idempotency key stands for (profile, programme, points, kind, reason) for good: the same request again gets the
     transfer of the first time, with balance and tier as they are now; another request is `key_reused`. Balances are
     what can be spent, as `Member.points`. A refused redemption leaves its key free.
     Publishes `programme.points_redeemed` and, above the limits by programme, `programme.large_redemption`.
@@ -56,6 +64,9 @@ def redeem_many(
             members[place] = found[index]
         else:
             verdicts[place] = RedemptionVerdict(status=RedemptionStatus.UNKNOWN_MEMBER)
+    members, refused = choose(tx, members, {place: redemptions[place].kind for place in members}, now=now)
+    for place, error in refused.items():
+        verdicts[place] = RedemptionVerdict(status=_REFUSALS[type(error)])
     booked = ledger.post(
         tx,
         postings=[rules.plan_redemption(redemptions[place], member) for place, member in members.items()],
@@ -74,14 +85,28 @@ def redeem_many(
 
 
 def redeem(
-    tx: Tx, *, profile_id: UUID, programme: str, points: int, idempotency_key: str, reason: str = "", now: datetime
+    tx: Tx,
+    *,
+    profile_id: UUID,
+    programme: str,
+    points: int,
+    kind: str | None = None,
+    idempotency_key: str,
+    reason: str = "",
+    now: datetime,
 ) -> Redeemed:
     """Redeem points of one member; the same call again answers the same, without spending again.
 
-    Raises InsufficientPoints, UnknownMember, KeyReused, InvalidRedemption (points not above zero or beyond the limit).
+    Raises InsufficientPoints, UnknownMember, KeyReused, InvalidRedemption (points not above zero or beyond the limit),
+    UnknownKind, KindNotSpendable.
     """
     redemption = Redemption(
-        profile_id=profile_id, programme=programme, points=points, idempotency_key=idempotency_key, reason=reason
+        profile_id=profile_id,
+        programme=programme,
+        points=points,
+        kind=kind,
+        idempotency_key=idempotency_key,
+        reason=reason,
     )
     [verdict] = redeem_many(tx, redemptions=[redemption], now=now)
     return to_redeemed(redemption, verdict)
@@ -103,6 +128,10 @@ def to_redeemed(redemption: Redemption, verdict: RedemptionVerdict) -> Redeemed:
             )
         case RedemptionStatus.INSUFFICIENT_POINTS:
             raise InsufficientPoints(details={**details, "points": redemption.points, "balance": verdict.balance})
+        case RedemptionStatus.UNKNOWN_KIND:
+            raise UnknownKind(details={**details, "kind": redemption.kind})
+        case RedemptionStatus.KIND_NOT_SPENDABLE:
+            raise KindNotSpendable(details={**details, "kind": redemption.kind})
         case RedemptionStatus.UNKNOWN_MEMBER:
             raise UnknownMember(details=details)
         case RedemptionStatus.KEY_REUSED:
@@ -155,6 +184,7 @@ def _note_redeemed(
                 points=redemptions[place].points,
                 balance=verdicts[place].balance,
                 transfer_id=verdicts[place].transfer_id,
+                kind=members[place].kind_name,
             )
             for place in done
         ],

@@ -70,6 +70,14 @@ class Gift(msgspec.Struct, frozen=True, kw_only=True):
     points: int
     kept: int = 0
     take_count: int = 0
+    kind: str | None = None
+
+
+def find_kind(programme: Programme, referral: StoredReferral) -> str | None:
+    """Return the kind of points that a referral gives, by what was said on its day; None is the first."""
+    versions = list_versions(programme)
+    spec = pick_version(versions, to_business_day(referral.referred_at, versions[-1].rules.zone)).spec.referral
+    return spec.points if spec is not None else None
 
 
 def has_referrals(programme: Programme) -> bool:

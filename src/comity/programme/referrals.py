@@ -22,6 +22,7 @@ from comity.programme.engine.days import to_business_day
 from comity.programme.engine.lifetimes import plan_terms
 from comity.programme.engine.replaying import pick_version
 from comity.programme.history import POLICIES
+from comity.programme.kind_accounts import provide
 from comity.programme.moving import publish_moved
 from comity.programme.promotions import (
     REFERRAL_DECIDED,
@@ -201,6 +202,7 @@ def _book(
         held.setdefault((gift.referral_id, gift.side), []).append(gift)
     gifts: list[Gift] = []
     moves: list[_Move] = []
+    holders = provide(tx, members, programme=programme, now=now)
     for each in referrals:
         for side, told in ((ADVOCATE, each.profile_id), (FRIEND, each.friend_profile_id)):
             mine = held.get((each.referral_id, side), [])
@@ -209,13 +211,20 @@ def _book(
             gifts += restored
             if missing:
                 gift = Gift(
-                    referral_id=each.referral_id, side=side, gift_number=len(mine), transfer_id=0, points=missing
+                    referral_id=each.referral_id,
+                    side=side,
+                    gift_number=len(mine),
+                    transfer_id=0,
+                    points=missing,
+                    kind=referral_rules.find_kind(programme, each),
                 )
-                posting = _plan_posting(gift, members[told], programme)
-                moves.append(_Move(told_profile_id=told, member=members[told], gift=gift, posting=posting))
+                member = holders[told].of_kind(gift.kind or "")
+                posting = _plan_posting(gift, member, programme)
+                moves.append(_Move(told_profile_id=told, member=member, gift=gift, posting=posting))
             for gift, points in referral_rules.plan_taken(mine, max(-wanted, 0)):
-                reversal = _plan_reversal(each, members[told], gift, points=points, programme=programme)
-                moves.append(_Move(told_profile_id=told, member=members[told], gift=gift, reversal=reversal))
+                member = holders[told].of_kind(gift.kind or "")
+                reversal = _plan_reversal(each, member, gift, points=points, programme=programme)
+                moves.append(_Move(told_profile_id=told, member=member, gift=gift, reversal=reversal))
     moved = _give(tx, [each for each in moves if each.posting is not None], gifts, now=now)
     moved += _take(tx, [each for each in moves if each.reversal is not None], gifts, now=now)
     referrals_store.put_gifts(tx, gifts=gifts)
@@ -223,7 +232,7 @@ def _book(
 
 
 def _plan_posting(gift: Gift, member: LockedMember, programme: Programme) -> Posting:
-    lifetime = plan_terms(None, programme.spec.points_specs[0].expiry, member.today)
+    lifetime = plan_terms(None, rules.get_expiry(programme, member), member.today)
     return Posting(
         idempotency_key=f"{rules.REFER}:{gift.referral_id}:{gift.side}:{gift.gift_number}",
         debit_account_id=member.programme_account_id,
@@ -314,6 +323,7 @@ def _tell_moved(move: _Move, points: int, balance: int | None, transfer_id: int 
         points=points,
         balance=balance,
         transfer_id=transfer_id,
+        kind=move.member.kind_name,
     )
 
 

@@ -16,6 +16,7 @@ from comity.ledger import api as ledger
 from comity.ledger.types import PostingStatus, PostingVerdict
 from comity.programme import rules, store, store_vouchers
 from comity.programme.engine.limits import Verdict, sum_counts
+from comity.programme.kind_accounts import provide
 from comity.programme.moving import find_stands, publish_redeemed, tell_balance
 from comity.programme.offering import AttributeTypes, ask, decide, tell_stranger
 from comity.programme.types import (
@@ -77,13 +78,38 @@ def issue_rewards(
     places = list(specs)
     asked = [(wishes[place].profile_id, wishes[place].programme) for place in places]
     locked = store.lock_members(tx, wishes=asked, now=now) if places else {}
-    members = {place: locked[index] for index, place in enumerate(places) if index in locked}
+    members = _look_up(
+        tx,
+        wishes,
+        specs,
+        {place: locked[index] for index, place in enumerate(places) if index in locked},
+        programmes=programmes,
+        now=now,
+    )
     for place in specs.keys() - members.keys():
         answers[place] = tell_stranger(wishes[place].profile_id, wishes[place].programme)
     granted = _grant(tx, wishes, specs, members, answers, programmes=programmes, attributes=attributes)
     issued = _book(tx, granted, answers, programmes=programmes, ids=ids, now=now)
     _answer(tx, wishes, members, answers, issued)
     return [answers[place] for place in range(len(wishes))]
+
+
+def _look_up(
+    tx: Tx,
+    wishes: Sequence[RewardWish],
+    specs: Mapping[int, RewardSpec],
+    members: Mapping[int, LockedMember],
+    *,
+    programmes: Mapping[str, Programme],
+    now: datetime,
+) -> dict[int, LockedMember]:
+    """Return members as holders of the points that the rewards are paid with."""
+    found = dict(members)
+    for name in sorted({wishes[place].programme for place in members if specs[place].points is not None}):
+        mine = {place: each for place, each in members.items() if wishes[place].programme == name}
+        for place, each in provide(tx, mine, programme=programmes[name], now=now).items():
+            found[place] = each.of_kind(specs[place].points or each.first_kind)
+    return found
 
 
 def _find_spec(wish: RewardWish, programmes: Mapping[str, Programme]) -> RewardSpec | ComityError:
@@ -205,6 +231,7 @@ def _to_row(granted: Granted, verdict: PostingVerdict, ids: Ids) -> dict[str, An
         "asked_profile_id": granted.wish.profile_id,
         "member_id": granted.member.member_id,
         "points": spec.price,
+        "kind": granted.member.kind_name,
         "transfer_id": verdict.transfer_id,
         "counted": [(*each.counter, each.amount) for each in granted.verdict.counts],
         "minor": spec.voucher.minor if spec.voucher else None,
@@ -243,6 +270,7 @@ def _tell(
                     issued[place].status, issued[place].debit_balance_after, stands[each.member.account_id]
                 ),
                 transfer_id=issued[place].transfer_id,
+                kind=each.member.kind_name,
             )
             for place, each in made.items()
         ],

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from hashlib import sha256
 from zoneinfo import ZoneInfo
 
-from comity.definitions.types import RewardSpec
+from comity.definitions.types import Expiry, RewardSpec
 from comity.kernel.errors import Refused
 from comity.ledger.types import (
     AMOUNT_MAX,
@@ -23,11 +23,11 @@ from comity.programme.engine import facts
 from comity.programme.engine.days import to_business_day
 from comity.programme.engine.lifetimes import plan_terms
 from comity.programme.engine.limits import Refusal, Verdict
+from comity.programme.merge_types import MergePair
 from comity.programme.types import (
     Earning,
     InsufficientPoints,
     LockedMember,
-    MergePair,
     Programme,
     ProgrammeTotals,
     Redemption,
@@ -74,8 +74,8 @@ def plan_earn_postings(earnings: Sequence[Earning], programme: str) -> list[Post
         Posting(
             idempotency_key=f"earn:{programme}:{each.purchase.purchase_id}" + (f":{number}" if number else ""),
             request="purchase",
-            debit_account_id=each.member.programme_account_id,
-            credit_account_id=each.member.account_id,
+            debit_account_id=holder.programme_account_id,
+            credit_account_id=holder.account_id,
             amount=lot.points,
             kind=EARN,
             effective_on=each.effective_on,
@@ -85,6 +85,7 @@ def plan_earn_postings(earnings: Sequence[Earning], programme: str) -> list[Post
         )
         for each in earnings
         for number, lot in enumerate(each.lots)
+        for holder in [each.member.of_kind(lot.currency)]
     ]
 
 
@@ -159,11 +160,15 @@ def plan_reward(wish: RewardWish, spec: RewardSpec, member: LockedMember) -> Pos
 
 
 def plan_redemption(redemption: Redemption, member: LockedMember) -> Posting:
-    """Turn a redemption into a posting; the key stands for what the caller asked, not for where the account is now."""
+    """Turn a redemption into a posting; the key stands for what the caller asked, not for where the account is now.
+
+    `member` is the holder of the kind that is spent; so it is of all that follows.
+    """
     return Posting(
         idempotency_key=f"{REDEEM}:{redemption.idempotency_key}",
         request="\n".join(
             (str(redemption.profile_id), redemption.programme, str(redemption.points), redemption.reason)
+            + ((member.kind,) if member.kind else ())
         ),
         debit_account_id=member.account_id,
         credit_account_id=member.programme_account_id,
@@ -176,14 +181,17 @@ def plan_redemption(redemption: Redemption, member: LockedMember) -> Posting:
     )
 
 
-def plan_merge(pair: MergePair, *, programme: Programme, since: int, now: datetime) -> Move | None:
-    """Move all that a loser has to the survivor; the source key names the member it came from."""
+def plan_merge(
+    pair: MergePair, *, kind: str | None = None, programme: Programme, since: int, now: datetime
+) -> Move | None:
+    """Move all that a loser has of a kind to the survivor; the source key names the member it came from."""
     if pair.loser_account_id is None or pair.survivor_account_id is None:
         return None
+    beside = f":{kind}" if kind else ""
     return Move(
         source_account_id=pair.loser_account_id,
         target_account_id=pair.survivor_account_id,
-        idempotency_key=f"merge:{pair.loser_member_id}:{pair.survivor_member_id}:{since}",
+        idempotency_key=f"merge:{pair.loser_member_id}:{pair.survivor_member_id}:{since}{beside}",
         kind=MERGE,
         reason="Two profiles became one.",
         effective_on=to_local_date(now, programme.spec.timezone),
@@ -214,6 +222,7 @@ def plan_transfer(wish: TransferWish, giver: LockedMember, receiver: LockedMembe
         idempotency_key=f"{TRANSFER}:{wish.idempotency_key}",
         request="\n".join(
             (str(wish.profile_id), str(wish.to_profile_id), wish.programme, str(wish.points), wish.reason)
+            + ((giver.kind,) if giver.kind else ())
         ),
         debit_account_id=giver.account_id,
         credit_account_id=receiver.account_id,
@@ -229,7 +238,7 @@ def plan_transfer(wish: TransferWish, giver: LockedMember, receiver: LockedMembe
 def plan_adjustment(wish: AdjustmentWish, member: LockedMember, programme: Programme) -> Posting:
     """Turn an adjustment into a posting; what is given lives as long as points that are earned on that day."""
     is_gift = wish.points > 0
-    lifetime = plan_terms(None, programme.spec.points_specs[0].expiry, member.today)
+    lifetime = plan_terms(None, get_expiry(programme, member), member.today)
     return Posting(
         idempotency_key=f"{ADJUST}:{wish.idempotency_key}",
         debit_account_id=member.programme_account_id if is_gift else member.account_id,
@@ -242,6 +251,12 @@ def plan_adjustment(wish: AdjustmentWish, member: LockedMember, programme: Progr
         external_id=wish.idempotency_key,
         terms=to_ledger_terms(lifetime, member.today) if is_gift else FREELY,
     )
+
+
+def get_expiry(programme: Programme, member: LockedMember) -> Expiry:
+    """Return when points expire of the kind that a member is looked at as the holder of."""
+    specs = {each.name: each for each in programme.spec.points_specs}
+    return specs.get(member.kind_name, programme.spec.points_specs[0]).expiry
 
 
 def to_person(name: str) -> str:

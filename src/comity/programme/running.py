@@ -23,6 +23,7 @@ from comity.programme.engine import facts
 from comity.programme.engine.compiling import Rules, compile_programme
 from comity.programme.engine.days import to_business_day
 from comity.programme.engine.replaying import Version, evaluate_batch, list_draws, pick_version
+from comity.programme.kinds import list_kinds, split_points
 from comity.programme.ladders import tell_levels
 from comity.programme.simulating_types import Decided
 from comity.programme.stands import PurchaseState
@@ -40,7 +41,9 @@ RUNNING_OF_RULES = frozenset(
         *("per_item", "categories", "items", "channels", "stores", "brands", "budget"),
     }
 )
-RUNNING_OF_POINTS = frozenset({"name", "label", "caps", "pending", "expiry", "worth", "warn_days"})
+RUNNING_OF_POINTS = frozenset(
+    {"name", "label", "caps", "pending", "expiry", "worth", "warn_days", "qualifying", "spendable"}
+)
 KNOWN_WORDS = frozenset(
     {
         *("purchase.amount_minor", "purchase.currency", "purchase.occurred_on", "purchase.weekday", "purchase.hour"),
@@ -64,17 +67,16 @@ OUTCOMES = {
 def find_ignored(spec: ProgrammeSpec) -> list[str]:
     """Return the fields of a valid programme that would be ignored, such as `earning_rules[2].categories`."""
     found = _list_set(spec, RUNNING)
+    if spec.pools is not None and spec.pools.points not in {None, spec.points_specs[0].name}:
+        found.append("pools.points")
     known = KNOWN_WORDS | {f"tier.{ladder.name}" for ladder in spec.ladder_specs}
-    slides = any(isinstance(each.expiry, SlidingExpiry) for each in spec.points)
-    if len(spec.points) > 1:
-        found.append("points[1]")
-    if spec.referral is not None and spec.referral.points not in {None, spec.points_specs[0].name}:
-        found.append("referral.points")
-    for place, points in enumerate(spec.points[:1]):
+    first = spec.points_specs[0].name
+    sliding = {each.name for each in spec.points if isinstance(each.expiry, SlidingExpiry)}
+    for place, points in enumerate(spec.points):
         found += [f"points[{place}].{name}" for name in _list_set(points, RUNNING_OF_POINTS)]
     for place, rule in enumerate(spec.earning_rules):
         found += [f"earning_rules[{place}].{name}" for name in _list_set(rule, RUNNING_OF_RULES)]
-        if rule.expiry and (slides or isinstance(rule.expiry, SlidingExpiry)):
+        if rule.expiry and ((rule.points or first) in sliding or isinstance(rule.expiry, SlidingExpiry)):
             found.append(f"earning_rules[{place}].expiry")  # Lots that slide beside others.
         alone = replace(spec, earning_rules=(rule,), exclusions=())
         if rule.when is not None and _words_of(alone) - known:
@@ -208,13 +210,13 @@ def plan_earnings(
             usable.setdefault(at, []).append(place)
         else:
             found[place] = _refuse_outright(purchase, members[place], latest)
-    shared = dict(budgets or {})
+    shared, further = dict(budgets or {}), list_kinds(programme).further
     for at, places in usable.items():
         rules = versions[at].rules
         told = [(str(members[place].member_id), tell_purchase(purchases[place])) for place in places]
         results = evaluate_batch(rules, told, states, budgets=shared, explains=False)
         for place, result in zip(places, results, strict=True):
-            found[place] = _to_earning(purchases[place], members[place], result, rules)
+            found[place] = _to_earning(purchases[place], members[place], result, rules, further)
             for count in result.budget_counts:
                 shared[count.counter] = shared.get(count.counter, 0) + count.amount
     return [found[place] for place in sorted(found)]
@@ -270,14 +272,18 @@ def _refuse_outright(purchase: PurchaseRecorded, member: LockedMember, rules: Ru
     )
 
 
-def _to_earning(purchase: PurchaseRecorded, member: LockedMember, result: facts.Earning, rules: Rules) -> Earning:
+def _to_earning(
+    purchase: PurchaseRecorded, member: LockedMember, result: facts.Earning, rules: Rules, further: Sequence[str]
+) -> Earning:
     outcome = OUTCOMES[result.outcome]
+    points, further_points = split_points(result.points, further)
     if outcome is EarnOutcome.NOTHING and not rules.spec.earning_rules:
         outcome = EarnOutcome.BELOW_ONE_POINT
     return Earning(
         purchase=purchase,
         member=member,
-        points=sum(result.points.values()),
+        points=points,
+        further_points=further_points,
         outcome=outcome,
         effective_on=result.business_on,
         lots=result.lots,

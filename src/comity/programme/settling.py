@@ -24,6 +24,8 @@ from comity.programme import budgets, history, pool_shares, store
 from comity.programme import store_stands as stands_store
 from comity.programme.engine.facts import Counter
 from comity.programme.history import Bookings
+from comity.programme.kind_accounts import provide
+from comity.programme.kinds import list_units
 from comity.programme.moving import tell_of
 from comity.programme.pools import Pooled
 from comity.programme.stands import BookedLot, PurchaseState, Stand
@@ -100,6 +102,7 @@ def settle(
     """
     if not changed:
         return []
+    members = provide(tx, members, programme=programme, now=now)
     works = _plan(tx, members=members, changed=changed, programme=programme, is_entry=is_entry, told=told or {})
     # Pools are held before accounts are.
     accounts = {work.member.account_id for work in works}
@@ -118,6 +121,7 @@ def settle(
             programme=programme.name,
             profile_id=members[each.member_id].profile_id,
             points=each.points,
+            further_points=each.further_points,
             outcome=each.outcome,
         )
         for each in stands
@@ -141,7 +145,7 @@ def _plan(
         stands.setdefault(each.member_id, {})[each.purchase_id] = each
     known = new_ids if is_entry else new_ids.union(*stands.values())
     states = dict(told) | {each.purchase_id: each for each in stands_store.list_states(tx, purchase_ids=sorted(known))}
-    open_from = stands_store.find_open_day(tx, programme=programme.name) or date.min
+    open_from = stands_store.find_open_day(tx, units=list(list_units(programme))) or date.min
     shared = budgets.read(tx, programme=programme)
     works: list[_Work] = []
     for member_id, ids in sorted(changed.items()):
@@ -180,27 +184,28 @@ def _plan(
 
 
 LotKey = tuple[int, int]
+PurchaseKind = tuple[int, str]
 
 
 def _book(
     tx: Tx, works: Sequence[_Work], pooled: Mapping[int, Pooled], *, now: datetime
-) -> tuple[dict[LotKey, BookedLot], dict[int, PostingVerdict], dict[int, list[ReversalVerdict]]]:
+) -> tuple[dict[LotKey, BookedLot], dict[PurchaseKind, PostingVerdict], dict[PurchaseKind, list[ReversalVerdict]]]:
     """Post; what is given comes first, so that it is there to be taken. Return the lots as they are now, and both."""
     lots: dict[LotKey, BookedLot] = {
         (lot.purchase_id, lot.lot_number): lot for work in works for lot in work.bookings.restored
     }
-    given: dict[int, PostingVerdict] = {}
+    given: dict[PurchaseKind, PostingVerdict] = {}
     made = [each for work in works for each in work.bookings.made]
     for each, posted in zip(made, _post(tx, [each.posting for each in made], now=now), strict=True):
         purchase_id = int(each.delta.purchase_id)
-        given[purchase_id] = posted
+        given[purchase_id, each.delta.currency] = posted
         lots[purchase_id, each.lot_number] = history.to_lot(each, posted.transfer_id or 0)
-    taken: dict[int, list[ReversalVerdict]] = {}
+    taken: dict[PurchaseKind, list[ReversalVerdict]] = {}
     takes = [each for work in works for each in work.bookings.taken]
     pool_shares.call_home(tx, reversals=[each.reversal for each in takes], pooled=pooled, now=now)
     for each, undone in zip(takes, _reverse(tx, [each.reversal for each in takes], now=now), strict=True):
         lot, wanted = each.lot, each.reversal.amount or 0
-        taken.setdefault(lot.purchase_id, []).append(undone)
+        taken.setdefault((lot.purchase_id, lot.currency), []).append(undone)
         lots[lot.purchase_id, lot.lot_number] = replace(
             lot,
             points=lot.points - wanted,
@@ -220,7 +225,7 @@ def _change_terms(
     now: datetime,
 ) -> None:
     """Give lots their new terms, in the books and in `lots`, and say whose points that makes available."""
-    wanted = [(work.member, each) for work in works for each in work.bookings.changed]
+    wanted = [(work.member.of_kind(each.lot.currency), each) for work in works for each in work.bookings.changed]
     if not wanted:
         return
     # What is taken back has come home meanwhile.
@@ -268,7 +273,7 @@ def _tell_terms(
     withdrawn: list[dict[str, Any]] = []
     for each, member, parts in found:
         for part in parts:
-            profile_id, pool_id = pools.get(part.account_id, (member.profile_id, None))
+            profile_id, pool_id, _ = pools.get(part.account_id, (member.profile_id, None, ""))
             if each.terms.awaits is not None:
                 moved = PointsMoved(
                     profile_id=profile_id,
@@ -277,10 +282,13 @@ def _tell_terms(
                     points=-part.rest,
                     balance=None,
                     transfer_id=None,
+                    kind=member.kind_name,
                 )
                 withdrawn.append(tell_of(moved, pool_id=pool_id))
             elif each.terms.available_from is not None and each.terms.available_from <= member.today:
-                available = PointsAvailable(profile_id=profile_id, programme=programme, points=part.rest)
+                available = PointsAvailable(
+                    profile_id=profile_id, programme=programme, points=part.rest, kind=member.kind_name
+                )
                 released.append(tell_of(available, pool_id=pool_id))
     publish(tx, kind=POINTS_AVAILABLE, payloads=released, now=now)
     publish(tx, kind=POINTS_MOVED, payloads=withdrawn, now=now)
@@ -335,8 +343,8 @@ def _note(
 def _publish(
     tx: Tx,
     works: Sequence[_Work],
-    given: Mapping[int, PostingVerdict],
-    taken: Mapping[int, Sequence[ReversalVerdict]],
+    given: Mapping[PurchaseKind, PostingVerdict],
+    taken: Mapping[PurchaseKind, Sequence[ReversalVerdict]],
     *,
     programme: str,
     now: datetime,
@@ -344,18 +352,19 @@ def _publish(
     earned: list[PointsEarned] = []
     returned: list[PointsTakenBack] = []
     for work in works:
-        points: dict[int, int] = {}
+        points: dict[PurchaseKind, int] = {}
         for each in work.bookings.made:
-            key = int(each.delta.purchase_id)
+            key = (int(each.delta.purchase_id), each.delta.currency)
             points[key] = points.get(key, 0) + each.posting.amount
         earned += [
             PointsEarned(
                 profile_id=work.member.profile_id,
                 programme=programme,
-                purchase_id=key,
+                purchase_id=key[0],
                 points=count,
                 balance=given[key].balance_after,
                 transfer_id=given[key].transfer_id,
+                kind=work.member.of_kind(key[1]).kind_name,
             )
             for key, count in points.items()
         ]
@@ -363,12 +372,13 @@ def _publish(
             PointsTakenBack(
                 profile_id=work.member.profile_id,
                 programme=programme,
-                purchase_id=key,
+                purchase_id=key[0],
                 points=sum(each.amount for each in taken[key]),
                 shortfall=sum(each.shortfall for each in taken[key]),
                 balance=taken[key][-1].debit_balance_after,
+                kind=work.member.of_kind(key[1]).kind_name,
             )
-            for key in dict.fromkeys(each.lot.purchase_id for each in work.bookings.taken)
+            for key in dict.fromkeys((each.lot.purchase_id, each.lot.currency) for each in work.bookings.taken)
         ]
     publish(tx, kind=POINTS_EARNED, payloads=[asdict(each) for each in earned], now=now)
     publish(tx, kind=POINTS_TAKEN_BACK, payloads=[asdict(each) for each in returned], now=now)

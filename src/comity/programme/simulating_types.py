@@ -118,6 +118,7 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True):
     amount_minor: int
     currency: str
     points: int
+    further_points: dict[str, int] | None = None
     outcome: EarnOutcome
     effective_on: date
     earned_at: datetime
@@ -126,6 +127,11 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True):
     returns: list[dict[str, Any]] = []
     drawn: list[tuple[str, str, int, int, int]] = []
     events: dict[str, str] = {}
+
+    @property
+    def split(self) -> tuple[int, dict[str, int] | None]:
+        """What it earned of the first kind of points, and of the others."""
+        return self.points, self.further_points
 
     @property
     def draws(self) -> tuple[Draw, ...]:
@@ -144,6 +150,7 @@ class ExplainedEarning(msgspec.Struct, frozen=True, kw_only=True):
     purchase_id: int
     profile_id: UUID
     points: int
+    further_points: dict[str, int] | None = None
     outcome: EarnOutcome
     decided_at: datetime
     version: int | None

@@ -21,30 +21,44 @@ def slide_lots(tx: Tx, *, programme: Programme, now: datetime, limit_max: int = 
     Only where points expire without activity. Repeatable; each batch may be a transaction of its own. It has to come
     before anything expires on that day: activity brings nothing back.
     """
-    expiry = programme.spec.points_specs[0].expiry
     today = rules.to_local_date(now, programme.spec.timezone)
-    if not isinstance(expiry, SlidingExpiry) or store_stands.has_slid(tx, programme=programme.name, today=today):
+    specs = programme.spec.points_specs
+    sliding = {each.name: each.expiry for each in specs if isinstance(each.expiry, SlidingExpiry)}
+    if not sliding or store_stands.has_slid(tx, programme=programme.name, today=today):
         return 0
-    lots = _list(tx, programme, expiry, now=now, limit_max=limit_max)
+    for name, expiry in sliding.items():
+        count = _slide(tx, programme, None if name == specs[0].name else name, expiry, now=now, limit_max=limit_max)
+        if count:
+            return count
+    store_stands.end_sliding(tx, programme=programme.name, today=today)
+    return 0
+
+
+def _slide(
+    tx: Tx, programme: Programme, kind: str | None, expiry: SlidingExpiry, *, now: datetime, limit_max: int
+) -> int:
+    """Put off the expiry of the next lots of a kind (None: the first) and return how many."""
+    lots = _list(tx, programme, kind, expiry, now=now, limit_max=limit_max)
     store.lock_members(tx, wishes=[(each.profile_id, programme.name) for each in lots], now=now)
     store_pools.lock_pools(tx, lot_ids=[each.lot_id for each in lots])
     # Their terms may have changed while we waited.
     wanted = {each.lot_id for each in lots}
-    lots = [each for each in _list(tx, programme, expiry, now=now, limit_max=limit_max) if each.lot_id in wanted]
+    lots = [each for each in _list(tx, programme, kind, expiry, now=now, limit_max=limit_max) if each.lot_id in wanted]
     changes = [_plan(each, expiry) for each in lots]
     for change, status in zip(changes, ledger.change_terms(tx, changes=changes, now=now), strict=True):
         if status not in {PostingStatus.POSTED, PostingStatus.DUPLICATE}:
             raise Broken("The expiry of a lot could not be put off.", details={"key": change.idempotency_key})
-    if not changes:
-        store_stands.end_sliding(tx, programme=programme.name, today=today)
     return len(changes)
 
 
-def _list(tx: Tx, programme: Programme, expiry: SlidingExpiry, *, now: datetime, limit_max: int) -> list[HeldLot]:
+def _list(
+    tx: Tx, programme: Programme, kind: str | None, expiry: SlidingExpiry, *, now: datetime, limit_max: int
+) -> list[HeldLot]:
     timezone = programme.spec.timezone
     lots = store_stands.list_sliding(
         tx,
         programme=programme.name,
+        kind=kind,
         expiry=expiry,
         today=rules.to_local_date(now, timezone),
         timezone=timezone,

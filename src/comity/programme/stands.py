@@ -70,6 +70,7 @@ class Stand(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: datetime
     effective_on: date
     points: int
+    further_points: dict[str, int] | None = None
     outcome: EarnOutcome
     counted: tuple[tuple[str, str, int], ...] = ()
     drawn: tuple[Draw, ...] = ()
@@ -114,8 +115,10 @@ class BookedEarning(msgspec.Struct, frozen=True, kw_only=True):
     purchase_id: int
     programme: str
     points: int
+    further_points: dict[str, int] | None
     outcome: EarnOutcome
     effective_on: date
+    currency: str | None
     lot_points: int | None
     kept: int | None
     booked_on: date | None

@@ -16,6 +16,7 @@ from comity.programme.types import (
     Earned,
     Earning,
     EarnOutcome,
+    KindStand,
     KnownProgramme,
     LockedMember,
     Member,
@@ -38,9 +39,11 @@ def find_programme(tx: Tx, *, programme: str) -> KnownProgramme | None:
     return _sql.find_programme.fetch_one(tx, KnownProgramme, programme=programme)
 
 
-def open_programme(tx: Tx, *, programme: str, timezone: str, account_id: int, now: datetime) -> None:
+def open_programme(tx: Tx, *, programme: KnownProgramme, now: datetime) -> None:
     """Note a programme."""
-    _sql.open_programme.execute(tx, programme=programme, timezone=timezone, account_id=account_id, opened_at=now)
+    told = msgspec.structs.asdict(programme)
+    kinds = programme.further_kinds
+    _sql.open_programme.execute(tx, **told | {"further_kinds": Jsonb(kinds) if kinds else None}, opened_at=now)
 
 
 def draw_members(tx: Tx, *, programme: str, profile_ids: Sequence[UUID]) -> list[tuple[UUID, int]]:
@@ -86,6 +89,10 @@ def lock_members(tx: Tx, *, wishes: Sequence[tuple[UUID, str]], now: datetime) -
             further_tiers=row[6],
             programme_account_id=row[7],
             today=row[8],
+            first_kind=row[9],
+            is_spendable=row[10],
+            further_kinds=row[11],
+            accounts=row[12],
         )
         for row in rows
     }
@@ -100,6 +107,7 @@ def insert_earnings(
             "purchase_id": each.purchase.purchase_id,
             "member_id": each.member.member_id,
             "points": each.points,
+            "further_points": each.further_points,
             "outcome": each.outcome,
             "effective_on": each.effective_on,
             "occurred_at": each.purchase.occurred_at,
@@ -135,10 +143,10 @@ def list_strangers(tx: Tx, *, programme: str, after_profile_id: UUID, limit_max:
     ]
 
 
-def release_points(tx: Tx, *, programme: str, today: date) -> list[tuple[UUID, int, int | None]]:
-    """Let pending points become available whose day has come; return whom to tell, how many, and of which pool."""
+def release_points(tx: Tx, *, programme: str, today: date) -> list[tuple[UUID, str, int, int | None]]:
+    """Let pending points become available whose day has come; return whom to tell, kind, how many, which pool."""
     rows = _sql.release_points.rows(tx, programme=programme, today=today)
-    return [(profile_id, points, pool_id) for profile_id, points, pool_id in rows]
+    return [(profile_id, kind, points, pool_id) for profile_id, kind, points, pool_id in rows]
 
 
 def list_spendable(tx: Tx, *, account_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
@@ -153,11 +161,18 @@ def has_warned(tx: Tx, *, programme: str, today: date) -> bool:
 
 
 def note_warnings(
-    tx: Tx, *, programme: str, today: date, warn_days: Sequence[int], limit_max: int, now: datetime
+    tx: Tx,
+    *,
+    programme: str,
+    kind: str | None,
+    today: date,
+    warn_days: Sequence[int],
+    limit_max: int,
+    now: datetime,
 ) -> list[tuple[UUID, date, int, int, int | None]]:
-    """Note warnings and return (profile, day of expiry, warning, points, pool)."""
+    """Note warnings for points of a kind (None: the first); return (profile, day of expiry, warning, points, pool)."""
     rows = _sql.note_warnings.rows(
-        tx, programme=programme, today=today, warn_days=list(warn_days), limit_max=limit_max, warned_at=now
+        tx, programme=programme, kind=kind, today=today, warn_days=list(warn_days), limit_max=limit_max, warned_at=now
     )
     return [(profile_id, expires_on, days, points, pool_id) for profile_id, expires_on, days, points, pool_id in rows]
 
@@ -186,8 +201,19 @@ def list_members(tx: Tx, *, profile_ids: Sequence[UUID], programme: str | None) 
         "enrolled_at",
         "last_redemption_at",
         "account_id",
+        "first_kind",
     )
-    return [(row[0], Member(**dict(zip(fields, row[1:], strict=True)))) for row in rows]
+    found: list[tuple[UUID, Member]] = []
+    for asked, *values, is_spendable, further in rows:
+        member = Member(**dict(zip(fields, values, strict=True)))
+        if further is not None:
+            usual = KindStand(
+                points=member.points, pending=member.pending, account_id=member.account_id, is_spendable=is_spendable
+            )
+            others = {kind: KindStand(**further[kind]) for kind in sorted(further)}
+            member = msgspec.structs.replace(member, kinds={member.first_kind: usual} | others)
+        found.append((asked, member))
+    return found
 
 
 def note_asked(tx: Tx, *, asked: Sequence[tuple[int, UUID, str]]) -> None:
@@ -205,9 +231,12 @@ def find_earnings(tx: Tx, *, purchase_id: int) -> list[Earned]:
             programme=programme,
             profile_id=profile_id,
             points=points,
+            further_points=further_points,
             outcome=EarnOutcome(outcome),
         )
-        for _, programme, profile_id, points, outcome in _sql.find_earning.rows(tx, purchase_id=purchase_id)
+        for _, programme, profile_id, points, further_points, outcome in _sql.find_earning.rows(
+            tx, purchase_id=purchase_id
+        )
     ]
 
 
@@ -237,10 +266,10 @@ def add_counted(tx: Tx, *, counted: Sequence[Counted]) -> None:
         _sql.add_counted.execute(tx, counted=Jsonb(counted))
 
 
-def find_holders(tx: Tx, *, account_ids: Sequence[int]) -> dict[int, tuple[UUID, int | None]]:
-    """Return who is told of the points of accounts, and the pool where it is one, by account."""
+def find_holders(tx: Tx, *, account_ids: Sequence[int]) -> dict[int, tuple[UUID, int | None, str]]:
+    """Return who is told of the points of accounts, the pool where it is one, and the kind of points, by account."""
     rows = _sql.find_holders.rows(tx, account_ids=list(account_ids))
-    return {account_id: (profile_id, pool_id) for account_id, profile_id, pool_id in rows}
+    return {account_id: (profile_id, pool_id, kind) for account_id, profile_id, pool_id, kind in rows}
 
 
 def list_backings(tx: Tx, *, account_ids: Sequence[int]) -> dict[int, Backing]:

@@ -53,12 +53,13 @@ def list_stands(
             occurred_at=occurred_at,
             effective_on=effective_on,
             points=points,
+            further_points=further_points,
             outcome=EarnOutcome(outcome),
             counted=tuple((counter, period, amount) for counter, period, amount in counted or ()),
             drawn=to_draws(drawn or ()),
             lots=tuple(lots.get(purchase_id, ())),
         )
-        for purchase_id, member_id, occurred_at, effective_on, points, outcome, counted, drawn in rows
+        for purchase_id, member_id, occurred_at, effective_on, points, further_points, outcome, counted, drawn in rows
     ]
 
 
@@ -81,13 +82,21 @@ def has_slid(tx: Tx, *, programme: str, today: date) -> bool:
 
 
 def list_sliding(
-    tx: Tx, *, programme: str, expiry: SlidingExpiry, today: date, timezone: str, limit_max: int
+    tx: Tx,
+    *,
+    programme: str,
+    kind: str | None,
+    expiry: SlidingExpiry,
+    today: date,
+    timezone: str,
+    limit_max: int,
 ) -> list[HeldLot]:
-    """Return lots whose expiry activity puts off."""
+    """Return lots of a kind (None: the first) whose expiry activity puts off."""
     return _sql.list_sliding.fetch(
         tx,
         HeldLot,
         programme=programme,
+        kind=kind,
         today=today,
         timezone=timezone,
         after=_to_interval(expiry.after),
@@ -109,10 +118,9 @@ def _to_interval(span: Span) -> str:
     return f"{span.years} years {span.months} months {span.days} days"
 
 
-def find_open_day(tx: Tx, *, programme: str) -> date | None:
+def find_open_day(tx: Tx, *, units: Sequence[str]) -> date | None:
     """Return the first day of the books that no lock covers, or None where all days are open."""
-    rows = _sql.find_open_day.rows(tx, programme=programme)
-    return rows[0][0] if rows else None
+    return _sql.find_open_day.value(tx, units=list(units))
 
 
 def put_earnings(
@@ -125,6 +133,7 @@ def put_earnings(
                 "purchase_id": each.purchase_id,
                 "member_id": each.member_id,
                 "points": each.points,
+                "further_points": each.further_points,
                 "outcome": each.outcome,
                 "effective_on": each.effective_on,
                 "occurred_at": each.occurred_at,

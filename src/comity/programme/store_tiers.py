@@ -1,6 +1,6 @@
 """Statements of tiers."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
 from comity.definitions.types import CalendarWindow, LadderSpec, RollingWindow
@@ -8,7 +8,7 @@ from comity.kernel.database import Tx
 from comity.kernel.sql import Jsonb, SqlFolder
 from comity.programme.engine.tier_windows import find_window_start, leave_window_on
 from comity.programme.engine.tiers import Qualifying
-from comity.programme.ladders import Placing, Walker
+from comity.programme.ladders import Placing, Qualified, Walker, gather
 from comity.programme.types import TierMove
 
 _sql = SqlFolder(__package__)
@@ -63,6 +63,8 @@ def lock_due_members(
     return [row[0] for row in rows]
 
 
-def list_qualifying(tx: Tx, *, member_id: int) -> list[Qualifying]:
-    """Return what counts for a member's tiers, day by day."""
-    return _sql.list_qualifying.fetch(tx, Qualifying, member_id=member_id)
+def list_qualifying(tx: Tx, *, member_id: int, further: Collection[str]) -> Qualified:
+    """Return what counts for a member's tiers, day by day; `further` are the kinds of points after the first."""
+    others = _sql.list_further_qualifying.rows(tx, member_id=member_id) if further else []
+    first = _sql.list_qualifying.fetch(tx, Qualifying, member_id=member_id)
+    return gather(first, [(kind, day, points) for kind, day, points in others], further)

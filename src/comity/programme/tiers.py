@@ -9,6 +9,7 @@ from comity.kernel.database import Tx
 from comity.kernel.events import publish
 from comity.programme import ladders, rules, store_tiers
 from comity.programme.engine.tier_windows import is_memoryless
+from comity.programme.kinds import list_kinds
 from comity.programme.types import TIER_CHANGED, Programme, TierChanged, TierMove
 
 
@@ -21,7 +22,7 @@ def recompute(tx: Tx, *, member_ids: Sequence[int], programme: Programme, now: d
     if not member_ids or not specs:
         return 0
     today = rules.to_local_date(now, programme.spec.timezone)
-    if len(specs) == 1 and is_memoryless(specs[0]):
+    if len(specs) == 1 and is_memoryless(specs[0]) and specs[0].points not in list_kinds(programme).further:
         moves = store_tiers.recompute_tiers(tx, member_ids=member_ids, ladder=specs[0], today=today, now=now)
     else:
         moves = _walk(tx, member_ids, programme, today=today, now=now)
@@ -40,7 +41,7 @@ def _walk(tx: Tx, member_ids: Sequence[int], programme: Programme, *, today: dat
     placings: list[ladders.Placing] = []
     moves: list[TierMove] = []
     for walker in store_tiers.list_walkers(tx, member_ids=member_ids):
-        placing, moved = ladders.place(specs, walker, on=today)
+        placing, moved = ladders.place(specs, walker, on=today, further=list_kinds(programme).further)
         moves += moved
         if not ladders.is_placed(walker, placing, key):
             placings.append(placing)

@@ -2,12 +2,13 @@
 
 import enum
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from comity.activity.types import PurchaseRecorded
-from comity.definitions.types import ProgrammeSpec
+from comity.definitions.types import POINTS_NAME, ProgrammeSpec
 from comity.kernel.errors import Conflict, Invalid, NotFound, Refused
 from comity.programme.engine.facts import Draw, Lot
 
@@ -23,7 +24,10 @@ HOLD_TIMED_OUT = "programme.hold_timed_out"
 TIER_CHANGED = "programme.tier_changed"
 MEMBERS_MERGED = "programme.members_merged"
 POINTS_PARTED = "programme.points_parted"
-"""Kinds of events; each payload is the struct of that name below and has `profile_id` and `programme`."""
+"""Kinds of events; each payload is the struct of that name below and has `profile_id` and `programme`.
+
+`kind` is that of the points: what happens to points of several kinds is an event for each of them.
+"""
 
 
 class InsufficientPoints(Refused):
@@ -64,10 +68,20 @@ class Programme(msgspec.Struct, frozen=True, kw_only=True):
     past: tuple[Former, ...] = ()
 
 
+class KindStand(msgspec.Struct, frozen=True, kw_only=True):
+    """What a member has of one kind of points, told as `Member` tells it; without an account there is nothing yet."""
+
+    points: int
+    pending: int
+    is_spendable: bool
+    account_id: int | None
+
+
 class Member(msgspec.Struct, frozen=True, kw_only=True):
     """A membership as it stands; `points` can be spent, `pending` not yet, `qualifying_points` decide the tier.
 
-    `points` are below zero when the member owes some.
+    `points` are below zero when the member owes some. Where the programme has several kinds of points they are those of
+    the first, and `kinds` has all.
     """
 
     profile_id: UUID
@@ -80,14 +94,17 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     enrolled_at: datetime
     last_redemption_at: datetime | None
     account_id: int
+    first_kind: str = POINTS_NAME
+    kinds: dict[str, KindStand] = {}
 
 
 class Redemption(msgspec.Struct, frozen=True, kw_only=True):
-    """A wish to spend points."""
+    """A wish to spend points, of the first kind where none is named."""
 
     profile_id: UUID
     programme: str
     points: int
+    kind: str | None = None
     idempotency_key: str
     reason: str = ""
 
@@ -98,6 +115,8 @@ class RedemptionStatus(enum.StrEnum):
     REDEEMED = "redeemed"
     DUPLICATE = "duplicate"
     INSUFFICIENT_POINTS = "insufficient_points"
+    UNKNOWN_KIND = "unknown_kind"
+    KIND_NOT_SPENDABLE = "kind_not_spendable"
     UNKNOWN_MEMBER = "unknown_member"
     KEY_REUSED = "key_reused"
     INVALID = "invalid"
@@ -142,12 +161,13 @@ class EarnOutcome(enum.StrEnum):
 
 
 class Earned(msgspec.Struct, frozen=True, kw_only=True):
-    """What one purchase earned in one programme."""
+    """What one purchase earned in one programme: `points` of the first kind, `further_points` of the others."""
 
     purchase_id: int
     programme: str
     profile_id: UUID
     points: int
+    further_points: dict[str, int] | None = None
     outcome: EarnOutcome
 
 
@@ -176,6 +196,7 @@ class PointsEarned(msgspec.Struct, frozen=True, kw_only=True):
     points: int
     balance: int | None
     transfer_id: int | None
+    kind: str
 
 
 class PointsTakenBack(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,6 +211,7 @@ class PointsTakenBack(msgspec.Struct, frozen=True, kw_only=True):
     points: int
     shortfall: int
     balance: int | None
+    kind: str
 
 
 class PointsAvailable(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,6 +220,7 @@ class PointsAvailable(msgspec.Struct, frozen=True, kw_only=True):
     profile_id: UUID
     programme: str
     points: int
+    kind: str
 
 
 class PointsRedeemed(msgspec.Struct, frozen=True, kw_only=True):
@@ -208,6 +231,7 @@ class PointsRedeemed(msgspec.Struct, frozen=True, kw_only=True):
     points: int
     balance: int | None
     transfer_id: int | None
+    kind: str
 
 
 class LargeRedemption(msgspec.Struct, frozen=True, kw_only=True):
@@ -219,6 +243,7 @@ class LargeRedemption(msgspec.Struct, frozen=True, kw_only=True):
     large_above: int
     balance: int | None
     transfer_id: int | None
+    kind: str
 
 
 class PointsExpired(msgspec.Struct, frozen=True, kw_only=True):
@@ -227,6 +252,7 @@ class PointsExpired(msgspec.Struct, frozen=True, kw_only=True):
     profile_id: UUID
     programme: str
     points: int
+    kind: str
 
 
 class PointsExpiring(msgspec.Struct, frozen=True, kw_only=True):
@@ -241,6 +267,7 @@ class PointsExpiring(msgspec.Struct, frozen=True, kw_only=True):
     expires_on: date
     days_left: int
     warn_days: int
+    kind: str
 
 
 class HoldTimedOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -250,6 +277,7 @@ class HoldTimedOut(msgspec.Struct, frozen=True, kw_only=True):
     programme: str
     hold_id: int
     points: int
+    kind: str
 
 
 class TierChanged(msgspec.Struct, frozen=True, kw_only=True):
@@ -263,69 +291,23 @@ class TierChanged(msgspec.Struct, frozen=True, kw_only=True):
     qualifying_points: int
 
 
-class MembersMerged(msgspec.Struct, frozen=True, kw_only=True):
-    """Payload of `programme.members_merged`; `profile_id` is the survivor's."""
-
-    profile_id: UUID
-    programme: str
-    loser_profile_id: UUID
-    points: int
-
-
-class PointsParted(msgspec.Struct, frozen=True, kw_only=True):
-    """Payload of `programme.points_parted`: what became of points that two had shared; one event for each of them.
-
-    `points` went to `profile_id` (below zero: from it), `given_back` is what the other had spent of theirs, `paid` what
-    they were charged for the other's by `rule`; of that `shortfall` could not be paid. By `policy` it is owed, or let
-    go: then the programme bears `let_go` of it, and owed is only what was owed before.
-    """
-
-    profile_id: UUID
-    programme: str
-    other_profile_id: UUID
-    points: int
-    given_back: int
-    paid: int
-    shortfall: int
-    let_go: int
-    policy: str
-    rule: str = "who_spent_pays"
-
-
-class Risen(msgspec.Struct, frozen=True, kw_only=True):
-    """An alias that is to be a member of its own, and who stands for it."""
-
-    member_id: int
-    profile_id: UUID
-    account_id: int | None
-    merged_since: int | None
-    merged_via: tuple[int, ...]
-    holder_member_id: int
-    holder_profile_id: UUID
-    holder_account_id: int
-
-
-class Alias(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody another member stands for; `master_profile_id` is the profile they were merged into, as of now."""
-
-    member_id: int
-    profile_id: UUID
-    account_id: int | None
-    merged_since: int | None
-    merged_via: tuple[int, ...]
-    master_profile_id: UUID | None
-
-
 class KnownProgramme(msgspec.Struct, frozen=True, kw_only=True):
     """A programme that has been opened."""
 
     programme: str
     timezone: str
     account_id: int
+    kind: str
+    is_spendable: bool
+    further_kinds: dict[str, dict[str, Any]] | None = None
 
 
 class LockedMember(msgspec.Struct, frozen=True, kw_only=True):
-    """A living member nobody else changes in this transaction; `today` is the day in the programme's time zone."""
+    """A living member nobody else changes in this transaction; `today` is the day in the programme's time zone.
+
+    The accounts are those of the first kind of points, or of `kind`; `accounts` are those of the others, by kind, as
+    far as they are open, and `further_kinds` what the programme keeps of these (account_id, is_spendable).
+    """
 
     member_id: int
     profile_id: UUID
@@ -335,22 +317,41 @@ class LockedMember(msgspec.Struct, frozen=True, kw_only=True):
     further_tiers: dict[str, str] | None = None
     programme_account_id: int
     today: date
+    first_kind: str = POINTS_NAME
+    is_spendable: bool = True
+    further_kinds: dict[str, dict[str, Any]] | None = None
+    accounts: dict[str, int] | None = None
+    kind: str | None = None
+
+    @property
+    def kind_name(self) -> str:
+        """The kind of points that the accounts are of, by name."""
+        return self.kind or self.first_kind
+
+    def list_kinds(self) -> list[str]:
+        """Return all kinds of points there are, by name."""
+        return [self.first_kind, *sorted(self.further_kinds or ())]
+
+    def list_lacking(self) -> list[str]:
+        """Return the kinds of points that the member has no account of."""
+        return sorted(each for each in self.further_kinds or () if each not in (self.accounts or ()))
+
+    def of_kind(self, kind: str) -> "LockedMember":
+        """Return the member as holder of a kind of points: account 0 is none. A name nobody knows is the first kind."""
+        if not self.further_kinds or kind not in self.further_kinds:
+            return self
+        return msgspec.structs.replace(
+            self,
+            kind=kind,
+            account_id=(self.accounts or {}).get(kind, 0),
+            programme_account_id=self.further_kinds[kind]["account_id"],
+            is_spendable=self.further_kinds[kind]["is_spendable"],
+        )
 
     @property
     def levels(self) -> set[str | None]:
         """The member's levels on all ladders."""
         return {self.tier, *(self.further_tiers or {}).values()}
-
-
-class MergePair(msgspec.Struct, frozen=True, kw_only=True):
-    """Two profiles that became one, with their memberships in one programme as far as there are any."""
-
-    loser_profile_id: UUID
-    survivor_profile_id: UUID
-    loser_member_id: int | None
-    loser_account_id: int | None
-    survivor_member_id: int | None
-    survivor_account_id: int | None
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
@@ -363,11 +364,15 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Earning(msgspec.Struct, frozen=True, kw_only=True):
-    """What a purchase earns a member by the rules, what caps count of it, and what it draws on budgets."""
+    """What a purchase earns a member by the rules, what caps count of it, and what it draws on budgets.
+
+    `points` are of the first kind, `further_points` of the others, by name.
+    """
 
     purchase: PurchaseRecorded
     member: LockedMember
     points: int
+    further_points: dict[str, int] | None = None
     outcome: EarnOutcome
     effective_on: date
     lots: tuple[Lot, ...] = ()

@@ -82,7 +82,7 @@ def end_vouchers(
     answers, found = _find(tx, wishes)
     asked = [(each.profile_id, each.programme) for each in found.values()]
     locked = store.lock_members(tx, wishes=asked, now=now) if asked else {}
-    members = {place: locked[index] for index, place in enumerate(found)}
+    members = {place: locked[index].of_kind(voucher.kind) for index, (place, voucher) in enumerate(found.items())}
     held = store_vouchers.lock_vouchers(tx, voucher_ids=sorted({each.voucher_id for each in found.values()}))
     sent = _list_sent(tx, wishes, found)
     ended: dict[int, int] = {}
@@ -284,6 +284,7 @@ def _give_back(
                 points=each.points,
                 balance=stands[members[place].account_id][0],
                 transfer_id=moved[place].transfer_id if place in moved else None,
+                kind=members[place].kind_name,
             )
             for place, each in pieces.items()
         ],
@@ -312,7 +313,7 @@ def _make_good(
             effective_on=members[place].today,
             system=rules.OWN_SYSTEM,
             external_id=each.code,
-            terms=_get_terms(programmes.get(each.programme), members[place].today),
+            terms=_get_terms(programmes.get(each.programme), members[place]),
         )
         for place, each in pieces.items()
         if came_back.get(place, 0) < each.points
@@ -325,10 +326,10 @@ def _make_good(
             )
 
 
-def _get_terms(programme: Programme | None, today: date) -> Terms:
+def _get_terms(programme: Programme | None, member: LockedMember) -> Terms:
     if programme is None:
         return FREELY
-    return rules.to_ledger_terms(plan_terms(None, programme.spec.points_specs[0].expiry, today), today)
+    return rules.to_ledger_terms(plan_terms(None, rules.get_expiry(programme, member), member.today), member.today)
 
 
 def _publish(tx: Tx, kind: str, vouchers: Sequence[Voucher], state: VoucherState, *, now: datetime) -> None:

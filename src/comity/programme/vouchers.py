@@ -74,7 +74,8 @@ class VoucherWish(msgspec.Struct, frozen=True, kw_only=True):
 class Voucher(msgspec.Struct, frozen=True, kw_only=True):
     """What a member has had for points: a code that can be used once, before `expires_on`.
 
-    `minor` is its value in money, where it has one. `profile_id` is who has it now; `points` are what it cost.
+    `minor` is its value in money, where it has one. `profile_id` is who has it now; `points` are what it cost, and of
+    which `kind`.
     """
 
     voucher_id: int
@@ -84,6 +85,7 @@ class Voucher(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     profile_id: UUID
     points: int
+    kind: str
     minor: int | None
     currency: str
     issued_at: datetime
@@ -109,6 +111,7 @@ class RewardOffer(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     title: str
     price: int
+    kind: str
     minor: int | None
     currency: str
     first_day: date | None
@@ -146,6 +149,7 @@ class HeldVoucher(msgspec.Struct, frozen=True, kw_only=True):
     programme: str
     reward: str
     points: int
+    kind: str
     transfer_id: int
     counted: list[tuple[str, str, int]]
     expires_on: date | None

@@ -53,11 +53,12 @@ class ProgrammeNotDefined(NotFound):
 
 
 class HoldWish(msgspec.Struct, frozen=True, kw_only=True):
-    """A wish to reserve points until a deadline."""
+    """A wish to reserve points until a deadline; of the first kind where none is named, as of all wishes."""
 
     profile_id: UUID
     programme: str
     points: int
+    kind: str | None = None
     deadline_at: datetime
     idempotency_key: str
     reason: str = ""
@@ -97,12 +98,13 @@ class HoldEnded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TransferWish(msgspec.Struct, frozen=True, kw_only=True):
-    """A wish to give points to another member of the programme."""
+    """A wish to give points to another member; of the kind that the programme's transfers are of, if none is named."""
 
     profile_id: UUID
     to_profile_id: UUID
     programme: str
     points: int
+    kind: str | None = None
     idempotency_key: str
     reason: str = ""
 
@@ -122,6 +124,7 @@ class AdjustmentWish(msgspec.Struct, frozen=True, kw_only=True):
     profile_id: UUID
     programme: str
     points: int
+    kind: str | None = None
     reason: str
     idempotency_key: str
     maker: str
@@ -146,6 +149,7 @@ class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
     programme: str
     profile_id: UUID
     points: int
+    kind: str | None = None
     reason: str
     state: AdjustmentState
     maker: str
@@ -167,6 +171,7 @@ class PointsMoved(msgspec.Struct, frozen=True, kw_only=True):
     points: int
     balance: int | None
     transfer_id: int | None
+    kind: str
 
 
 class Backing(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,6 +180,7 @@ class Backing(msgspec.Struct, frozen=True, kw_only=True):
     account_id: int
     profile_id: UUID
     programme: str
+    kind: str | None
 
 
 class OpenLot(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,8 +193,22 @@ class OpenLot(msgspec.Struct, frozen=True, kw_only=True):
     is_pending: bool
 
 
+class KindPoints(msgspec.Struct, frozen=True, kw_only=True):
+    """What a member has of one kind of points, told as `MemberPoints` tells it."""
+
+    balance: int
+    spendable: int
+    pending: int
+    held: int
+    owed: int
+    lots: list[OpenLot]
+
+
 class MemberPoints(msgspec.Struct, frozen=True, kw_only=True):
-    """What a member has on a day: `balance` is all but what is held; of it `spendable` can be spent now."""
+    """What a member has on a day: `balance` is all but what is held; of it `spendable` can be spent now.
+
+    Where the programme has several kinds of points, that is of the first, and `kinds` has all.
+    """
 
     profile_id: UUID
     programme: str
@@ -200,20 +220,23 @@ class MemberPoints(msgspec.Struct, frozen=True, kw_only=True):
     held: int
     owed: int
     lots: list[OpenLot]
+    kinds: dict[str, KindPoints] = {}
 
 
 class QuotedLot(msgspec.Struct, frozen=True, kw_only=True):
-    """Points a purchase would earn, and when they could be spent; null: at once, and for ever."""
+    """Points of a kind a purchase would earn, and when they could be spent; null: at once, and for ever."""
 
     points: int
+    kind: str
     available_from: date | None
     expires_on: date | None
 
 
 class PurchaseQuote(msgspec.Struct, frozen=True, kw_only=True):
-    """What a purchase would earn, and why it earns nothing where it does not."""
+    """What a purchase would earn, and why it earns nothing where it does not; `kinds` has the points of all kinds."""
 
     points: int
+    kinds: dict[str, int] = {}
     outcome: str
     effective_on: date
     lots: list[QuotedLot]

@@ -5,7 +5,8 @@
 create or replace function programme.lock_members(wishes jsonb, moment timestamptz)
 returns table (
     place int, member_id bigint, profile_id uuid, programme text, account_id bigint, tier text,
-    further_tiers jsonb, programme_account_id bigint, today date
+    further_tiers jsonb, programme_account_id bigint, today date, first_kind text, is_spendable boolean,
+    further_kinds jsonb, accounts jsonb
 )
 language plpgsql as $$
 #variable_conflict use_column
@@ -28,7 +29,13 @@ begin
             end if;
             return query
             select (w.place - 1)::int, m.member_id, m.profile_id, m.programme, m.account_id, m.tier,
-                   m.further_tiers, p.account_id, (moment at time zone p.timezone)::date
+                   m.further_tiers, p.account_id, (moment at time zone p.timezone)::date, p.kind, p.is_spendable,
+                   p.further_kinds,
+                   case when p.further_kinds is not null then (
+                       select jsonb_object_agg(a.kind, a.account_id)
+                       from programme.member_account a
+                       where a.member_id = m.member_id
+                   ) end
             from unnest(wished) with ordinality as w(member_id, place)
             join programme.member m using (member_id)
             join programme.programme p using (programme);

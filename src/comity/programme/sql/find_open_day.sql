@@ -1,3 +1,3 @@
--- The first day of a programme's books that no lock covers.
--- Takes programme. Returns one day, or nothing where all days are open.
-select locked_through + 1 from ledger.v_period where book = 'points' and unit = %(programme)s
+-- The first day that no lock covers in any of a programme's books.
+-- Takes units. Returns one day, null where all days are open.
+select max(locked_through) + 1 from ledger.v_period where book = 'points' and unit = any(%(units)s::text[])

@@ -1,6 +1,6 @@
 -- Vouchers by the key they were asked for with, or by their codes, and who has them now.
 -- Takes keys and codes. Returns Voucher, idempotency_key and asked_profile_id.
-select v.voucher_id, v.code, v.programme, v.reward, v.title, h.profile_id, v.points, v.minor, v.currency, v.issued_at,
+select v.voucher_id, v.code, v.programme, v.reward, v.title, h.profile_id, v.points, v.kind, v.minor, v.currency, v.issued_at,
        v.expires_on, v.state, v.used_at, v.ended_at,
        v.idempotency_key, v.asked_profile_id
 from programme.voucher v

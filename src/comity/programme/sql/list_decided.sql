@@ -1,7 +1,7 @@
 -- All that was decided of the purchases of a member, given one of them.
 -- Takes purchase_id, programme. Returns Decided. Relies on earning_in_window.
 select
-    e.purchase_id, m.profile_id, p.occurred_at, p.amount_minor, p.currency, e.points, e.outcome, e.effective_on,
+    e.purchase_id, m.profile_id, p.occurred_at, p.amount_minor, p.currency, e.points, e.further_points, e.outcome, e.effective_on,
     e.earned_at, p.is_cancelled, p.details, coalesce(e.drawn, '[]') as drawn, array(
         select jsonb_build_object(
             'amount_minor', r.amount_minor, 'lines', r.details -> 'lines', 'occurred_at', r.occurred_at)

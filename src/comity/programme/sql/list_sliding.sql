@@ -1,19 +1,24 @@
 -- Open lots that would expire later by the last activity, before they do, of who has them: of the member, and of what lies
 -- in a pool of anybody who is in it. A lot has one expiry wherever its parts are, so the last activity counts.
--- Takes programme, today, timezone, after and at_most (null: none) as intervals, what counts (purchases, earnings,
--- redemptions, visits), limit_max. Returns HeldLot. Relies on earning_in_window, transfer_debits, transfer_credits and
--- visit_of_profile.
+-- Takes programme, kind of points (null: the first), today, timezone, after and at_most (null: none) as intervals, what
+-- counts (purchases, earnings, redemptions, visits), limit_max. Returns HeldLot. Relies on earning_in_window,
+-- transfer_debits, transfer_credits and visit_of_profile.
 with holder as (
     select m.account_id, m.member_id, m.profile_id, m.account_id as own_account_id, m.last_redemption_at
     from programme.member m
-    where m.programme = %(programme)s and m.merged_into is null
+    where m.programme = %(programme)s and m.merged_into is null and %(kind)s::text is null
+    union all
+    select k.account_id, m.member_id, m.profile_id, m.account_id, m.last_redemption_at
+    from programme.member m
+    join programme.member_account k using (member_id)
+    where m.programme = %(programme)s and m.merged_into is null and k.kind = %(kind)s::text
     union all
     select p.account_id, m.member_id, m.profile_id, m.account_id, m.last_redemption_at
     from programme.pool p
     join programme.pool_member j using (pool_id)
     join programme.member o using (member_id)
     join programme.member m on m.member_id = coalesce(o.merged_into, o.member_id)
-    where p.programme = %(programme)s and j.left_at is null
+    where p.programme = %(programme)s and j.left_at is null and %(kind)s::text is null
 )
 select distinct on (h.lot_id)
     m.profile_id, h.lot_id, l.effective_on as earned_on, h.expires_on,
@@ -32,7 +37,7 @@ cross join lateral (
             from programme.earning e
             where e.member_id = m.member_id and e.effective_on < h.expires_on and e.effective_on <= %(today)s
               and (%(purchases)s::boolean and e.outcome in ('earned', 'nothing', 'below_one_point', 'returned', 'lapsed')
-                   or %(earnings)s::boolean and e.points > 0)
+                   or %(earnings)s::boolean and (e.points > 0 or e.further_points is not null))
             order by e.effective_on desc
             limit 1
         ),
@@ -48,10 +53,15 @@ cross join lateral (
             when r.redeemed_on < h.expires_on then r.redeemed_on
             else (
                 select max(t.effective_on)
-                from ledger.v_entry t
-                where t.account_id in (m.account_id, m.own_account_id) and t.balance_after is not null
-                  and t.kind in ('redeem', 'reward')
-                  and t.effective_on < h.expires_on
+                from (
+                    select m.account_id
+                    union
+                    select m.own_account_id
+                    union
+                    select k.account_id from programme.member_account k where k.member_id = m.member_id
+                ) spent
+                join ledger.v_entry t on t.account_id = spent.account_id
+                where t.balance_after is not null and t.kind in ('redeem', 'reward') and t.effective_on < h.expires_on
             ) end
     ) as day
 ) a

@@ -1,12 +1,20 @@
 -- Note the next warnings that are due of points that expire: by member and day of expiry the most urgent one, once.
--- Takes programme, today, warn_days (ascending), limit_max, warned_at. Returns (profile_id, expires_on, days, points,
--- pool_id); what lies in a pool is told to who has been in it longest, pool_id is null otherwise.
+-- Takes programme, kind of points (null: the first), today, warn_days (ascending), limit_max, warned_at. Returns
+-- (profile_id, expires_on, days, points, pool_id); what lies in a pool is told to who has been in it longest, pool_id is
+-- null otherwise.
 with holder as (
     select m.account_id, m.profile_id, null::bigint as pool_id
     from programme.member m
-    where m.programme = %(programme)s and m.merged_into is null
+    where m.programme = %(programme)s and m.merged_into is null and %(kind)s::text is null
     union all
-    select p.account_id, p.profile_id, p.pool_id from programme.v_pool p where p.programme = %(programme)s
+    select a.account_id, m.profile_id, null
+    from programme.member m
+    join programme.member_account a using (member_id)
+    where m.programme = %(programme)s and m.merged_into is null and a.kind = %(kind)s::text
+    union all
+    select p.account_id, p.profile_id, p.pool_id
+    from programme.v_pool p
+    where p.programme = %(programme)s and %(kind)s::text is null
 ), due as (
     select
         m.profile_id, m.pool_id, h.account_id, h.expires_on, sum(h.rest)::bigint as points, (

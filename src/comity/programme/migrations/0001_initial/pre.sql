@@ -4,8 +4,13 @@ create schema programme;
 create table programme.programme (
     programme text primary key,
     timezone text not null,
-    -- The liability: what members hold, with the sign turned.
+    -- The liability: what members hold of the first kind of points, with the sign turned.
     account_id bigint not null unique,
+    -- The first kind by name, and whether it can be spent.
+    kind text not null default 'points',
+    is_spendable boolean not null default true,
+    -- The other kinds, by name: {account_id, is_spendable}; null where there are none.
+    further_kinds jsonb,
     -- Up to this day pending points have become available; the housekeeping moves it on, and says whose they are.
     released_through date not null,
     -- The day whose warnings of expiry have all been given.
@@ -45,12 +50,22 @@ create table programme.member (
 create index member_merged on programme.member (merged_into) where merged_into is not null;
 create index member_in_order on programme.member (programme, member_id) where merged_into is null;
 
+-- Where members hold points of the kinds after the first; opened when somebody has some.
+create table programme.member_account (
+    account_id bigint primary key,
+    member_id bigint not null references programme.member,
+    kind text not null,
+    constraint member_account_once unique (member_id, kind)
+);
+
 -- What a purchase earned in a programme, once; also when that was nothing.
 create table programme.earning (
     programme text not null,
     purchase_id bigint not null,
     member_id bigint not null,
     points bigint not null check (points >= 0),
+    -- Of the kinds after the first, by name; null: none.
+    further_points jsonb,
     outcome text not null,
     occurred_at timestamptz not null,
     -- What caps have counted of it: a JSON array of [counter, period, amount]; null for nothing.
@@ -123,6 +138,8 @@ create table programme.adjustment (
     programme text not null,
     profile_id uuid not null,
     points bigint not null check (points <> 0),
+    -- Null: the first kind.
+    kind text,
     reason text not null,
     period text not null,
     state text not null check (state in ('waiting', 'posted', 'rejected')),
@@ -162,6 +179,7 @@ create table programme.voucher (
     asked_profile_id uuid not null,
     member_id bigint not null,
     points bigint not null check (points > 0),
+    kind text not null,
     transfer_id bigint not null constraint voucher_paid_once unique,
     -- What caps have counted of it: a JSON array of [counter, period, amount].
     counted jsonb not null,
@@ -216,6 +234,8 @@ create table programme.referral_gift (
     side text not null check (side in ('advocate', 'friend')),
     gift_number int not null,
     transfer_id bigint not null,
+    -- Null: the first kind of points.
+    kind text,
     points bigint not null check (points >= 0),
     kept bigint not null default 0 check (kept >= 0),
     take_count int not null default 0,
