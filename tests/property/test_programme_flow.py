@@ -1,5 +1,6 @@
 """Whatever becomes of purchases, and in whatever order it is heard of: members have what the engine's replay says."""
 
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from uuid import UUID
@@ -16,6 +17,7 @@ from comity.kernel.events import Event
 from comity.ledger import store as books
 from comity.programme import api, history
 from comity.programme.engine.replaying import Person, replay
+from comity.programme.kinds import tell_points
 from comity.programme.running import list_versions, to_id
 from comity.programme.stands import PurchaseState
 from comity.programme.types import Former, Programme
@@ -35,6 +37,25 @@ RULES = {
         ],
     },
     "tiered": {"earning_rules": [RATE, {"name": "gold", "multiplier_percent": 150, "tiers": ["Gold"]}], "tiers": TIERS},
+    "kinds": {
+        "points": [
+            {
+                "name": "coins",
+                "pending": {"until": "stay", "at_most_days": 45},
+                "caps": [{"per": "month", "points": 140}],
+            },
+            {"name": "status", "spendable": False},
+        ],
+        "earning_rules": [
+            RATE,
+            {"name": "spa", "points": "status", "rate": {"points": 2, "per_minor": 100}, "categories": ["spa"]},
+            {"name": "web", "points": "status", "fixed": 10, "channels": ["web"], "pending": {"days": 70}},
+            {"name": "gold", "multiplier_percent": 150, "tiers": ["Gold"]},
+        ],
+        "ladders": [
+            {"name": "level", "points": "status", "levels": [{"name": "Blue", "from": 0}, {"name": "Gold", "from": 60}]}
+        ],
+    },
     "awaited": {
         "earning_rules": [
             {**RATE, "pending": {"until": "stay", "at_most_days": 45}},
@@ -172,13 +193,18 @@ def test_the_flow_comes_to_what_the_replay_says(tx, name, batches):
         Person(),
         [history.to_facts(each, known_on=NOW.date()) for each in states if not each.is_cancelled],
     )
-    points = {each.purchase_id: sum(lot.points for lot in _lots(wanted, each)) for each in states}
-    told = {purchase_id: api.find_earnings(tx, purchase_id=purchase_id)[0].points for purchase_id in points}
+    points = {each.purchase_id: _sum_lots(_lots(wanted, each)) for each in states}
+    kinds = [each.name for each in club.spec.points_specs]
+    earned = {purchase_id: api.find_earnings(tx, purchase_id=purchase_id)[0] for purchase_id in points}
+    told = {key: tell_points(kinds[0], each.points, each.further_points) for key, each in earned.items()}
     assert told == points
     member = api.get_member(tx, profile_id=story.profile_id, programme=name)
-    assert member.points + member.pending == sum(points.values())
-    waiting = [lot for lot in _all_lots(wanted) if (lot.terms.available_from or date.max) > NOW.date()]
-    assert member.pending == sum(lot.points for lot in waiting)
+    for kind in kinds:
+        stand = member.kinds.get(kind, member)
+        assert stand.points + stand.pending == sum(each.get(kind, 0) for each in points.values())
+        lots = [lot for lot in _all_lots(wanted) if lot.currency == kind]
+        waiting = [lot for lot in lots if (lot.terms.available_from or date.max) > NOW.date()]
+        assert stand.pending == sum(lot.points for lot in waiting)
     counted = tx.execute(
         "select counter, period, c.amount from programme.counter c join programme.member m using (member_id) "
         "where m.profile_id = %s and c.amount <> 0",
@@ -188,6 +214,13 @@ def test_the_flow_comes_to_what_the_replay_says(tx, name, batches):
         key: value for key, value in wanted.counts.items() if value
     }
     assert books.find_imbalance(tx) == []
+
+
+def _sum_lots(lots):
+    sums = Counter()
+    for each in lots:
+        sums[each.currency] += each.points
+    return dict(sums)
 
 
 def _lots(wanted, state):

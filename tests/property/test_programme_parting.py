@@ -7,6 +7,7 @@ those of their own purchases.
 
 from collections import Counter
 from datetime import timedelta
+from itertools import product
 
 import msgspec
 import pytest
@@ -26,19 +27,25 @@ from comity.programme.purchases import PurchaseWish
 from comity.programme.types import InsufficientPoints, Programme
 from tests.property.merging_people import PEOPLE, MergingPeople, people, profile, run, some
 
+KINDS = {"coins": 9, "stars": 7}
+UNITS = {"club": "coins", "club.stars": "stars"}
 CLUB = Programme(
     name="club",
     spec=msgspec.convert(
         {
             "title": "Club", "currency": "EUR", "timezone": "Europe/Berlin",
             "earning": {"points_per_unit": 1, "unit_minor": 100}, "enrol": {"automatic": True},
-            "points": [{"name": "coins", "expiry": {"kind": "rolling", "after": {"days": 9}}}],
+            "points": [
+                {"name": name, "expiry": {"kind": "rolling", "after": {"days": days}}} for name, days in KINDS.items()
+            ],
+            "earning_rules": [{"name": "sky", "points": "stars", "rate": {"points": 1, "per_minor": 100}}],
         },
         ProgrammeSpec,
     ),
 )  # fmt: skip
 
 amounts = st.integers(1, 40)
+kinds = st.sampled_from(list(KINDS))
 
 
 class Machine(MergingPeople):
@@ -51,6 +58,11 @@ class Machine(MergingPeople):
         self.purchases = {}
         self.holds = {}
         self.net = Counter()
+        known = programme_store.find_programme(tx, programme="club")
+        self.programme = {"coins": known.account_id, "stars": known.further_kinds["stars"]["account_id"]}
+
+    def account(self, person, kind="coins"):
+        return api.get_member(self.tx, profile_id=profile(person), programme="club").kinds[kind].account_id
 
     @rule(person=people, amount=amounts, days_ago=st.integers(0, 4))
     def earn(self, person, amount, days_ago):
@@ -69,7 +81,7 @@ class Machine(MergingPeople):
         )  # fmt: skip
         self.tell((PURCHASE_RECORDED, msgspec.to_builtins(told)))
         self.purchases[taken.purchase_id] = (person, fact.external_id)
-        self.net[person] += amount
+        self.net.update({(person, kind): amount for kind in KINDS})
 
     @rule(person=people, amount=amounts, days_ago=st.integers(0, 4))
     def tell_at_the_counter(self, person, amount, days_ago):
@@ -80,29 +92,32 @@ class Machine(MergingPeople):
         )  # fmt: skip
         [told] = api.record_purchases(self.tx, wishes=[wish], programmes=[CLUB], now=self.now)
         self.purchases[told.purchase_id] = (person, wish.number)
-        self.net[person] += amount
+        self.net.update({(person, kind): amount for kind in KINDS})
 
-    @rule(person=people, amount=amounts)
-    def redeem(self, person, amount):
+    @rule(person=people, amount=amounts, kind=kinds)
+    def redeem(self, person, amount, kind):
         """By the Global ID that the person always had."""
         try:
             api.redeem(
-                self.tx, profile_id=profile(person), programme="club", points=amount, idempotency_key=self.key(),
-                now=self.now,
+                self.tx, profile_id=profile(person), programme="club", points=amount, kind=kind,
+                idempotency_key=self.key(), now=self.now,
             )  # fmt: skip
         except InsufficientPoints:
             return
-        self.net[person] -= amount
+        self.net[person, kind] -= amount
 
-    @rule(person=people, amount=amounts)
-    def reserve(self, person, amount):
+    @rule(person=people, amount=amounts, kind=kinds)
+    def reserve(self, person, amount, kind):
+        account = self.account(person, kind)
+        if account is None:
+            return
         wish = NewHold(
-            idempotency_key=self.key(), account_id=self.account(person), amount=amount, effective_on=self.today,
+            idempotency_key=self.key(), account_id=account, amount=amount, effective_on=self.today,
             deadline_at=self.now + timedelta(days=3), system="till", external_id="1",
         )  # fmt: skip
         [verdict] = ledger.reserve(self.tx, holds=[wish], now=self.now)
         if verdict.transfer_id is not None:
-            self.holds[verdict.transfer_id] = person
+            self.holds[verdict.transfer_id] = (person, kind)
             if self.leader[person] != person:
                 programme_store.note_asked(self.tx, asked=[(verdict.transfer_id, profile(person), "club")])
 
@@ -116,7 +131,8 @@ class Machine(MergingPeople):
         }  # fmt: skip
         if share:
             [(total,)] = self.tx.execute("select amount from ledger.hold where hold_id = %s", [hold_id]).fetchall()
-            wish = Capture(credit_account_id=self.programme, amount=-(-total * share // 100), **source)
+            account_id = self.programme[self.holds[hold_id][1]]
+            wish = Capture(credit_account_id=account_id, amount=-(-total * share // 100), **source)
             [verdict] = ledger.capture(self.tx, captures=[wish], now=self.now)
         else:
             [verdict] = ledger.release(self.tx, releases=[Release(**source)], now=self.now)
@@ -125,21 +141,22 @@ class Machine(MergingPeople):
             self.net[self.holds.pop(hold_id)] -= verdict.captured
 
     @precondition(lambda self: self.purchases)
-    @rule(which=some, points=st.none() | st.integers(1, 10))
-    def give_back(self, which, points):
+    @rule(which=some, points=st.none() | st.integers(1, 10), kind=kinds)
+    def give_back(self, which, points, kind):
         """A purchase is returned, in part or whole, wherever its points are by then."""
         purchase_id = sorted(self.purchases)[which % len(self.purchases)]
         person, external_id = self.purchases[purchase_id]
         [(transfer_id,)] = self.tx.execute(
-            "select transfer_id from programme.earning where purchase_id = %s", [purchase_id]
+            "select transfer_id from programme.earned_lot where purchase_id = %s and currency = %s",
+            [purchase_id, kind],
         ).fetchall()
         wish = Reversal(
             transfer_id=transfer_id, idempotency_key=self.key(), effective_on=self.today, reason="", system="shop",
             external_id=external_id, amount=points, policy=ReturnPolicy.ALLOW_NEGATIVE,
-            account_id=self.account(person),
+            account_id=self.account(person, kind),
         )  # fmt: skip
         [verdict] = ledger.reverse(self.tx, reversals=[wish], now=self.now)
-        self.net[person] -= verdict.amount
+        self.net[person, kind] -= verdict.amount
 
     @rule(days=st.integers(1, 4))
     def pass_days(self, days):
@@ -169,11 +186,11 @@ class Machine(MergingPeople):
     def snapshot(self):
         """What each holds: lots with their terms, the sum of debts, open holds with what is in them, and the tier."""
         found = {}
-        for leader in self.leaders():
-            account = self.account(leader)
+        for leader, kind in product(self.leaders(), KINDS):
+            account = self.account(leader, kind)
             held = ledger.list_holdings(self.tx, account_ids=[account]).get(account, [])
             holds = store.list_open_holds(self.tx, account_ids=[account])
-            found[leader] = (
+            found[leader, kind] = (
                 [(each.lot_id, each.rest, each.terms) for each in held if each.rest > 0],
                 sum(each.rest for each in held if each.rest < 0),
                 [(each.hold_id, each.amount, self.contents(each)) for each in holds],
@@ -202,25 +219,28 @@ class Machine(MergingPeople):
         owners = {
             lot_id: self.purchases[purchase_id][0]
             for lot_id, purchase_id in self.tx.execute(
-                "select transfer_id, purchase_id from programme.earning where transfer_id is not null"
+                "select transfer_id, purchase_id from programme.earned_lot"
             ).fetchall()
         }
         expired = Counter()
-        for lot_id, amount in self.tx.execute(
-            "select e.lot_id, -e.amount from ledger.v_lot_entry e join ledger.transfer t using (transfer_id) "
-            "where t.kind = 'expire' and e.amount < 0"
+        for lot_id, amount, unit in self.tx.execute(
+            "select e.lot_id, -e.amount, a.unit from ledger.v_lot_entry e join ledger.transfer t using (transfer_id) "
+            "join ledger.account a using (account_id) where t.kind = 'expire' and e.amount < 0"
         ).fetchall():
-            expired[owners.get(lot_id)] += amount
-        for leader in self.leaders():
+            expired[owners.get(lot_id), UNITS[unit]] += amount
+        for leader, kind in product(self.leaders(), KINDS):
             cluster = [each for each in PEOPLE if self.leader[each] == leader]
-            account = self.account(leader)
+            account = self.account(leader, kind)
+            if account is None:
+                assert not any(self.net[each, kind] for each in cluster)
+                continue
             [standing] = ledger.get_standings(self.tx, account_ids=[account], day=self.today)
             held = standing.balance + standing.reserved
-            assert held == sum(self.net[each] - expired[each] for each in cluster), (leader, cluster)
+            assert held == sum(self.net[each, kind] - expired[each, kind] for each in cluster), (leader, kind, cluster)
             lots = ledger.list_holdings(self.tx, account_ids=[account]).get(account, [])
             assert {owners.get(each.lot_id) for each in lots if each.rest > 0} <= {*cluster, None}
             holds = store.list_open_holds(self.tx, account_ids=[account])
-            assert {self.holds[each.hold_id] for each in holds} <= {*cluster}
+            assert {self.holds[each.hold_id] for each in holds} <= {(each, kind) for each in cluster}
             inside = {lot_id for each in holds for lot_id, _ in self.contents(each)}
             assert {owners.get(lot_id) for lot_id in inside} <= {*cluster, None}
 

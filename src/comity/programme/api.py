@@ -25,6 +25,7 @@ from comity.programme.jobs import (
     time_out_holds,
 )
 from comity.programme.joining import Enrolment, EnrolmentRefused, join
+from comity.programme.kinds import KindMoved, KindNotSpendable, UnknownKind
 from comity.programme.merging import merge_members
 from comity.programme.offering import list_rewards
 from comity.programme.pool_shares import collect_in_pools
@@ -135,6 +136,8 @@ __all__ = [
     "InsufficientPoints",
     "InvalidRedemption",
     "KeyReused",
+    "KindMoved",
+    "KindNotSpendable",
     "MemberPoints",
     "PoolChanged",
     "PoolRedeemed",
@@ -166,6 +169,7 @@ __all__ = [
     "Transferred",
     "Trial",
     "UnknownHold",
+    "UnknownKind",
     "UnknownMember",
     "UnknownPool",
     "UnknownPurchase",

@@ -14,14 +14,14 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from comity.definitions.types import ActivityKind, ProgrammeSpec, SlidingExpiry
+from comity.definitions.types import ActivityKind, ProgrammeSpec
 from comity.programme.climbing import climb
 from comity.programme.engine import facts
 from comity.programme.engine.compiling import Rules, compile_programme
 from comity.programme.engine.days import to_business_day
 from comity.programme.engine.evaluating import evaluate
-from comity.programme.engine.lifetimes import prolong
 from comity.programme.engine.replaying import book
+from comity.programme.simulating_kinds import Tally
 from comity.programme.simulating_sums import Part, Shift, list_ladders, pick_largest, takes_all
 from comity.programme.simulating_types import Figures, Gain, Month, Side, Trial
 
@@ -47,11 +47,13 @@ def _give_part(spec: ProgrammeSpec | None, sample_of: int) -> ProgrammeSpec | No
 class Deed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One thing a member did: a purchase, a redemption of so many points, or a visit (neither of both).
 
-    `was_member` says that the hub let the purchase earn in this programme, if only nothing.
+    `kind` is that of the points (None: the first). `was_member` says that the hub let the purchase earn in this
+    programme, if only nothing.
     """
 
     purchase: facts.Purchase
     redeemed: int = 0
+    kind: str | None = None
     was_member: bool = True
 
     @property
@@ -69,15 +71,13 @@ class Course:
         self.rules = rules
         self.budgets = budgets
         self.takes_all = takes_all(spec)
-        self.earning_count = self.issued = self.redeemed = self.short = self.expired = self.open = 0
+        self.kinds = {each.name: Tally(each.expiry) for each in rules.points}
+        self.usual = rules.points[0].name
         self.months: Counter[str] = Counter()
-        self.member_issued = 0
         self.is_member = False
         self._on = on
-        self._climbs = {ladder.name: climb(ladder) for ladder in self.rules.ladders}
-        self._lots: dict[tuple[date, date, date], int] = {}
-        expiry = self.rules.points[0].expiry
-        self._sliding = expiry if isinstance(expiry, SlidingExpiry) else None
+        self._climbs = {ladder.name: climb(ladder) for ladder in rules.ladders}
+        self._ladder_points = rules.ladder_points
         self._counts: dict[facts.Counter, int] = {}
         self._purchase_count = 0
 
@@ -116,20 +116,22 @@ class Course:
         if not lots:
             return
         self._slide(day, ActivityKind.EARN)
-        points = 0
-        for lot in lots:
-            earned_on = day if self._sliding else date.min
-            key = (lot.terms.expires_on or date.max, lot.terms.available_from or date.max, earned_on)
-            self._lots[key] = self._lots.get(key, 0) + lot.points
-            points += lot.points
-        self.earning_count += 1
-        self.member_issued += points
-        self.months[day.isoformat()[:7]] += points
-        self._climb(day, points)
+        self._give(lots, day)
 
-    def _climb(self, day: date, points: int) -> None:
-        for each in self._climbs.values():
-            each.add(day, points)
+    def _give(self, lots: Sequence[facts.Lot], day: date) -> None:
+        for kind, tally in self.kinds.items():
+            mine = lots if len(self.kinds) == 1 else [lot for lot in lots if lot.currency == kind]
+            if not mine:
+                continue
+            points = tally.give(mine, day)
+            self._climb(day, kind, points)
+            if kind == self.usual:
+                self.months[day.isoformat()[:7]] += points
+
+    def _climb(self, day: date, kind: str, points: int) -> None:
+        for each, follows in zip(self._climbs.values(), self._ladder_points, strict=True):
+            if follows == kind:
+                each.add(day, points)
 
     def _find_levels(self, on: date) -> dict[str, str | None]:
         return {name: each.find_level(on) for name, each in self._climbs.items()}
@@ -138,63 +140,31 @@ class Course:
         day = to_business_day(deed.purchase.occurred_at, self.rules.zone)
         if day > self._on:
             return
-        left = deed.redeemed
-        for key in sorted(self._lots):
-            if key[0] <= day or key[1] > day:
-                continue
-            taken = min(left, self._lots[key])
-            self._lots[key] -= taken
-            left -= taken
-            if not left:
-                break
-        self.redeemed += deed.redeemed - left
-        self.short += left
-        if left < deed.redeemed:
+        tally = self.kinds.setdefault(deed.kind or self.usual, Tally())
+        if tally.take(deed.redeemed, day):
             self._slide(day, ActivityKind.REDEEM)
 
     def _slide(self, day: date, activity: ActivityKind) -> None:
-        """Let activity put off when the lots expire that are still alive."""
-        if self._sliding is None or activity not in self._sliding.activities or day > self._on:
-            return
-        lots: dict[tuple[date, date, date], int] = {}
-        for (expires_on, available_from, earned_on), rest in self._lots.items():
-            key = (prolong(self._sliding, earned_on, expires_on, day), available_from, earned_on)
-            lots[key] = lots.get(key, 0) + rest
-        self._lots = lots
+        if day <= self._on:
+            for each in self.kinds.values():
+                each.slide(day, activity)
 
     def end_member(self) -> tuple[int, dict[str, str | None]]:
         """Return what the member was given and the levels of the last day, and start with another one."""
-        given, levels = self.member_issued, self._find_levels(self._on)
-        self.issued += given
-        for (expires_on, _, _), rest in self._lots.items():
-            if expires_on <= self._on:
-                self.expired += rest
-            else:
-                self.open += rest
-        self.member_issued = self._purchase_count = 0
+        levels = self._find_levels(self._on)
+        given = {kind: tally.end_member(self._on) for kind, tally in self.kinds.items()}
+        self._purchase_count = 0
         self.is_member = False
-        self._lots.clear()
         self._counts.clear()
         for each in self._climbs.values():
             each.clear()
-        return given, levels
+        return given[self.usual], levels
 
     def absorb(self, other: "Course") -> None:
         """Count what another course of the same version came to."""
-        for name in ("earning_count", "issued", "redeemed", "short", "expired", "open"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for kind, tally in other.kinds.items():
+            self.kinds.setdefault(kind, Tally()).absorb(tally)
         self.months.update(other.months)
-
-    def to_figures(self) -> Figures:
-        """Return the totals so far."""
-        return Figures(
-            earning_count=self.earning_count,
-            points_issued=self.issued,
-            points_redeemed=self.redeemed,
-            points_short=self.short,
-            points_expired=self.expired,
-            points_open=self.open,
-        )
 
 
 class Tryout:
@@ -276,7 +246,10 @@ class Tryout:
 
     def finish(self) -> Part:
         """Return what came out."""
-        running, proposed = (each.to_figures() if each else Figures() for each in self._courses)
+        running, proposed = (
+            {kind: tally.to_figures() for kind, tally in each.kinds.items()} if each else {} for each in self._courses
+        )
+        usual = [each.usual if each else "" for each in self._courses]
         months = [each.months if each else Counter[str]() for each in self._courses]
         winners, losers = (
             Side(member_count=count, points=points, largest=pick_largest(gains, self._trial.top_count))
@@ -285,8 +258,12 @@ class Tryout:
         return Part(
             purchase_count=self.purchase_count,
             member_count=self._member_count,
-            running=running,
-            proposed=proposed,
+            running=running.get(usual[0], Figures()),
+            proposed=proposed.get(usual[1], Figures()),
+            kinds={
+                kind: (running.get(kind, Figures()), proposed.get(kind, Figures()))
+                for kind in dict.fromkeys([*proposed, *running])
+            },
             tiers=dict(self._tiers),
             winners=winners,
             losers=losers,

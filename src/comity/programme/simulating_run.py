@@ -142,7 +142,7 @@ def simulate_part(tx: Tx, *, trial: Trial, history: History, told: Told = lambda
 def read_members(rows: Iterable[store.HistoryRow]) -> Iterator[tuple[UUID, list[Deed]]]:
     """Turn rows, which come member by member, into what each member did."""
     current, deeds = "", list[Deed]()
-    for profile_id, purchase_id, happened_at, amount, currency, was_member, details, returns, events in rows:
+    for profile_id, purchase_id, happened_at, amount, currency, was_member, details, returns, events, kind in rows:
         if profile_id != current:
             if deeds:
                 yield UUID(current), deeds
@@ -155,7 +155,8 @@ def read_members(rows: Iterable[store.HistoryRow]) -> Iterator[tuple[UUID, list[
         )
         if details or returns or events:
             purchase = _tell_whole(purchase, details, returns, events)
-        deeds.append(Deed(purchase=purchase, redeemed=0 if purchase_id else int(amount), was_member=was_member == "t"))
+        redeemed = 0 if purchase_id else int(amount)
+        deeds.append(Deed(purchase=purchase, redeemed=redeemed, kind=kind, was_member=was_member == "t"))
     if deeds:
         yield UUID(current), deeds
 

@@ -9,6 +9,7 @@ from comity.definitions.types import ActivityKind, ProgrammeSpec, SlidingExpiry
 from comity.programme.simulating_types import (
     Figures,
     Gain,
+    KindFigures,
     Month,
     Side,
     Simulation,
@@ -33,7 +34,7 @@ def asks_members(trial: Trial) -> bool:
 
 def asks_visits(trial: Trial) -> bool:
     """True when visits keep points alive by one of the versions."""
-    kinds = [spec.points_specs[0].expiry for spec in (trial.running, trial.proposed) if spec is not None]
+    kinds = [each.expiry for spec in (trial.running, trial.proposed) if spec is not None for each in spec.points_specs]
     return any(isinstance(each, SlidingExpiry) and ActivityKind.VISIT in each.activities for each in kinds)
 
 
@@ -58,6 +59,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     member_count: int
     running: Figures
     proposed: Figures
+    kinds: dict[str, tuple[Figures, Figures]]
     tiers: dict[Shift, int]
     winners: Side
     losers: Side
@@ -88,6 +90,7 @@ def add_parts(parts: Sequence[Part], *, trial: Trial, sample_of: int = 1) -> Sim
         member_count=sum(part.member_count for part in parts),
         running=_add_figures([part.running for part in parts]),
         proposed=_add_figures([part.proposed for part in parts]),
+        kinds=_add_kinds(parts),
         tiers=tuple(
             TierCount(
                 ladder=name,
@@ -131,6 +134,22 @@ def _list_levels(trial: Trial, name: str) -> list[str | None]:
 
 def _add_figures(figures: Sequence[Figures]) -> Figures:
     return Figures(**{name: sum(getattr(each, name) for each in figures) for name in Figures.__struct_fields__})
+
+
+def _add_kinds(parts: Sequence[Part]) -> tuple[KindFigures, ...]:
+    """Return the figures kind by kind, where there are several by one of the versions."""
+    names = dict.fromkeys(name for part in parts for name in part.kinds)
+    if len(names) < 2:
+        return ()
+    nothing = (Figures(), Figures())
+    return tuple(
+        KindFigures(
+            kind=name,
+            running=_add_figures([part.kinds.get(name, nothing)[0] for part in parts]),
+            proposed=_add_figures([part.kinds.get(name, nothing)[1] for part in parts]),
+        )
+        for name in names
+    )
 
 
 def _add_sides(sides: Sequence[Side], count: int) -> Side:

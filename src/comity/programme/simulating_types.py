@@ -58,6 +58,14 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     points_open: int = 0
 
 
+class KindFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """What both versions come to in one kind of points; one that a version does not have comes to nothing there."""
+
+    kind: str
+    running: Figures
+    proposed: Figures
+
+
 class TierCount(msgspec.Struct, frozen=True, kw_only=True):
     """How many members end at a tier of a ladder, by both versions."""
 
@@ -163,6 +171,7 @@ class Simulation(msgspec.Struct, frozen=True, kw_only=True):
     """A proposed version of a programme beside the running one, over the same history, as of the end of a day.
 
     Members are those whose purchases count by one of the versions; of all members one of `sample_of` was looked at.
+    Where there are several kinds of points all this is of the first, and `kinds` has all.
     """
 
     programme: str
@@ -172,6 +181,7 @@ class Simulation(msgspec.Struct, frozen=True, kw_only=True):
     member_count: int
     running: Figures
     proposed: Figures
+    kinds: tuple[KindFigures, ...] = ()
     tiers: tuple[TierCount, ...]
     tier_moves: tuple[TierShift, ...]
     winners: Side

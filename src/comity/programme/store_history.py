@@ -9,9 +9,9 @@ from comity.programme.simulating_types import Decided, History
 
 _sql = SqlFolder(__package__)
 
-HistoryRow = tuple[str, str | None, str, str, str, str, str | None, str | None, str | None]
+HistoryRow = tuple[str, str | None, str, str, str, str, str | None, str | None, str | None, str | None]
 """profile_id, purchase_id (None: a redemption, or with amount 0 a visit), moment, amount, currency, was_member,
-details, returns and events (JSON).
+details, returns and events (JSON), kind of points redeemed (None: the first).
 
 Each is text, as COPY writes it."""
 

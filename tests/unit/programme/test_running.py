@@ -68,7 +68,7 @@ class TestFindIgnored:
             ({"points": [{"name": "miles", "pending": {"until": "stay"}}]}, []),
             ({"earning_rules": [{**RULE, "pending": {"days": 14}, "expiry": {"kind": "never"}}]}, []),
             ({"earning_rules": [{**RULE, "pending": {"until": "stay"}}]}, []),
-            ({"points": [{"name": "miles"}, {"name": "status"}]}, ["points[1]"]),
+            ({"points": [{"name": "miles"}, {"name": "status", "spendable": False}]}, []),
             ({"transfers": {}, "adjustments": {"checker_above": 100}}, []),
             ({"returns": {"policy": "allow_negative"}, "corrections": "adjust_forward"}, []),
             ({"returns": {"window_days": 14, "late": "keep"}}, []),
@@ -78,7 +78,7 @@ class TestFindIgnored:
                     "points": [{"name": "miles"}, {"name": "status"}],
                     "referral": {"advocate_points": 5, "points": "status"},
                 },
-                ["points[1]", "referral.points"],
+                [],
             ),
             ({"ladders": [STAYS], "earning_rules": [{**RULE, "when": "tier.stays = 'Gold'"}]}, []),
             (

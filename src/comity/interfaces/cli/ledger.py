@@ -208,7 +208,10 @@ def _find_accounts(tx: Tx, *, key: str, runtimes: RuntimeSource) -> list[int]:
         return [int(key)]
     profile_id = find_person(tx, key=key, runtime=runtimes.get(tx))
     found = programme.find_members(tx, profile_ids=[profile_id]).get(profile_id, [])
-    return [each.account_id for each in found]
+    accounts = [
+        (each.account_id, *(kind.account_id for kind in each.kinds.values() if kind.account_id)) for each in found
+    ]
+    return list(dict.fromkeys(account_id for own in accounts for account_id in own))
 
 
 @ledger.command("trace")

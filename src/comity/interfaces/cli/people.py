@@ -49,6 +49,9 @@ def show(key: Key, *, data_dir: DataDir = None, json: Json = False) -> None:
             ],
             numbers=(2, 3, 4),
         )
+    kinds = [(m.programme, kind, told.points, told.pending) for m in view.memberships for kind, told in m.kinds.items()]
+    if kinds:
+        print_table("Points by kind", ("programme", "kind", "points", "pending"), kinds, numbers=(2, 3))
     if view.purchases:
         print_table(
             "Latest purchases",

@@ -26,10 +26,12 @@ def show_simulation(found: Simulation) -> None:
     say(f"{_tell_reach(found)}")
     for note in found.notes:
         say(note, style="dim")
-    rows = [(title, getattr(found.running, name), getattr(found.proposed, name)) for title, name in FIGURES]
-    print_table(
-        "Points", ("", "running", "proposed", "more", ""), [_beside(*row) for row in rows], numbers=(1, 2, 3, 4)
-    )
+    kinds = [(f"Points: {each.kind}", each.running, each.proposed) for each in found.kinds]
+    for heading, before, after in kinds or [("Points", found.running, found.proposed)]:
+        rows = [(title, getattr(before, name), getattr(after, name)) for title, name in FIGURES]
+        print_table(
+            heading, ("", "running", "proposed", "more", ""), [_beside(*row) for row in rows], numbers=(1, 2, 3, 4)
+        )
     ladders = list(dict.fromkeys(each.ladder for each in found.tiers))
     for ladder in ladders:
         _show_tiers(found, ladder, title=f" of {ladder}" if len(ladders) > 1 else "")
@@ -69,10 +71,11 @@ def show_effects(found: Sequence[Simulation]) -> None:
     """Print in short what programmes of a plan would change."""
     for each in found:
         say(f"[bold]{escape(each.programme)}[/] over the stored purchases, as a simulation ({_tell_reach(each)})")
-        for title, name in (("points issued", "points_issued"), ("liability", "points_open")):
-            values = getattr(each.running, name), getattr(each.proposed, name)
-            _, running, proposed, more, share = _beside(title, *values)
-            say(f"  {title}: {running:,} → {proposed:,} ({share or more})")
+        kinds = [(f" of {kind.kind}", kind.running, kind.proposed) for kind in each.kinds]
+        for of, before, after in kinds or [("", each.running, each.proposed)]:
+            for title, name in (("points issued", "points_issued"), ("liability", "points_open")):
+                _, running, proposed, more, share = _beside(title, getattr(before, name), getattr(after, name))
+                say(f"  {title}{of}: {running:,} → {proposed:,} ({share or more})")
         moved = sum(move.member_count for move in each.tier_moves)
         say(
             f"  {moved:,} members at another tier; {each.winners.member_count:,} members get more points, "
@@ -84,7 +87,11 @@ def show_effects(found: Sequence[Simulation]) -> None:
 
 def show_explanation(found: ExplainedEarning) -> None:
     """Print what a purchase earned as a tree of steps."""
-    say(f"[bold]{escape(found.programme)}[/]: {found.points:,} points ({found.outcome}) for profile {found.profile_id}")
+    further = "".join(f", {count:,} {kind}" for kind, count in (found.further_points or {}).items())
+    say(
+        f"[bold]{escape(found.programme)}[/]: {found.points:,} points{further} ({found.outcome}) "
+        f"for profile {found.profile_id}"
+    )
     by = f", by version {found.version}, in force since {found.in_force_since:{MINUTES}}" if found.version else ""
     say(f"decided {found.decided_at:{MINUTES}}{by}")
     if found.explanation is not None:

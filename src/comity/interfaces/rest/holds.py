@@ -54,6 +54,7 @@ class HoldRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     global_id: UUID
     programme: Name
     points: Points
+    kind: Name | None = None
     seconds: Annotated[int, msgspec.Meta(ge=1, le=31 * DAY_SECONDS)] = 900
     reason: Reason = ""
     idempotency_key: Key | None = None
@@ -118,6 +119,7 @@ def open_hold(hub: wiring.Hub, callers: Callers) -> Verb[HoldWish, Held]:
             profile_id=request.global_id,
             programme=request.programme,
             points=request.points,
+            kind=request.kind,
             deadline_at=hub.clock.now() + timedelta(seconds=request.seconds),
             idempotency_key=require_wish_key(request.idempotency_key, key),
             reason=request.reason,

@@ -20,6 +20,7 @@ from comity.programme.api import MemberPoints, PurchaseQuote, RedemptionQuote, S
 CSV = "text/csv"
 
 Programme = Annotated[str, QueryParameter(description="The programme's name.", max_length=200)]
+Kind = Annotated[str | None, QueryParameter(description="Kind of points; the first without it.", max_length=200)]
 Before = Annotated[int | None, QueryParameter(description="Only lines before this transfer.", ge=1, le=2**63 - 1)]
 Amount = Annotated[int, msgspec.Meta(ge=-AMOUNT_MAX, le=AMOUNT_MAX)]
 Limit = Annotated[int, QueryParameter(description="Lines at most.", ge=1, le=1_000)]
@@ -73,11 +74,15 @@ class RedemptionQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     global_id: UUID
     programme: Name
     points: Annotated[int, msgspec.Meta(ge=1, le=AMOUNT_MAX)]
+    kind: Name | None = None
 
 
 @get("/v1/members/{global_id:uuid}/points", guards=[require_key], opt={"scope": "read"}, sync_to_thread=True)
 def get_points(request: Request[Any, Any, Any], global_id: FromPath[UUID], programme: Programme) -> MemberPoints:
-    """Return what a member has: balance, what can be spent, what is pending, held or owed, and every open lot."""
+    """Return what a member has: balance, what can be spent, what is pending, held or owed, and every open lot.
+
+    Where the programme has several kinds of points that is of the first, and `kinds` has all.
+    """
     hub = hub_of(request)
     with hub.database.transaction() as tx:
         return loyalty.get_points(tx, profile_id=global_id, programme=programme, now=hub.clock.now())
@@ -88,6 +93,8 @@ def get_statement(
     request: Request[Any, Any, Any],
     global_id: FromPath[UUID],
     programme: Programme,
+    *,
+    kind: Kind = None,
     before: Before = None,
     limit: Limit = 100,
 ) -> Response[StatementView]:
@@ -101,6 +108,7 @@ def get_statement(
             tx,
             profile_id=global_id,
             programme=programme,
+            kind=kind,
             before_transfer_id=before,
             limit_max=limit,
             now=hub.clock.now(),
@@ -108,7 +116,8 @@ def get_statement(
     next_before = lines[-1].transfer_id if len(lines) == limit else None
     headers: dict[str, str] = {}
     if next_before is not None:
-        query = urlencode({"programme": programme, "before": next_before, "limit": limit})
+        named = {"kind": kind} if kind else {}
+        query = urlencode({"programme": programme, **named, "before": next_before, "limit": limit})
         headers["link"] = f'<{request.url.path}?{query}>; rel="next"'
     if CSV in request.headers.get("accept", ""):
         content: Any = to_csv(lines)
@@ -152,7 +161,12 @@ def quote_redemption(request: Request[Any, Any, Any], data: JSONBody[RedemptionQ
     hub = hub_of(request)
     with hub.database.transaction() as tx:
         return loyalty.quote_redemption(
-            tx, profile_id=data.global_id, programme=data.programme, points=data.points, now=hub.clock.now()
+            tx,
+            profile_id=data.global_id,
+            programme=data.programme,
+            points=data.points,
+            kind=data.kind,
+            now=hub.clock.now(),
         )
 
 

@@ -29,6 +29,7 @@ class TransferRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     to_global_id: UUID
     programme: Name
     points: Points
+    kind: Name | None = None
     reason: Reason = ""
     idempotency_key: Key | None = None
 
@@ -39,6 +40,7 @@ class AdjustmentRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     global_id: UUID
     programme: Name
     points: Annotated[int, msgspec.Meta(ge=-AMOUNT_MAX, le=AMOUNT_MAX)]
+    kind: Name | None = None
     reason: Name
     idempotency_key: Key | None = None
 
@@ -57,6 +59,7 @@ def transfer_points(
         to_profile_id=data.to_global_id,
         programme=data.programme,
         points=data.points,
+        kind=data.kind,
         reason=data.reason,
         idempotency_key=require_wish_key(data.idempotency_key, idempotency_key),
     )
@@ -84,6 +87,7 @@ def adjust_points(
         profile_id=data.global_id,
         programme=data.programme,
         points=data.points,
+        kind=data.kind,
         reason=data.reason,
         idempotency_key=require_wish_key(data.idempotency_key, idempotency_key),
         maker=caller_of(request),

@@ -15,6 +15,7 @@ from comity.interfaces.shared.programmes import list_large
 from comity.kernel.errors import ComityError, Invalid
 from comity.ledger.types import AMOUNT_MAX
 from comity.programme import api as programme
+from comity.programme.api import KindNotSpendable, UnknownKind
 from comity.programme.types import (
     InsufficientPoints,
     InvalidRedemption,
@@ -30,6 +31,8 @@ REASON_LENGTH_MAX = 400
 _ERRORS: dict[RedemptionStatus, type[ComityError]] = {
     RedemptionStatus.INSUFFICIENT_POINTS: InsufficientPoints,
     RedemptionStatus.UNKNOWN_MEMBER: UnknownMember,
+    RedemptionStatus.UNKNOWN_KIND: UnknownKind,
+    RedemptionStatus.KIND_NOT_SPENDABLE: KindNotSpendable,
     RedemptionStatus.KEY_REUSED: KeyReused,
     RedemptionStatus.INVALID: InvalidRedemption,
 }
@@ -37,6 +40,8 @@ _ERRORS: dict[RedemptionStatus, type[ComityError]] = {
 REMEDIES: dict[type[ComityError], str] = {
     InsufficientPoints: "Ask for at most `balance` points.",
     UnknownMember: "Check the Global ID and the programme: GET /v1/profiles?key=... shows both.",
+    UnknownKind: "Name one of the kinds under `points` of the programme, or none: the first is meant then.",
+    KindNotSpendable: "Name a kind that can be spent: GET /v1/members/ID/points shows all.",
     KeyReused: "Use a new key for a new wish; repeat an old one exactly as it was.",
     InvalidRedemption: "Send points above zero, and a key and a reason of printable characters.",
 }
@@ -47,11 +52,15 @@ class RedemptionMalformed(Invalid):
 
 
 class RedemptionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Points to spend; the key makes a repetition harmless and may come as the header Idempotency-Key instead."""
+    """Points to spend, of the first kind unless one is named.
+
+    The key makes a repetition harmless and may come as the header Idempotency-Key instead.
+    """
 
     global_id: UUID
     programme: Name
     points: Annotated[int, msgspec.Meta(ge=1, le=AMOUNT_MAX)]
+    kind: Name | None = None
     reason: Annotated[str, msgspec.Meta(max_length=REASON_LENGTH_MAX)] = ""
     idempotency_key: Annotated[str, msgspec.Meta(min_length=1, max_length=KEY_LENGTH_MAX)] | None = None
 
@@ -103,6 +112,7 @@ def _read(body: bytes, key: str | None, _caller: Caller) -> Redemption:
         profile_id=request.global_id,
         programme=request.programme,
         points=request.points,
+        kind=request.kind,
         idempotency_key=require_wish_key(request.idempotency_key, key, what="redemption", error=RedemptionMalformed),
         reason=request.reason,
     )
