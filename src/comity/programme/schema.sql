@@ -132,6 +132,45 @@ create table programme.member_account (
     constraint member_account_member_id_fkey FOREIGN KEY (member_id) REFERENCES programme.member(member_id)
 );
 
+create table programme.pool (
+    pool_id bigint not null generated always as identity,
+    idempotency_key text not null,
+    programme text not null,
+    account_id bigint not null,
+    opened_by uuid not null,
+    opened_at timestamp with time zone not null,
+    constraint pool_pkey PRIMARY KEY (pool_id),
+    constraint pool_account_id_key UNIQUE (account_id),
+    constraint pool_key_once UNIQUE (idempotency_key),
+    constraint pool_programme_fkey FOREIGN KEY (programme) REFERENCES programme.programme(programme)
+);
+
+create table programme.pool_member (
+    pool_member_id bigint not null generated always as identity,
+    pool_id bigint not null,
+    member_id bigint not null,
+    joined_at timestamp with time zone not null,
+    left_at timestamp with time zone,
+    constraint pool_member_pkey PRIMARY KEY (pool_member_id),
+    constraint pool_member_pool_id_fkey FOREIGN KEY (pool_id) REFERENCES programme.pool(pool_id)
+);
+CREATE INDEX pool_member_by_member ON programme.pool_member USING btree (member_id);
+CREATE UNIQUE INDEX pool_member_once ON programme.pool_member USING btree (pool_id, member_id) WHERE (left_at IS NULL);
+
+create table programme.pool_share (
+    purchase_id bigint not null,
+    programme text not null,
+    lot_id bigint not null,
+    pool_member_id bigint not null,
+    points bigint not null,
+    transfer_id bigint not null,
+    constraint pool_share_pkey PRIMARY KEY (purchase_id, programme, lot_id),
+    constraint pool_share_pool_member_id_fkey FOREIGN KEY (pool_member_id) REFERENCES programme.pool_member(pool_member_id),
+    constraint pool_share_points_check CHECK ((points > 0))
+);
+CREATE INDEX pool_share_of_lot ON programme.pool_share USING btree (lot_id);
+CREATE INDEX pool_share_of_member ON programme.pool_share USING btree (pool_member_id);
+
 create table programme.programme (
     programme text not null,
     timezone text not null,
@@ -235,4 +274,5 @@ CREATE INDEX voucher_of_member ON programme.voucher USING btree (member_id);
 CREATE INDEX voucher_used_by ON programme.voucher USING btree (used_key) WHERE (used_key IS NOT NULL);
 
 -- view v_member: profile_id uuid, programme text, tier text, points bigint, pending bigint, qualifying_points bigint, enrolled_at timestamp with time zone, last_redemption_at timestamp with time zone, tier_since timestamp with time zone, account_id bigint, member_id bigint, first_kind text, is_spendable boolean, further jsonb
+-- view v_pool: pool_id bigint, programme text, account_id bigint, profile_id uuid
 -- function lock_members(wishes jsonb, moment timestamp with time zone): TABLE(place integer, member_id bigint, profile_id uuid, programme text, account_id bigint, tier text, further_tiers jsonb, programme_account_id bigint, today date, first_kind text, is_spendable boolean, further_kinds jsonb, accounts jsonb)
