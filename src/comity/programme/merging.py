@@ -81,6 +81,9 @@ def _move(tx: Tx, *, pairs: Sequence[MergePair], programme: Programme, now: date
     if not all(verdict.is_booked for move in verdicts for verdict in move):
         raise MergeDisturbed(details={"programme": programme.name})
     merge_store.merge_members(tx, pairs=pairs, since=since, now=now)
+    beside = [(each.loser_account_id, each.survivor_account_id) for kind, each in sides if kind is not None]
+    if beside:
+        merge_store.copy_warnings(tx, moves=beside)
     further: dict[UUID, dict[str, int]] = {}
     for (kind, each), balance in zip(sides, balances, strict=True):
         if kind is not None and balance:

@@ -137,7 +137,6 @@ def _part(tx: Tx, risen: Risen, *, levels: Levels, programme: Programme, now: da
         profile_ids=[risen.profile_id, *(each.profile_id for each in followers)],
     )
     merge_store.count_again(tx, member_ids=[risen.member_id, risen.holder_member_id])
-    merge_store.copy_warnings(tx, moves=[(risen.holder_account_id, risen.account_id)])
     pool_shares.call_strays_home(
         tx,
         account_id=risen.holder_account_id,
@@ -151,6 +150,7 @@ def _part(tx: Tx, risen: Risen, *, levels: Levels, programme: Programme, now: da
     shared = sorted({risen.holder_account_id, *sharing}.union(*(each.merged_via for each in aliases)))
     transfers = merge_store.list_transfers_of(tx, programme=programme.name, purchase_ids=purchase_ids)
     for purse in list_purses(tx, programme, risen, accounts=shared, now=now):
+        merge_store.copy_warnings(tx, moves=[(purse.source_account_id, purse.target_account_id)])
         flows = ledger.list_flows(
             tx,
             account_ids=purse.beside(shared),
@@ -240,7 +240,6 @@ def _move_purchases(
     )
     if purchase_ids:
         merge_store.count_again(tx, member_ids=[source.member_id, target.member_id])
-        merge_store.copy_warnings(tx, moves=[(source.account_id, target.account_id)])
         pool_shares.call_strays_home(
             tx,
             account_id=source.account_id,
@@ -252,6 +251,7 @@ def _move_purchases(
         )
     transfers = merge_store.list_transfers_of(tx, programme=programme.name, purchase_ids=purchase_ids)
     for purse in list_purses_of(tx, programme, source, target, now=now) if purchase_ids else ():
+        merge_store.copy_warnings(tx, moves=[(purse.source_account_id, purse.target_account_id)])
         earned = purse.pick(transfers)
         accounts = (purse.source_account_id, purse.target_account_id)
         flows = ledger.list_flows(tx, account_ids=accounts, since=ledger.draw_mark(tx), transfer_ids=earned)
