@@ -37,7 +37,7 @@ test: $(DEV) ## all checks and all tests
 	@PATH="$(CURDIR)/$(BIN):$$PATH" tools/check $(BIN)/pytest -n $(JOBS) --dist worksteal
 
 soak: $(DEV) ## the long runs, and every property with many examples and fresh chance
-	$(BIN)/pytest -m 'soak or hypothesis' --hypothesis-profile=soak
+	$(BIN)/pytest -n $(JOBS) --dist worksteal -m 'soak or hypothesis' --hypothesis-profile=soak
 
 bench: $(DEV) ## measure, beside the limit each figure is held against
 	$(BIN)/comity bench intake
