@@ -11,6 +11,7 @@ from comity.ledger.types import AccountKind
 from comity.programme import api
 from comity.programme.kinds import KindMoved, KindNotSpendable, UnknownKind
 from comity.programme.types import (
+    MEMBERS_MERGED,
     POINTS_EARNED,
     POINTS_EXPIRED,
     POINTS_EXPIRING,
@@ -23,7 +24,8 @@ from comity.programme.types import (
 )
 from comity.programme.vouchers import RewardWish
 from comity.programme.wishes import AdjustmentWish, EndWish, HoldWish, TransferRefused, TransferWish
-from tests.db.programme.test_api import ADA, BOB, check_books, published, purchase
+from tests.db.programme.test_api import ADA, BOB, EVE, check_books, published, purchase
+from tests.db.programme.test_referrals import Shop
 
 SPEC = {
     "title": "Club", "currency": "EUR",
@@ -255,3 +257,37 @@ def test_a_programme_may_get_a_kind_later(tx, now):
     turned = Programme(name="one", spec=msgspec.structs.replace(CLUB.spec, points=CLUB.spec.points[::-1]))
     with pytest.raises(KindMoved):
         api.open_programme(tx, programme=turned, now=now)
+
+
+def test_a_referral_gives_its_kind_and_merging_moves_all(tx):
+    """Bought, brought, spent, merged, parted and returned: each kind by itself, and nothing of it lost."""
+    spec = {
+        **SPEC, "points": [{"name": "coins"}, {"name": "status", "spendable": False}, {"name": "stars"}],
+        "referral": {"advocate_points": 500, "friend_points": 250, "points": "stars", "matures_days": 35},
+    }  # fmt: skip
+    club = Programme(name="club", spec=msgspec.convert(spec, ProgrammeSpec))
+    shop = Shop(tx, club)
+    shop.refer()
+    shop.sell(1, friend=BOB)
+    shop.sell(2, friend=EVE)
+    shop.wait(36)
+    api.release_points(tx, programme=club, now=shop.now)
+    assert has(tx) == {"coins": (0, 0), "stars": (500, 0), "status": (0, 0)}
+    both = {"coins": (50, 0), "stars": (9, 0), "status": (40, 0)}
+    assert has(tx, BOB) == both | {"stars": (259, 0)}
+    assert has(tx, EVE) == both
+    shop.merge(EVE, BOB)
+    assert has(tx, BOB) == {"coins": (100, 0), "stars": (268, 0), "status": (80, 0)}
+    assert api.get_member(tx, profile_id=BOB, programme="club").tier == "Gold"
+    [told] = published(tx, MEMBERS_MERGED)
+    assert (told["points"], told["further_points"]) == (50, {"stars": 9, "status": 40})
+    api.redeem(tx, profile_id=BOB, programme="club", points=8, kind="stars", idempotency_key="x", now=shop.now)
+    shop.part(EVE, BOB)
+    # What was bought is Eve's now, and who spent pays from what the referral gave.
+    assert has(tx, EVE) == {"coins": (100, 0), "stars": (18, 0), "status": (80, 0)}
+    assert has(tx, BOB) == {"coins": (0, 0), "stars": (250 - 8, 0), "status": (0, 0)}
+    assert [api.get_member(tx, profile_id=each, programme="club").tier for each in (EVE, BOB)] == ["Gold", "Blue"]
+    shop.take_back(1)
+    assert has(tx, EVE) == both
+    assert outstanding(tx) == {"coins": 50, "status": 40, "stars": 500 + 250 + 9 - 8}
+    check_books(tx)
