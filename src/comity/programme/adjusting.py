@@ -1,6 +1,6 @@
 """Points given or taken by hand: at once up to a limit, above it when a second key agrees."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import msgspec
 
@@ -9,11 +9,11 @@ from comity.kernel.database import Tx
 from comity.kernel.errors import Broken, ComityError
 from comity.ledger import api as ledger
 from comity.ledger.types import PostingStatus
-from comity.programme import rules, store
+from comity.programme import rules, store, store_stands
 from comity.programme.engine.days import name_period
 from comity.programme.engine.limits import Refusal, Verdict, decide_adjustment
 from comity.programme.kind_accounts import provide
-from comity.programme.kinds import choose_kind
+from comity.programme.kinds import choose_kind, name_unit
 from comity.programme.moving import find_bound, find_stands, publish_moved, tell_short
 from comity.programme.types import KeyReused, LockedMember, Programme, UnknownMember
 from comity.programme.wishes import (
@@ -22,6 +22,7 @@ from comity.programme.wishes import (
     AdjustmentRefused,
     AdjustmentState,
     AdjustmentWish,
+    PeriodLocked,
     PointsMoved,
     UnknownAdjustment,
     WishInvalid,
@@ -35,7 +36,7 @@ def adjust(tx: Tx, *, wish: AdjustmentWish, programme: Programme, now: datetime)
     """Give or take points, or keep the wish waiting where it needs a second key; `state` says which.
 
     The same wish again answers with the first adjustment, as it stands now. Raises WishInvalid, UnknownMember,
-    UnknownKind, AdjustmentRefused, InsufficientPoints, KeyReused. Publishes `programme.points_moved`.
+    UnknownKind, PeriodLocked, AdjustmentRefused, InsufficientPoints, KeyReused. Publishes `programme.points_moved`.
     """
     if not rules.can_post_wish(wish.idempotency_key, wish.reason) or not wish.reason:
         raise WishInvalid("An adjustment needs a reason, of at most 450 printable characters like the key.")
@@ -46,6 +47,7 @@ def adjust(tx: Tx, *, wish: AdjustmentWish, programme: Programme, now: datetime)
             raise KeyReused(details={"idempotency_key": wish.idempotency_key})
         return msgspec.structs.replace(former, is_duplicate=True)
     member = _lock(tx, wish, programme, now=now)
+    _require_open_day(tx, wish, member)
     period = name_period(member.today, programme.spec.adjustments.per)
     used = store.sum_adjusted(tx, maker=wish.maker, programme=programme.name, period=period)
     verdict = _judge(programme.spec.adjustments, wish, checker=None, used=used, today=member.today)
@@ -68,7 +70,8 @@ def adjust(tx: Tx, *, wish: AdjustmentWish, programme: Programme, now: datetime)
 def confirm(tx: Tx, *, adjustment_id: int, checker: str, programme: Programme, now: datetime) -> Adjustment:
     """Post an adjustment that waits, as somebody else than its maker. The same again answers as the first time.
 
-    Raises UnknownAdjustment, AdjustmentDecided, AdjustmentRefused, UnknownMember, InsufficientPoints. Publishes
+    Raises UnknownAdjustment, AdjustmentDecided, PeriodLocked, AdjustmentRefused, UnknownMember, InsufficientPoints.
+    Publishes
     `programme.points_moved`.
     """
     store.lock_adjusting(tx)
@@ -77,6 +80,7 @@ def confirm(tx: Tx, *, adjustment_id: int, checker: str, programme: Programme, n
         return _repeat(found, AdjustmentState.POSTED, checker)
     wish = rules.to_adjustment_wish(found)
     member = _lock(tx, wish, programme, now=now)
+    _require_open_day(tx, wish, member)
     verdict = _judge(programme.spec.adjustments, wish, checker=checker, used=0, today=member.today)
     rules.require_granted(verdict, AdjustmentRefused)
     booked = _post(tx, wish, member, programme, now=now)
@@ -144,6 +148,17 @@ def _lock(tx: Tx, wish: AdjustmentWish, programme: Programme, *, now: datetime) 
     if isinstance(chosen, ComityError):
         raise chosen
     return chosen
+
+
+def _require_open_day(tx: Tx, wish: AdjustmentWish, member: LockedMember) -> None:
+    """Refuse a day that is still to come, and one whose books are closed: by hand nobody goes round that."""
+    if wish.effective_on is None:
+        return
+    if wish.effective_on > member.today:
+        raise WishInvalid("`effective_on` is still to come; an adjustment counts from today or from a day before.")
+    open_from = store_stands.find_open_day(tx, units=[name_unit(member.programme, member.kind)])
+    if open_from is not None and wish.effective_on < open_from:
+        raise PeriodLocked(details={"effective_on": wish.effective_on, "locked_through": open_from - timedelta(days=1)})
 
 
 def _post(tx: Tx, wish: AdjustmentWish, member: LockedMember, programme: Programme, *, now: datetime) -> PointsMoved:

@@ -236,7 +236,7 @@ def plan_transfer(wish: TransferWish, giver: LockedMember, receiver: LockedMembe
 
 
 def plan_adjustment(wish: AdjustmentWish, member: LockedMember, programme: Programme) -> Posting:
-    """Turn an adjustment into a posting; what is given lives as long as points that are earned on that day."""
+    """Turn an adjustment into a posting; what is given lives as long as points that are earned today."""
     is_gift = wish.points > 0
     lifetime = plan_terms(None, get_expiry(programme, member), member.today)
     return Posting(
@@ -246,7 +246,7 @@ def plan_adjustment(wish: AdjustmentWish, member: LockedMember, programme: Progr
         amount=abs(wish.points),
         kind=ADJUST,
         reason=wish.reason,
-        effective_on=member.today,
+        effective_on=wish.effective_on or member.today,
         system=OWN_SYSTEM,
         external_id=wish.idempotency_key,
         terms=to_ledger_terms(lifetime, member.today) if is_gift else FREELY,

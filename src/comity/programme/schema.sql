@@ -8,6 +8,7 @@ create table programme.adjustment (
     profile_id uuid not null,
     points bigint not null,
     kind text,
+    effective_on date,
     reason text not null,
     period text not null,
     state text not null,

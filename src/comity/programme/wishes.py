@@ -40,6 +40,10 @@ class AdjustmentRefused(Refused):
     """The programme does not allow this adjustment; the details say why."""
 
 
+class PeriodLocked(Conflict):
+    """The books of that day are closed. Name an open day, or none, or have them reopened (`comity ledger reopen`)."""
+
+
 class UnknownAdjustment(NotFound):
     """There is no such adjustment."""
 
@@ -119,12 +123,16 @@ class Transferred(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AdjustmentWish(msgspec.Struct, frozen=True, kw_only=True):
-    """A wish to give points by hand, or to take some (below zero); `maker` is who wishes it."""
+    """A wish to give points by hand, or to take some (below zero); `maker` is who wishes it.
+
+    `effective_on` is the business day it counts from, today where none is named.
+    """
 
     profile_id: UUID
     programme: str
     points: int
     kind: str | None = None
+    effective_on: date | None = None
     reason: str
     idempotency_key: str
     maker: str
@@ -150,6 +158,7 @@ class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
     profile_id: UUID
     points: int
     kind: str | None = None
+    effective_on: date | None = None
     reason: str
     state: AdjustmentState
     maker: str

@@ -1,5 +1,6 @@
 """Points moved by people: from member to member, and by hand with a second key above the programme's limit."""
 
+from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -35,12 +36,16 @@ class TransferRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class AdjustmentRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Points to give, or below zero to take; the key may come as the header Idempotency-Key instead."""
+    """Points to give, or below zero to take; the key may come as the header Idempotency-Key instead.
+
+    `effective_on` is the business day it counts from: today, or a day before whose books are open.
+    """
 
     global_id: UUID
     programme: Name
     points: Annotated[int, msgspec.Meta(ge=-AMOUNT_MAX, le=AMOUNT_MAX)]
     kind: Name | None = None
+    effective_on: date | None = None
     reason: Name
     idempotency_key: Key | None = None
 
@@ -88,6 +93,7 @@ def adjust_points(
         programme=data.programme,
         points=data.points,
         kind=data.kind,
+        effective_on=data.effective_on,
         reason=data.reason,
         idempotency_key=require_wish_key(data.idempotency_key, idempotency_key),
         maker=caller_of(request),

@@ -140,6 +140,7 @@ create table programme.adjustment (
     points bigint not null check (points <> 0),
     -- Null: the first kind.
     kind text,
+    effective_on date,
     reason text not null,
     period text not null,
     state text not null check (state in ('waiting', 'posted', 'rejected')),
