@@ -33,7 +33,8 @@ def counted(tx, unit="club"):
     """Points given by hand, by the day they count from."""
     return tx.execute(
         "select t.effective_on, t.amount "
-        "from ledger.transfer t join ledger.account a on a.account_id = t.debit_account_id where t.kind = 'adjust' and a.unit = %s order by 1, 2",
+        "from ledger.transfer t join ledger.account a on a.account_id = t.debit_account_id "
+        "where t.kind = 'adjust' and a.unit = %s order by 1, 2",
         (unit,),
     ).fetchall()
 
