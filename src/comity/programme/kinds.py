@@ -18,7 +18,7 @@ class KindNotSpendable(Refused):
 
 
 class KindMoved(Conflict):
-    """A kind of points that stood behind the first one stands first now; its points would be mixed with those."""
+    """Another kind of points stands first than did, so both would be mixed. Put the kinds in their former order."""
 
 
 class Kinds(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from comity.outbox import api as outbox
 from comity.outbox.types import Lane
 from comity.profile import api as profile
 from comity.profile.types import ModelInvalid
+from comity.programme import api as programme
 from comity.sync.runtime import Runtime, compile_runtime
 from comity.systems import api as systems
 
@@ -62,9 +63,9 @@ def apply_documents(
     checkers: Mapping[Kind, Checker],
     is_removal_allowed: bool = False,
 ) -> ApplyEffects:
-    """Put a plan in force and make columns, systems, schedules, golden values and stale marks follow, all or nothing.
+    """Put a plan in force and make columns, books, systems, schedules, golden values and marks follow, all or nothing.
 
-    Raises PlanStale, DefinitionsInvalid, AttributeTypeFixed.
+    Raises PlanStale, DefinitionsInvalid, AttributeTypeFixed, KindMoved.
     """
     before = definitions.get_definitions(tx)
     result = definitions.apply(
@@ -72,6 +73,8 @@ def apply_documents(
     )
     runtime = compile_runtime(definitions.get_definitions(tx))
     new_attributes = profile.ensure_columns(tx, model=runtime.model)
+    for each in runtime.programmes:
+        programme.open_programme(tx, programme=each, now=now)
     specs = runtime.systems
     systems.put_systems(
         tx, systems={name: (spec.connector, spec.title or name) for name, spec in specs.items()}, now=now

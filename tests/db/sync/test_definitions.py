@@ -2,6 +2,7 @@
 
 import pytest
 
+from comity.programme.api import KindMoved
 from comity.systems import api as systems
 from tests.db.sync.conftest import Person
 from tests.scenario.convergence import find_differences, find_undecided
@@ -41,6 +42,37 @@ spec:
   rules:
     - {name: name_and_city, key: [family_name, city]}
 """
+
+
+KINDS = """
+kind: programme
+name: club
+spec:
+  title: Club
+  currency: EUR
+  points: [{{name: {first}}}, {{name: {second}, spendable: {spendable}}}]
+  earning_rules: [{{name: base, points: coins, rate: {{points: 1, per_minor: 100}}}}]
+"""
+
+
+class TestProgrammes:
+    def test_books_of_each_kind_are_open_before_anybody_earns(self, stage):
+        stage.write(club=KINDS.format(first="coins", second="status", spendable="false"))
+        stage.apply()
+        units = stage.query("select unit from ledger.account where owner = 'club' order by unit")
+        assert units == [("club",), ("club.status",)]
+
+    def test_another_first_kind_is_refused_whole(self, stage):
+        stage.write(club=KINDS.format(first="coins", second="status", spendable="true"))
+        stage.apply()
+        stage.write(
+            club=KINDS.format(first="status", second="coins", spendable="true"), nickname=NICKNAME.lstrip("\n-")
+        )
+        with pytest.raises(KindMoved):
+            stage.apply()
+        assert stage.query("select count(*) from definitions.document where name = 'nickname'") == [(0,)]
+        stage.write(club=KINDS.format(first="coins", second="status", spendable="false"))
+        stage.apply()
 
 
 class TestMappings:
