@@ -90,7 +90,7 @@ def test_a_hold_ends_with_its_deadline_and_the_books_are_sealed(stage, shop, ada
         [told] = tx.execute(
             "select payload - 'profile_id' from kernel.event where kind = 'programme.hold_timed_out'"
         ).fetchall()
-        assert told == ({"programme": programme, "hold_id": 2, "points": 250},)
+        assert told == ({"programme": programme, "kind": "points", "hold_id": 2, "points": 250},)
 
 
 def test_pending_points_reach_the_systems_when_they_can_be_spent(stage, shop, ada):
