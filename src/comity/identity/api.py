@@ -89,8 +89,8 @@ def load_bulk(tx: Tx, *, frame: "DataFrame", match: CompiledMatch, now: datetime
     null for empty, and for a feature F optionally F__absent, true where a record says nothing of it. Publishes who is
     new. Waits for other resolutions, and they for this one. Raises RecordsKnown.
 
-    Records and people are stored when the block begins, what they are found by when it ends: that is made ready on a
-    thread while the block has the database work on what depends on people.
+    Records and people are stored when the block begins, what they are found by when it ends: the block may have that
+    made ready (`make_ready`) while the database works on what depends on people.
     """
     from comity.identity import bulk_load
 

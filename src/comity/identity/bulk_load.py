@@ -46,17 +46,26 @@ def load(tx: Tx, *, frame: pl.DataFrame, match: CompiledMatch, now: datetime, id
     founders = np.flatnonzero(is_founder)
     profiles = pl.Series("profile_id", ids.uuid7_bytes(now, len(founders)), dtype=pl.Binary)
     profile_ids = profiles.gather((np.cumsum(is_founder) - 1)[clusters])
-    # While PostgreSQL works on a table and its indexes, the next ones are made here.
+    bulk_store.lock_tables(tx)
     with ThreadPoolExecutor(max_workers=1) as thread:
         records = thread.submit(_records, frame, resolution, record_ids, profile_ids, match=match, now=now)
-        edges = thread.submit(_edges, resolution, record_ids, match=match, now=now)
-        identifiers = thread.submit(_identifiers, frame, resolution, record_ids, match)
-        bulk_store.lock_tables(tx)
         _store_profiles(tx, profiles, record_ids[founders], now)
-        bulk_store.copy_records(tx, records=records.result())
-        yield BulkLoad(record_ids=record_ids, profile_ids=profile_ids, profiles_count=len(profiles))
-        bulk_store.copy_edges(tx, edges=edges.result())
-        bulk_store.copy_identifiers(tx, identifiers=identifiers.result())
+    bulk_store.copy_records(tx, records=records.result())
+    made: list[pl.DataFrame] = []
+
+    def make_ready() -> None:
+        made.append(_identifiers(frame, resolution, record_ids, match))
+
+    yield BulkLoad(
+        record_ids=record_ids,
+        profile_ids=profile_ids,
+        profiles_count=len(profiles),
+        make_ready=make_ready,
+    )
+    if not made:
+        make_ready()
+    bulk_store.copy_edges(tx, edges=_edges(resolution, record_ids, match=match, now=now))
+    bulk_store.copy_identifiers(tx, identifiers=made.pop())
     if resolution.reviews.height:
         bulk_store.copy_reviews(tx, reviews=_reviews(resolution, record_ids, match=match, now=now))
     bulk_store.analyze(tx)
@@ -150,8 +159,8 @@ def _identifiers(
 
 def _hashed(values: pl.Series, salt: bytes) -> NDArray[np.int64]:
     """Digest key values as `hash_key` does, without a number object for each."""
-    digests = (hashlib.blake2b(salt + value.encode(), digest_size=8).digest() for value in values)
-    return np.frombuffer(b"".join(digests), dtype="<i8")
+    texts = values.cast(pl.Binary).to_list()
+    return np.frombuffer(b"".join(hashlib.blake2b(salt + text, digest_size=8).digest() for text in texts), dtype="<i8")
 
 
 def _edges(

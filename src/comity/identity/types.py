@@ -1,6 +1,6 @@
 """What crosses the door of the identity room."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -89,12 +89,14 @@ class Record(Struct, frozen=True, kw_only=True):
 class BulkLoad(Struct, frozen=True, kw_only=True):
     """What became of a population loaded in bulk: arrays parallel to the rows of its frame.
 
-    `record_ids` are 64-bit integers (NumPy), `profile_ids` 16 bytes each (Polars).
+    `record_ids` are 64-bit integers (NumPy), `profile_ids` 16 bytes each (Polars). `make_ready` makes what is stored at
+    the end of the load, some seconds of work for a million records: to be called once, while the database is busy.
     """
 
     record_ids: Any
     profile_ids: Any
     profiles_count: int
+    make_ready: Callable[[], None]
 
 
 class ReviewKind(StrEnum):

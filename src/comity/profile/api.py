@@ -1,6 +1,6 @@
 """The door of the profile room."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -201,12 +201,14 @@ def explain(tx: Tx, *, profile_id: UUID, attribute: str, model: ProfileModel) ->
     )
 
 
-def load_bulk(tx: Tx, *, frame: "DataFrame", model: ProfileModel, now: datetime) -> BulkResult:
+def load_bulk(
+    tx: Tx, *, frame: "DataFrame", model: ProfileModel, now: datetime, meanwhile: Callable[[], None] | None = None
+) -> BulkResult:
     """Load records nobody has seen before, and the golden rows of their profiles, in one go.
 
     Columns of the frame: record_id (i64), profile_id (16 bytes, or text), system, stream, external_id, changed_at
     (datetime, UTC) and one for each attribute it knows; None means empty, unless a column A__absent says that the
-    record holds nothing about A. Ends as `apply_observations` would.
-    Raises BatchInvalid, UnknownAttribute.
+    record holds nothing about A. Ends as `apply_observations` would. `meanwhile` is run on a thread while the
+    database decides. Raises BatchInvalid, UnknownAttribute.
     """
-    return bulk.load(tx, frame=frame, model=model, now=now)
+    return bulk.load(tx, frame=frame, model=model, now=now, meanwhile=meanwhile)

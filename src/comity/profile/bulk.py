@@ -4,6 +4,8 @@ The same compiled decision as for batches runs over the fresh observations, so t
 Values travel as the numbers PostgreSQL keeps inside (days and microseconds since 2000), which spares an object a cell.
 """
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -35,18 +37,27 @@ _WIRE_TYPES = {
 }
 
 
-def load(tx: Tx, *, frame: "DataFrame", model: ProfileModel, now: datetime) -> BulkResult:
-    """Copy the observations in and decide the golden rows. Raises BatchInvalid, UnknownAttribute."""
+def load(
+    tx: Tx, *, frame: "DataFrame", model: ProfileModel, now: datetime, meanwhile: Callable[[], None] | None = None
+) -> BulkResult:
+    """Copy the observations in and decide the golden rows; see the door."""
     attributes = _attributes_of(frame, model)
     prepared = _prepared(frame, attributes)
     with store.bulk_load(tx, attributes=model.attributes) as is_first:
         types = ["int8", "uuid", "text", "text", "text", *_types(prepared, attributes)]
         record_count = store.copy_observations(tx, observations=prepared, types=types)
-        if is_first:
-            profile_count = store.insert_golden(tx, model=model, now=now)
-        else:
-            profile_count = _refresh(tx, prepared, model, now)
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            beside = thread.submit(meanwhile or _nothing)
+            if is_first:
+                profile_count = store.insert_golden(tx, model=model, now=now)
+            else:
+                profile_count = _refresh(tx, prepared, model, now)
+            beside.result()
     return BulkResult(record_count=record_count, profile_count=profile_count)
+
+
+def _nothing() -> None:
+    """Nobody has anything to do meanwhile."""
 
 
 def _refresh(tx: Tx, prepared: "DataFrame", model: ProfileModel, now: datetime) -> int:

@@ -146,7 +146,13 @@ def _store(tx: Tx, frame: pl.DataFrame, *, runtime: Runtime, ids: Ids, now: date
     )
     with identity.load_bulk(tx, frame=facts, match=runtime.match, now=now, ids=ids) as loaded:
         tell("profile", frame.height)
-        profile.load_bulk(tx, frame=_observations(frame, loaded, runtime, now), model=runtime.model, now=now)
+        profile.load_bulk(
+            tx,
+            frame=_observations(frame, loaded, runtime, now),
+            model=runtime.model,
+            now=now,
+            meanwhile=loaded.make_ready,
+        )
     _attach_purchases(tx, frame, loaded, now)
     tell("outbox", frame.height)
     outbox.mark_everybody(tx, systems=runtime.written_systems, lane=Lane.BACKFILL)
