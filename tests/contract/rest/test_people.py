@@ -26,6 +26,12 @@ class TestFind:
         email = person["attributes"]["email"]
         assert find(desk, f" {email.upper()} ").json()["global_id"] == person["global_id"]
 
+    def test_by_an_address_that_begins_like_a_number(self, desk):
+        email = f"0049{uuid4().hex[:8]}@people.example"
+        desk.join_as("Ada", email=email)
+        found = eventually(lambda: (a := find(desk, email)).is_success and a, what="the address is known")
+        assert found.json()["attributes"]["email"] == email
+
     def test_by_phone_as_people_write_it(self, desk, person):
         phone = person["attributes"]["phone"]
         for written in (phone, f"{phone[:3]} (0) {phone[3:5]} {phone[5:]}", f"{phone[:5]}/{phone[5:8]}-{phone[8:]}"):

@@ -94,5 +94,6 @@ def _find(tx: Tx, *, key: str, runtime: Runtime) -> list[UUID]:
 
 def _to_canonical(key: str, *, lens_name: str) -> str:
     """Return an address or number as golden values have it: what a record may say, a key may say."""
-    found = mapping.read_text(lens_name, re.sub("^00", "+", key))
+    dialled = re.sub("^00", "+", key) if lens_name == "phone" else key
+    found = mapping.read_text(lens_name, dialled)
     return found if isinstance(found, str) else key
