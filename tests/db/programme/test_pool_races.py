@@ -65,10 +65,12 @@ class Actor(Thread):
             self.failure = error
         self.stopped.set()
 
-    def end(self):
+    def leave(self):
         self.join(WAIT)
         del WATCHERS[self.pid]
         self.connection.close()
+
+    def check(self):
         assert not self.is_alive() and self.failure is None, self.failure
 
 
@@ -94,7 +96,9 @@ def meet(database, name, first, second, stop_at):
     wait_until_blocked(database, actors[1])
     actors[0].go.set()
     for actor in actors:
-        actor.end()
+        actor.leave()
+    for actor in actors:
+        actor.check()
     with database.transaction() as tx:
         check_books(tx)
         assert store.find_unlotted(tx) == []
