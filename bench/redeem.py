@@ -79,7 +79,7 @@ def _enrol(tx: Tx, hub: Hub, *, name: str, profile_ids: list[UUID], is_first: bo
     now = hub.clock.now()
     spec = Programme(name=name, spec=ProgrammeSpec(title="Points", currency="EUR"))
     programme.enrol(tx, profile_ids=profile_ids, programme=spec, now=now)
-    source = programme.open_programme(tx, programme=spec, now=now)
+    source = programme.open_programme(tx, programme=spec, now=now).account_id
     found = programme.find_members(tx, profile_ids=profile_ids, programme=name)
     accounts = [found[profile_id][0].account_id for profile_id in profile_ids]
     postings = list(_accruals(accounts, source=source, today=now.date(), is_first=is_first))
