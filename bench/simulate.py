@@ -119,7 +119,7 @@ def read_only(database: Database) -> float:
     """Return how many seconds it takes to have the rows come out of the database, on as many connections."""
     started = time.perf_counter()
     with database.transaction() as tx:
-        for _ in copy_history(tx, history=HISTORY, asks_members=False):
+        for _ in copy_history(tx, history=HISTORY, asks_members=False, asks_visits=False):
             pass
     return time.perf_counter() - started
 
@@ -142,7 +142,7 @@ def check_sample(database: Database, size: Size) -> int:
         told = programme.simulate(tx, trial=trial, history=history)
         happenings = [
             Happening(happened_at=each.occurred_at, purchase=each)
-            for each in _list_purchases(copy_history(tx, history=history, asks_members=False))
+            for each in _list_purchases(copy_history(tx, history=history, asks_members=False, asks_visits=False))
         ]
     gains = {each.profile_id: each for side in (told.winners, told.losers) for each in side.largest}
     for name, spec in (("running", trial.running), ("proposed", trial.proposed)):
