@@ -16,7 +16,7 @@ from comity.mapping.lenses.registry import build_lens
 
 TEXT = st.text(max_size=60)
 WORDS = st.text(string.ascii_letters + " -;,|äßÉ\u0130\u00a0\n", max_size=30)
-MOMENTS = st.datetimes(datetime(1000, 1, 2), datetime(9999, 12, 30)).map(lambda moment: moment.replace(tzinfo=UTC))  # noqa: DTZ001
+MOMENTS = st.datetimes(datetime(1000, 1, 2), datetime(9999, 12, 30)).map(lambda moment: moment.replace(tzinfo=UTC))  # noqa: DTZ001 - Hypothesis wants bounds without zone.
 MILLISECONDS = MOMENTS.map(lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000))
 SECONDS = MOMENTS.map(lambda moment: moment.replace(microsecond=0))
 DATES = st.dates(date(1000, 1, 1), date(9999, 12, 31))

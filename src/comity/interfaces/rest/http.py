@@ -34,23 +34,23 @@ class Scope(Protocol):
     """What a request says before its body."""
 
     @property
-    def method(self) -> str: ...  # noqa: D102
+    def method(self) -> str: ...  # noqa: D102 - as RSGI has it.
     @property
-    def path(self) -> str: ...  # noqa: D102
+    def path(self) -> str: ...  # noqa: D102 - as RSGI has it.
     @property
-    def query_string(self) -> str: ...  # noqa: D102
+    def query_string(self) -> str: ...  # noqa: D102 - as RSGI has it.
     @property
-    def headers(self) -> Headers: ...  # noqa: D102
+    def headers(self) -> Headers: ...  # noqa: D102 - as RSGI has it.
     @property
-    def http_version(self) -> str: ...  # noqa: D102
+    def http_version(self) -> str: ...  # noqa: D102 - as RSGI has it.
     @property
-    def scheme(self) -> str: ...  # noqa: D102
+    def scheme(self) -> str: ...  # noqa: D102 - as RSGI has it.
     @property
-    def authority(self) -> str | None: ...  # noqa: D102
+    def authority(self) -> str | None: ...  # noqa: D102 - as RSGI has it.
     @property
-    def client(self) -> str: ...  # noqa: D102
+    def client(self) -> str: ...  # noqa: D102 - as RSGI has it.
     @property
-    def server(self) -> str: ...  # noqa: D102
+    def server(self) -> str: ...  # noqa: D102 - as RSGI has it.
 
 
 class Stream(Protocol):

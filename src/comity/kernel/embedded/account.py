@@ -43,7 +43,7 @@ class Account(NamedTuple):
         """True when the program ends well under this account. The kernel is asked, not the mode bits."""
         try:
             # The programs are the server's own and `test`, given as absolute paths.
-            done = subprocess.run(  # noqa: S603
+            done = subprocess.run(  # noqa: S603 - words of ours.
                 program,
                 check=False,
                 capture_output=True,

@@ -274,7 +274,7 @@ def _start_guard(home: Home, order: dict[str, Any]) -> None:
     has_grown = home.guard_log.exists() and home.guard_log.stat().st_size > GUARD_LOG_BYTES_MAX
     with home.guard_log.open("wb" if has_grown else "ab") as log:
         # Our own interpreter and module; the order is one argument and no shell is involved.
-        subprocess.run(  # noqa: S603
+        subprocess.run(  # noqa: S603 - words of ours.
             [sys.executable, "-P", "-m", "comity.kernel.embedded.guard", json.dumps(order)],
             check=True,
             stdin=subprocess.DEVNULL,

@@ -101,7 +101,7 @@ def start(*, programs: Path, home: Home, port: int | None, socket_dir: Path) -> 
     ]
     with home.log.open("ab") as log:
         # The program is the server's own, found by us.
-        return subprocess.Popen(  # noqa: S603
+        return subprocess.Popen(  # noqa: S603 - a program of the server's own package.
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -266,7 +266,7 @@ def log_tail(path: Path, *, lines_max: int = 15, begin: int = 0, bytes_max: int 
 
 def _run(command: list[str], *, account: Account, text: str | None = None) -> str:
     # The programs are the server's own, found by us.
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(  # noqa: S603 - a program of the server's own package.
         command,
         check=False,
         capture_output=True,
