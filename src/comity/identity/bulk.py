@@ -39,11 +39,6 @@ class BulkResolution(msgspec.Struct, frozen=True, kw_only=True):
     reviews: pl.DataFrame
     keys: pl.DataFrame
 
-    @property
-    def clusters_count(self) -> int:
-        """Count the people found."""
-        return self.clusters.n_unique()
-
 
 def resolve_bulk(frame: pl.DataFrame, *, match: CompiledMatch) -> BulkResolution:
     """Resolve all records of a frame: columns system, stream, external_id (unique together) and features as text.

@@ -8,9 +8,10 @@ import msgspec
 from msgspec.structs import asdict
 
 from comity.kernel.database import Tx
+from comity.kernel.errors import Broken
 from comity.kernel.events import publish
 from comity.ledger import api as ledger
-from comity.ledger.types import PostingStatus
+from comity.ledger.types import POSTINGS_MAX, Posting, PostingStatus, PostingVerdict
 from comity.programme import store, store_kinds
 from comity.programme.types import (
     LARGE_REDEMPTION,
@@ -32,6 +33,17 @@ def find_stands(tx: Tx, members: Iterable[LockedMember]) -> Stands:
     found = store.list_spendable(tx, account_ids=sorted(each for each, kind in accounts.items() if kind is None))
     others = sorted(each for each, kind in accounts.items() if kind is not None)
     return found | store_kinds.list_stands(tx, account_ids=others) if others else found
+
+
+def post_all(tx: Tx, postings: Sequence[Posting], *, failure: str, now: datetime) -> list[PostingVerdict]:
+    """Post any number, each of which has to be booked; `failure` is what to say otherwise."""
+    verdicts: list[PostingVerdict] = []
+    for start in range(0, len(postings), POSTINGS_MAX):
+        verdicts += ledger.post(tx, postings=postings[start : start + POSTINGS_MAX], now=now)
+    for posting, verdict in zip(postings, verdicts, strict=True):
+        if not verdict.is_booked:
+            raise Broken(failure, details={"idempotency_key": posting.idempotency_key, "status": verdict.status})
+    return verdicts
 
 
 def tell_balance(status: PostingStatus, balance_after: int | None, stand: tuple[int, int]) -> int | None:

@@ -11,13 +11,12 @@ from itertools import groupby
 
 from comity.definitions.types import PoolSpec
 from comity.kernel.database import Tx
-from comity.kernel.errors import Broken
 from comity.kernel.events import Event
 from comity.ledger import api as ledger
-from comity.ledger.types import POSTINGS_MAX, Piece, Posting, PostingVerdict, ReturnPolicy, Reversal, Takes
+from comity.ledger.types import Piece, Posting, ReturnPolicy, Reversal, Takes
 from comity.programme import rules, store, store_pools
 from comity.programme.engine.limits import split_contribution
-from comity.programme.moving import Stands, find_stands, publish_moved
+from comity.programme.moving import Stands, find_stands, post_all, publish_moved
 from comity.programme.pools import Contribution, Homing, KnownPool, Pooled, PoolSeat
 from comity.programme.types import LockedMember, Programme
 from comity.programme.wishes import PointsMoved
@@ -27,6 +26,7 @@ POOL = "pool"
 
 IN_POOL = "The part of a pool."
 BACK = "What a return takes back has come back from the pool."
+NOT_POSTED = "Points could not be moved between a member and a pool."
 LEFT = "A member has left the pool."
 PARTED = "Two profiles are two again: what one of them took to a pool of the other comes back first."
 
@@ -134,7 +134,7 @@ def bring_home(tx: Tx, homing: Sequence[Homing], *, reason: str, now: datetime) 
         for parts in (list(group) for _, group in groupby(ordered, key=_name_bringer))
         for first in parts[:1]
     ]
-    return [each.transfer_id or 0 for each in _post(tx, postings, now=now)]
+    return [each.transfer_id or 0 for each in post_all(tx, postings, failure=NOT_POSTED, now=now)]
 
 
 def _name_bringer(homing: Homing) -> int:
@@ -168,7 +168,7 @@ def hand_back(
             pieces=tuple(Piece(lot_id=each.lot_id, amount=each.rest) for each in others),
             takes=Takes.NAMED,
         )
-        numbers += [each.transfer_id or 0 for each in _post(tx, [posting], now=now)]
+        numbers += [each.transfer_id or 0 for each in post_all(tx, [posting], failure=NOT_POSTED, now=now)]
         lots += others
     if numbers:
         points = sum(each.rest for each in lots if each.is_spendable(target.today))
@@ -195,7 +195,7 @@ def _collect(tx: Tx, purchase_ids: Sequence[int], *, programme: Programme, spec:
         _plan_share(firsts[purchase_id], part, locked[firsts[purchase_id].member_id])
         for purchase_id, part in parts.items()
     ]
-    booked = [each.transfer_id or 0 for each in _post(tx, postings, now=now)]
+    booked = [each.transfer_id or 0 for each in post_all(tx, postings, failure=NOT_POSTED, now=now)]
     numbers = dict(zip(parts, booked, strict=True))
     store_pools.insert_shares(
         tx,
@@ -258,19 +258,6 @@ def _plan_share(first: Contribution, part: Mapping[int, int], member: LockedMemb
         pieces=tuple(Piece(lot_id=lot_id, amount=amount) for lot_id, amount in part.items()),
         takes=Takes.NAMED,
     )
-
-
-def _post(tx: Tx, postings: Sequence[Posting], *, now: datetime) -> list[PostingVerdict]:
-    verdicts: list[PostingVerdict] = []
-    for start in range(0, len(postings), POSTINGS_MAX):
-        verdicts += ledger.post(tx, postings=postings[start : start + POSTINGS_MAX], now=now)
-    for posting, verdict in zip(postings, verdicts, strict=True):
-        if not verdict.is_booked:
-            raise Broken(
-                "Points could not be moved between a member and a pool.",
-                details={"idempotency_key": posting.idempotency_key, "status": verdict.status},
-            )
-    return verdicts
 
 
 def _tell_moved(tx: Tx, moved: Sequence[tuple[LockedMember, int, int]], *, now: datetime) -> None:

@@ -14,7 +14,6 @@ from comity.ledger import api as ledger
 from comity.ledger.types import (
     POSTINGS_MAX,
     Holding,
-    Posting,
     PostingStatus,
     PostingVerdict,
     Reversal,
@@ -26,7 +25,7 @@ from comity.programme.engine.facts import Counter
 from comity.programme.history import Bookings
 from comity.programme.kind_accounts import provide
 from comity.programme.kinds import list_units
-from comity.programme.moving import tell_of
+from comity.programme.moving import post_all, tell_of
 from comity.programme.pools import Pooled
 from comity.programme.stands import BookedLot, PurchaseState, Stand
 from comity.programme.tiers import recompute
@@ -47,6 +46,7 @@ from comity.programme.wishes import POINTS_MOVED, PointsMoved
 
 WITHDRAWN = "event_withdrawn"
 """Cause of `programme.points_moved`: what the points had waited for did not happen after all."""
+NOT_POSTED = "A corrected purchase could not be posted."
 
 
 def follow_purchases(
@@ -196,7 +196,8 @@ def _book(
     }
     given: dict[PurchaseKind, PostingVerdict] = {}
     made = [each for work in works for each in work.bookings.made]
-    for each, posted in zip(made, _post(tx, [each.posting for each in made], now=now), strict=True):
+    booked = post_all(tx, [each.posting for each in made], failure=NOT_POSTED, now=now)
+    for each, posted in zip(made, booked, strict=True):
         purchase_id = int(each.delta.purchase_id)
         given[purchase_id, each.delta.currency] = posted
         lots[purchase_id, each.lot_number] = history.to_lot(each, posted.transfer_id or 0)
@@ -292,19 +293,6 @@ def _tell_terms(
                 released.append(tell_of(available, pool_id=pool_id))
     publish(tx, kind=POINTS_AVAILABLE, payloads=released, now=now)
     publish(tx, kind=POINTS_MOVED, payloads=withdrawn, now=now)
-
-
-def _post(tx: Tx, postings: Sequence[Posting], *, now: datetime) -> list[PostingVerdict]:
-    verdicts: list[PostingVerdict] = []
-    for start in range(0, len(postings), POSTINGS_MAX):
-        verdicts += ledger.post(tx, postings=postings[start : start + POSTINGS_MAX], now=now)
-    for posting, verdict in zip(postings, verdicts, strict=True):
-        if not verdict.is_booked:
-            raise Broken(
-                "A corrected purchase could not be posted.",
-                details={"idempotency_key": posting.idempotency_key, "status": verdict.status},
-            )
-    return verdicts
 
 
 def _reverse(tx: Tx, reversals: Sequence[Reversal], *, now: datetime) -> list[ReversalVerdict]:
