@@ -61,7 +61,7 @@ from comity.programme.purchases import (
 )
 from comity.programme.readers import handle_events
 from comity.programme.recording import record_purchases, record_return
-from comity.programme.redemption import redeem, redeem_many, to_redeemed
+from comity.programme.redemption import redeem, redeem_many, tell_refusal
 from comity.programme.referrals import Sharing, get_referral, list_referrals, refer
 from comity.programme.referrals import mature as mature_referrals
 from comity.programme.rewarding import issue_rewards
@@ -69,6 +69,7 @@ from comity.programme.running import find_awaited, find_ignored, say_programme
 from comity.programme.settling import follow_purchases
 from comity.programme.simulating_run import count_history, simulate, simulate_on_processes
 from comity.programme.simulating_types import ExplainedEarning, Gain, History, Simulation, Trial
+from comity.programme.strangers import tell_stranger, tell_undefined
 from comity.programme.types import (
     Earned,
     InsufficientPoints,
@@ -244,9 +245,10 @@ __all__ = [
     "simulate",
     "simulate_on_processes",
     "sum_programmes",
+    "tell_refusal",
     "tell_step",
+    "tell_undefined",
     "time_out_holds",
-    "to_redeemed",
     "transfer",
     "use_vouchers",
     "warn_of_expiry",
@@ -262,10 +264,10 @@ def find_members(tx: Tx, *, profile_ids: Sequence[UUID], programme: str | None =
 
 
 def get_member(tx: Tx, *, profile_id: UUID, programme: str) -> Member:
-    """Return one membership. Raises UnknownMember."""
+    """Return one membership. Raises UnknownMember, ProgrammeNotDefined."""
     members = find_members(tx, profile_ids=[profile_id], programme=programme).get(profile_id)
     if not members:
-        raise UnknownMember(details={"profile_id": str(profile_id), "programme": programme})
+        raise tell_stranger(tx, profile_id=profile_id, programme=programme)
     return members[0]
 
 

@@ -17,7 +17,8 @@ from comity.programme.moving import (
     tell_balance,
     tell_short,
 )
-from comity.programme.types import KeyReused, LockedMember, PointsRedeemed, UnknownMember
+from comity.programme.strangers import tell_strangers
+from comity.programme.types import KeyReused, LockedMember, PointsRedeemed
 from comity.programme.wishes import (
     EndWish,
     Held,
@@ -40,8 +41,8 @@ RELEASE = "release"
 def hold_many(tx: Tx, *, holds: Sequence[HoldWish], now: datetime) -> list[Held | ComityError]:
     """Reserve points, in order, each wish on its own merits; return for each what is held, or why nothing is.
 
-    The same wish again answers with the first hold. Errors: WishInvalid, UnknownMember, UnknownKind,
-    KindNotSpendable, InsufficientPoints, KeyReused.
+    The same wish again answers with the first hold. Errors: WishInvalid, UnknownMember, ProgrammeNotDefined,
+    UnknownKind, KindNotSpendable, InsufficientPoints, KeyReused.
     Publishes `programme.points_moved`.
     """
     answers: list[Held | ComityError] = [WishInvalid() for _ in holds]
@@ -49,10 +50,10 @@ def hold_many(tx: Tx, *, holds: Sequence[HoldWish], now: datetime) -> list[Held 
     wishes = [(holds[place].profile_id, holds[place].programme) for place in places]
     found = store.lock_members(tx, wishes=wishes, now=now) if places else {}
     members = {place: found[index] for index, place in enumerate(places) if index in found}
-    for place in places:
-        answers[place] = UnknownMember(
-            details={"profile_id": str(holds[place].profile_id), "programme": holds[place].programme}
-        )
+    strangers = [place for place in places if place not in members]
+    told = tell_strangers(tx, asked=[(holds[place].profile_id, holds[place].programme) for place in strangers])
+    for place, stranger in zip(strangers, told, strict=True):
+        answers[place] = stranger
     members, refused = choose(tx, members, {place: holds[place].kind for place in members}, now=now)
     for place, error in refused.items():
         answers[place] = error

@@ -13,7 +13,8 @@ from comity.ledger import api as ledger
 from comity.profile import api as profile
 from comity.programme import ladders, rules, store, store_vouchers
 from comity.programme.engine.limits import Verdict, decide_reward
-from comity.programme.types import LockedMember, Programme, UnknownMember
+from comity.programme.strangers import tell_stranger
+from comity.programme.types import LockedMember, Programme
 from comity.programme.vouchers import RewardOffer
 
 AttributeTypes = Mapping[str, AttributeType]
@@ -34,7 +35,7 @@ def list_rewards(
     """Return all rewards of a programme, whether a member could have each now, and why not. Raises UnknownMember."""
     member = store.find_member(tx, profile_id=profile_id, programme=programme.name, now=now)
     if member is None:
-        raise tell_stranger(profile_id, programme.name)
+        raise tell_stranger(tx, profile_id=profile_id, programme=programme.name)
     issued = store_vouchers.list_stock(tx, programme=programme.name)
     holders = {each.name: member.of_kind(each.points or member.first_kind) for each in programme.spec.rewards}
     asking = ask(
@@ -126,8 +127,3 @@ def decide(
         issued_count=asking.stock.get((programme.name, spec.name), 0),
         is_condition_met=is_met,
     )
-
-
-def tell_stranger(profile_id: UUID, programme: str) -> UnknownMember:
-    """Say that somebody is no member."""
-    return UnknownMember(details={"profile_id": str(profile_id), "programme": programme})

@@ -18,7 +18,6 @@ from comity.ledger.types import (
 from comity.programme import rules, store, store_pools
 from comity.programme.engine.limits import decide_pooling
 from comity.programme.moving import find_stands, publish_redeemed, tell_short
-from comity.programme.offering import tell_stranger
 from comity.programme.pool_shares import hand_back
 from comity.programme.pools import (
     KnownPool,
@@ -32,6 +31,7 @@ from comity.programme.pools import (
     PoolWish,
     UnknownPool,
 )
+from comity.programme.strangers import tell_stranger
 from comity.programme.types import KeyReused, LockedMember, PointsRedeemed, Programme
 from comity.programme.wishes import WishInvalid
 
@@ -135,7 +135,7 @@ def end_pool(tx: Tx, *, pool_id: int, profile_id: UUID, now: datetime) -> PoolVi
     wishes = [(each, pool.programme) for each in (profile_id, *sorted(known))]
     found = store.lock_members(tx, wishes=wishes, now=now)
     if 0 not in found:
-        raise tell_stranger(profile_id, pool.programme)
+        raise tell_stranger(tx, profile_id=profile_id, programme=pool.programme)
     members = {each.member_id: each for each in found.values()}
     store_pools.lock_pools(tx, pool_ids=[pool_id])
     ledger.hold_accounts(tx, account_ids=[pool.account_id, *(each.account_id for each in members.values())])
@@ -207,10 +207,10 @@ def redeem_from_pool(tx: Tx, *, wish: PoolSpending, programmes: Mapping[str, Pro
 
 
 def list_pools(tx: Tx, *, profile_id: UUID, programme: str, now: datetime) -> list[PoolView]:
-    """Return the pools a member is in. Raises UnknownMember."""
+    """Return the pools a member is in. Raises UnknownMember, ProgrammeNotDefined."""
     member = store.find_member(tx, profile_id=profile_id, programme=programme, now=now)
     if member is None:
-        raise tell_stranger(profile_id, programme)
+        raise tell_stranger(tx, profile_id=profile_id, programme=programme)
     return [_view(tx, each, member) for each in store_pools.list_pools(tx, member_id=member.member_id)]
 
 
@@ -260,7 +260,7 @@ def _get_spec(programme: Programme | None) -> PoolSpec:
 def _lock(tx: Tx, profile_id: UUID, programme: str, *, now: datetime) -> LockedMember:
     found = store.lock_members(tx, wishes=[(profile_id, programme)], now=now)
     if not found:
-        raise tell_stranger(profile_id, programme)
+        raise tell_stranger(tx, profile_id=profile_id, programme=programme)
     return found[0]
 
 

@@ -20,14 +20,15 @@ from comity.programme.engine.replaying import pick_version
 from comity.programme.engine.tiers import Standing, find_standing
 from comity.programme.kinds import choose_kind, list_kinds, tell_points
 from comity.programme.moving import find_stands
-from comity.programme.types import LockedMember, Programme, UnknownMember
+from comity.programme.strangers import tell_stranger
+from comity.programme.types import LockedMember, Programme
 from comity.programme.wishes import KindPoints, MemberPoints, OpenLot, PurchaseQuote, QuotedLot, RedemptionQuote
 
 LIMIT_MAX = 1_000
 
 
 def get_points(tx: Tx, *, profile_id: UUID, programme: str, now: datetime) -> MemberPoints:
-    """Return what a member has, lot by lot, soonest expiry first. Raises UnknownMember."""
+    """Return what a member has, lot by lot, soonest expiry first. Raises UnknownMember, ProgrammeNotDefined."""
     member = _find(tx, profile_id=profile_id, programme=programme, now=now)
     views = {kind: member.of_kind(kind) for kind in member.list_kinds()}
     accounts = [each.account_id for each in views.values() if each.account_id]
@@ -86,7 +87,10 @@ def list_statement(
     now: datetime,
     kind: str | None = None,
 ) -> list[StatementLine]:
-    """Return a page of what moved a member's points of a kind, newest first. Raises UnknownMember, UnknownKind."""
+    """Return a page of what moved a member's points of a kind, newest first.
+
+    Raises UnknownMember, ProgrammeNotDefined, UnknownKind.
+    """
     member = _find(tx, profile_id=profile_id, programme=programme, kind=kind, now=now)
     if not member.account_id:
         return []
@@ -176,7 +180,7 @@ def quote_redemption(
 ) -> RedemptionQuote:
     """Return whether a member could redeem so many points of a kind now.
 
-    Raises UnknownMember, UnknownKind, KindNotSpendable.
+    Raises UnknownMember, ProgrammeNotDefined, UnknownKind, KindNotSpendable.
     """
     member = _find(tx, profile_id=profile_id, programme=programme, kind=kind, is_spent=True, now=now)
     if not member.account_id:
@@ -214,7 +218,7 @@ def _find(
 ) -> LockedMember:
     found = store.find_member(tx, profile_id=profile_id, programme=programme, now=now)
     if found is None:
-        raise UnknownMember(details={"profile_id": str(profile_id), "programme": programme})
+        raise tell_stranger(tx, profile_id=profile_id, programme=programme)
     if kind is None and not is_spent:
         return found
     chosen = choose_kind(found, kind, is_spent=is_spent)

@@ -14,6 +14,7 @@ from comity.programme import rules, store
 from comity.programme.kind_accounts import choose
 from comity.programme.kinds import KindNotSpendable, UnknownKind
 from comity.programme.moving import find_bound, find_stands, publish_redeemed, tell_balance
+from comity.programme.strangers import tell_strangers
 from comity.programme.types import (
     InsufficientPoints,
     InvalidRedemption,
@@ -26,6 +27,7 @@ from comity.programme.types import (
     RedemptionVerdict,
     UnknownMember,
 )
+from comity.programme.wishes import ProgrammeNotDefined
 
 _STATUSES = {
     PostingStatus.POSTED: RedemptionStatus.REDEEMED,
@@ -36,10 +38,17 @@ _STATUSES = {
 }
 
 
-_REFUSALS: dict[type[ComityError], RedemptionStatus] = {
-    UnknownKind: RedemptionStatus.UNKNOWN_KIND,
-    KindNotSpendable: RedemptionStatus.KIND_NOT_SPENDABLE,
+_REFUSALS: dict[RedemptionStatus, type[ComityError]] = {
+    RedemptionStatus.INSUFFICIENT_POINTS: InsufficientPoints,
+    RedemptionStatus.UNKNOWN_KIND: UnknownKind,
+    RedemptionStatus.KIND_NOT_SPENDABLE: KindNotSpendable,
+    RedemptionStatus.UNKNOWN_MEMBER: UnknownMember,
+    RedemptionStatus.UNKNOWN_PROGRAMME: ProgrammeNotDefined,
+    RedemptionStatus.KEY_REUSED: KeyReused,
+    RedemptionStatus.INVALID: InvalidRedemption,
 }
+
+_REFUSED = {error: status for status, error in _REFUSALS.items()}
 
 
 def redeem_many(
@@ -58,15 +67,14 @@ def redeem_many(
         return verdicts
     wishes = [(redemptions[place].profile_id, redemptions[place].programme) for place in places]
     found = store.lock_members(tx, wishes=wishes, now=now)
-    members: dict[int, LockedMember] = {}
-    for index, place in enumerate(places):
-        if index in found:
-            members[place] = found[index]
-        else:
-            verdicts[place] = RedemptionVerdict(status=RedemptionStatus.UNKNOWN_MEMBER)
+    members = {place: found[index] for index, place in enumerate(places) if index in found}
+    strangers = [place for place in places if place not in members]
+    told = tell_strangers(
+        tx, asked=[(redemptions[place].profile_id, redemptions[place].programme) for place in strangers]
+    )
     members, refused = choose(tx, members, {place: redemptions[place].kind for place in members}, now=now)
-    for place, error in refused.items():
-        verdicts[place] = RedemptionVerdict(status=_REFUSALS[type(error)])
+    for place, error in (*zip(strangers, told, strict=True), *refused.items()):
+        verdicts[place] = RedemptionVerdict(status=_REFUSED[type(error)])
     booked = ledger.post(
         tx,
         postings=[rules.plan_redemption(redemptions[place], member) for place, member in members.items()],
@@ -97,8 +105,8 @@ def redeem(
 ) -> Redeemed:
     """Redeem points of one member; the same call again answers the same, without spending again.
 
-    Raises InsufficientPoints, UnknownMember, KeyReused, InvalidRedemption (points not above zero or beyond the limit),
-    UnknownKind, KindNotSpendable.
+    Raises InsufficientPoints, UnknownMember, ProgrammeNotDefined, KeyReused, UnknownKind, KindNotSpendable and
+    InvalidRedemption (points not above zero or beyond the limit).
     """
     redemption = Redemption(
         profile_id=profile_id,
@@ -109,35 +117,34 @@ def redeem(
         reason=reason,
     )
     [verdict] = redeem_many(tx, redemptions=[redemption], now=now)
-    return to_redeemed(redemption, verdict)
+    refusal = tell_refusal(redemption, verdict)
+    if refusal is not None:
+        raise refusal
+    if verdict.transfer_id is None or verdict.balance is None:
+        raise Broken("A redemption stands in the books without transfer or balance.")
+    return Redeemed(
+        transfer_id=verdict.transfer_id,
+        balance=verdict.balance,
+        pending=verdict.pending or 0,
+        tier=verdict.tier,
+        is_duplicate=verdict.status is RedemptionStatus.DUPLICATE,
+    )
 
 
-def to_redeemed(redemption: Redemption, verdict: RedemptionVerdict) -> Redeemed:
-    """Turn the verdict on one redemption into its result, or raise the error it stands for."""
-    details = {"profile_id": str(redemption.profile_id), "programme": redemption.programme}
-    match verdict.status:
-        case RedemptionStatus.REDEEMED | RedemptionStatus.DUPLICATE:
-            if verdict.transfer_id is None or verdict.balance is None:
-                raise Broken("A redemption stands in the books without transfer or balance.", details=details)
-            return Redeemed(
-                transfer_id=verdict.transfer_id,
-                balance=verdict.balance,
-                pending=verdict.pending or 0,
-                tier=verdict.tier,
-                is_duplicate=verdict.status is RedemptionStatus.DUPLICATE,
-            )
-        case RedemptionStatus.INSUFFICIENT_POINTS:
-            raise InsufficientPoints(details={**details, "points": redemption.points, "balance": verdict.balance})
-        case RedemptionStatus.UNKNOWN_KIND:
-            raise UnknownKind(details={**details, "kind": redemption.kind})
-        case RedemptionStatus.KIND_NOT_SPENDABLE:
-            raise KindNotSpendable(details={**details, "kind": redemption.kind})
-        case RedemptionStatus.UNKNOWN_MEMBER:
-            raise UnknownMember(details=details)
-        case RedemptionStatus.KEY_REUSED:
-            raise KeyReused(details={"idempotency_key": redemption.idempotency_key})
-        case RedemptionStatus.INVALID:
-            raise InvalidRedemption(details={**details, "points": redemption.points})
+def tell_refusal(redemption: Redemption, verdict: RedemptionVerdict) -> ComityError | None:
+    """Return the error that a verdict on a redemption stands for; None when it is in the books."""
+    error = _REFUSALS.get(verdict.status)
+    if error is None:
+        return None
+    details = {
+        "profile_id": str(redemption.profile_id),
+        "programme": redemption.programme,
+        "points": redemption.points,
+        "kind": redemption.kind,
+        "idempotency_key": redemption.idempotency_key,
+        "balance": verdict.balance,
+    }
+    return error(details={name: value for name, value in details.items() if value is not None})
 
 
 def _to_verdict(verdict: PostingVerdict, member: LockedMember, stand: tuple[int, int]) -> RedemptionVerdict:

@@ -33,6 +33,7 @@ from comity.programme.promotions import (
     UnknownReferral,
 )
 from comity.programme.referral_rules import ADVOCATE, FRIEND, Gift, StoredReferral
+from comity.programme.strangers import tell_stranger
 from comity.programme.types import KeyReused, LockedMember, Programme, UnknownMember
 from comity.programme.wishes import PointsMoved, WishInvalid
 
@@ -86,10 +87,13 @@ def get_referral(tx: Tx, *, referral_id: int) -> Referral:
 def list_referrals(
     tx: Tx, *, profile_id: UUID, programme: str, before_referral_id: int | None, limit_max: int, now: datetime
 ) -> list[Referral]:
-    """Return a page of a member's referrals, as advocate or as friend, newest first. Raises UnknownMember."""
+    """Return a page of a member's referrals, as advocate or as friend, newest first.
+
+    Raises UnknownMember, ProgrammeNotDefined.
+    """
     member = store.find_member(tx, profile_id=profile_id, programme=programme, now=now)
     if member is None:
-        raise UnknownMember(details={"profile_id": str(profile_id), "programme": programme})
+        raise tell_stranger(tx, profile_id=profile_id, programme=programme)
     return referrals_store.list_told(
         tx,
         programme=programme,

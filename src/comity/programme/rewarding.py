@@ -18,7 +18,8 @@ from comity.programme import rules, store, store_vouchers
 from comity.programme.engine.limits import Verdict, sum_counts
 from comity.programme.kind_accounts import provide
 from comity.programme.moving import find_stands, publish_redeemed, tell_balance
-from comity.programme.offering import AttributeTypes, ask, decide, tell_stranger
+from comity.programme.offering import AttributeTypes, ask, decide
+from comity.programme.strangers import tell_strangers, tell_undefined
 from comity.programme.types import (
     Counted,
     InsufficientPoints,
@@ -37,7 +38,7 @@ from comity.programme.vouchers import (
     VoucherState,
     VoucherTold,
 )
-from comity.programme.wishes import ProgrammeNotDefined, WishInvalid
+from comity.programme.wishes import WishInvalid
 
 TOKEN_BYTES = 16
 
@@ -86,8 +87,9 @@ def issue_rewards(
         programmes=programmes,
         now=now,
     )
-    for place in specs.keys() - members.keys():
-        answers[place] = tell_stranger(wishes[place].profile_id, wishes[place].programme)
+    strangers = sorted(specs.keys() - members.keys())
+    told = tell_strangers(tx, asked=[(wishes[place].profile_id, wishes[place].programme) for place in strangers])
+    answers.update(zip(strangers, told, strict=True))
     granted = _grant(tx, wishes, specs, members, answers, programmes=programmes, attributes=attributes)
     issued = _book(tx, granted, answers, programmes=programmes, ids=ids, now=now)
     _answer(tx, wishes, members, answers, issued)
@@ -117,7 +119,7 @@ def _find_spec(wish: RewardWish, programmes: Mapping[str, Programme]) -> RewardS
         return WishInvalid()
     programme = programmes.get(wish.programme)
     if programme is None:
-        return ProgrammeNotDefined(details={"programme": wish.programme, "known": sorted(programmes)})
+        return tell_undefined(wish.programme, known=programmes)
     known = {each.name: each for each in programme.spec.rewards}
     if wish.reward not in known:
         return UnknownReward(details={"programme": wish.programme, "reward": wish.reward, "known": sorted(known)[:20]})

@@ -39,6 +39,11 @@ def find_programme(tx: Tx, *, programme: str) -> KnownProgramme | None:
     return _sql.find_programme.fetch_one(tx, KnownProgramme, programme=programme)
 
 
+def list_opened(tx: Tx) -> list[str]:
+    """Return the programmes that have been opened."""
+    return [row[0] for row in _sql.list_opened.rows(tx)]
+
+
 def open_programme(tx: Tx, *, programme: KnownProgramme, now: datetime) -> None:
     """Note a programme."""
     told = msgspec.structs.asdict(programme)

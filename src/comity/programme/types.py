@@ -118,6 +118,7 @@ class RedemptionStatus(enum.StrEnum):
     UNKNOWN_KIND = "unknown_kind"
     KIND_NOT_SPENDABLE = "kind_not_spendable"
     UNKNOWN_MEMBER = "unknown_member"
+    UNKNOWN_PROGRAMME = "unknown_programme"
     KEY_REUSED = "key_reused"
     INVALID = "invalid"
 

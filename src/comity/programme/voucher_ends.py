@@ -139,10 +139,13 @@ def expire_vouchers(tx: Tx, *, programme: Programme, now: datetime) -> int:
 
 
 def list_vouchers(tx: Tx, *, profile_id: UUID, programme: str, limit_max: int, now: datetime) -> list[Voucher]:
-    """Return a member's vouchers, newest first; one whose last day is over is expired. Raises UnknownMember."""
+    """Return a member's vouchers, newest first; one whose last day is over is expired.
+
+    Raises UnknownMember, ProgrammeNotDefined.
+    """
     member = store.find_member(tx, profile_id=profile_id, programme=programme, now=now)
     if member is None:
-        raise tell_stranger(profile_id, programme)
+        raise tell_stranger(tx, profile_id=profile_id, programme=programme)
     found = store_vouchers.list_vouchers(tx, profile_id=profile_id, programme=programme, limit_max=limit_max)
     return [
         replace(each, state=VoucherState.EXPIRED)

@@ -36,21 +36,22 @@ class TestBulk:
             wish(bob, 100_000),
             first,
             wish(str(uuid4()), 1),
+            wish(ada, 1, programme="miles"),
             wish(ada, 0),
             wish(ada, 1, reason="\u0000"),
         )
         answer = desk.http.post(PATH, content=body)
         assert answer.status_code == 200, answer.text
         told = answer.json()
-        assert [each["line"] for each in told["verdicts"]] == [1, 3, 4, 5, 6, 7, 8, 9]
-        outcomes = ["done", "done", "refused", "refused", "repeated", "refused", "refused", "refused"]
+        assert [each["line"] for each in told["verdicts"]] == [1, 3, 4, 5, 6, 7, 8, 9, 10]
+        outcomes = ["done", "done", "refused", "refused", "repeated", *["refused"] * 4]
         assert [each["outcome"] for each in told["verdicts"]] == outcomes
-        codes = ["redemption_malformed", "insufficient_points", "unknown_member", "redemption_malformed"]
-        codes += ["invalid_redemption"]
+        codes = ["redemption_malformed", "insufficient_points", "unknown_member", "programme_not_defined"]
+        codes += ["redemption_malformed", "invalid_redemption"]
         problems = [each for each in told["verdicts"] if each["outcome"] == "refused"]
         assert [each["code"] for each in problems] == codes
         assert all(each["details"]["remedy"] for each in problems)
-        assert (told["done"], told["repeated"], told["refused"]) == (2, 1, 5)
+        assert (told["done"], told["repeated"], told["refused"]) == (2, 1, 6)
         done = told["verdicts"][0]["told"]
         assert (done["balance"], done["tier"]) == (before[0] - 5, "Silver")
         assert [balance(desk, each) for each in members] == [before[0] - 5, before[1] - 3]

@@ -89,7 +89,7 @@ class TestHold:
 
     def test_of_somebody_unknown(self, desk, member):
         refused(hold(desk, str(uuid4()), 1), status=404, code="unknown_member")
-        refused(hold(desk, member, 1, programme="miles"), status=404, code="unknown_member")
+        refused(hold(desk, member, 1, programme="miles"), status=404, code="programme_not_defined")
 
     def test_with_a_key_that_cannot_be_printed(self, desk, member):
         refused(hold(desk, member, 1, idempotency_key="a\nb"), status=422, code="wish_invalid")

@@ -33,11 +33,14 @@ class TestPoints:
         assert figures == [70, 70, 0, 30, 0, "Blue"]
         assert [(each["points"], each["is_pending"]) for each in told["lots"]] == [(70, False)]
 
-    def test_of_somebody_unknown(self, desk, member):
+    def test_of_somebody_unknown(self, desk):
         for path in ("points", "statement"):
             answer = desk.http.get(f"/v1/members/{uuid4()}/{path}", params={"programme": "points"})
             refused(answer, status=404, code="unknown_member")
-        answer = desk.http.get(f"/v1/members/{member}/tiers", params={"programme": "point"})
+
+    @pytest.mark.parametrize("path", ["points", "statement", "tiers", "vouchers", "rewards", "pools", "referrals"])
+    def test_of_an_unknown_programme(self, desk, member, path):
+        answer = desk.http.get(f"/v1/members/{member}/{path}", params={"programme": "point"})
         assert refused(answer, status=404, code="programme_not_defined")["remedy"] == "Did you mean points?"
 
 
@@ -97,9 +100,10 @@ class TestQuote:
         assert (told["is_possible"], told["balance_after"], told["points_missing"]) == (False, None, 3)
 
     @pytest.mark.parametrize("what", ["purchase", "redemption"])
-    def test_of_somebody_unknown(self, desk, what):
+    def test_of_somebody_unknown(self, desk, member, what):
         question = {"points": 5} if what == "redemption" else {"amount_minor": 5, "currency": "EUR"}
         refused(ask(desk, what, str(uuid4()), **question), status=404, code="unknown_member")
+        refused(ask(desk, what, member, programme="point", **question), status=404, code="programme_not_defined")
 
 
 class TestBudgets:

@@ -78,14 +78,16 @@ class TestRefusal:
     def test_of_a_key_that_stands_for_something_else(self, desk, member):
         key = uuid4().hex
         assert redeem(desk, member, 1, key=key).status_code == 201
-        refused(redeem(desk, member, 2, key=key), status=409, code="key_reused")
+        told = refused(redeem(desk, member, 2, key=key), status=409, code="key_reused")
+        assert told["idempotency_key"] == key
         refused(redeem(desk, member, 1, key=key, reason="Tea"), status=409, code="key_reused")
 
-    @pytest.mark.parametrize(
-        "change", [{"global_id": str(uuid4())}, {"programme": "miles"}], ids=["person", "programme"]
-    )
-    def test_of_an_unknown_member(self, desk, member, change):
-        refused(redeem(desk, member, 1, **change), status=404, code="unknown_member")
+    def test_of_an_unknown_member(self, desk):
+        refused(redeem(desk, str(uuid4()), 1), status=404, code="unknown_member")
+
+    def test_of_an_unknown_programme(self, desk, member):
+        told = refused(redeem(desk, member, 1, programme="miles"), status=404, code="programme_not_defined")
+        assert told["programme"] == "miles"
 
     @pytest.mark.parametrize("points", [2**60, 2**70])
     def test_of_more_points_than_can_be_counted(self, desk, member, points):

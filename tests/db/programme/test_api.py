@@ -27,6 +27,7 @@ from comity.programme.types import (
     RedemptionStatus,
     UnknownMember,
 )
+from comity.programme.wishes import ProgrammeNotDefined
 
 ADA, BOB, EVE = UUID(int=1), UUID(int=2), UUID(int=3)
 LADDER = TierLadder(
@@ -251,7 +252,7 @@ class TestRedeem:
     def test_refuses_strangers(self, tx, now):
         with pytest.raises(UnknownMember):
             self.redeem(tx, now, 1, profile_id=EVE)
-        with pytest.raises(UnknownMember):
+        with pytest.raises(ProgrammeNotDefined):
             self.redeem(tx, now, 1, name="stars")
 
     def test_many_get_a_verdict_each(self, tx, now):

@@ -15,7 +15,7 @@ from comity.interfaces.shared.programmes import list_large
 from comity.kernel.errors import ComityError, Invalid
 from comity.ledger.types import AMOUNT_MAX
 from comity.programme import api as programme
-from comity.programme.api import KindNotSpendable, UnknownKind
+from comity.programme.api import KindNotSpendable, ProgrammeNotDefined, UnknownKind
 from comity.programme.types import (
     InsufficientPoints,
     InvalidRedemption,
@@ -28,18 +28,10 @@ from comity.programme.types import (
 
 REASON_LENGTH_MAX = 400
 
-_ERRORS: dict[RedemptionStatus, type[ComityError]] = {
-    RedemptionStatus.INSUFFICIENT_POINTS: InsufficientPoints,
-    RedemptionStatus.UNKNOWN_MEMBER: UnknownMember,
-    RedemptionStatus.UNKNOWN_KIND: UnknownKind,
-    RedemptionStatus.KIND_NOT_SPENDABLE: KindNotSpendable,
-    RedemptionStatus.KEY_REUSED: KeyReused,
-    RedemptionStatus.INVALID: InvalidRedemption,
-}
-
 REMEDIES: dict[type[ComityError], str] = {
     InsufficientPoints: "Ask for at most `balance` points.",
     UnknownMember: "Check the Global ID and the programme: GET /v1/profiles?key=... shows both.",
+    ProgrammeNotDefined: "Check the name of the programme, or add it to the definitions.",
     UnknownKind: "Name one of the kinds under `points` of the programme, or none: the first is meant then.",
     KindNotSpendable: "Name a kind that can be spent: GET /v1/members/ID/points shows all.",
     KeyReused: "Use a new key for a new wish; repeat an old one exactly as it was.",
@@ -80,7 +72,9 @@ def open_redeem(hub: wiring.Hub, callers: Callers) -> Verb[Redemption, Redemptio
                 tx, redemptions=wanted, now=hub.clock.now(), large_above=list_large(hub.runtimes, tx)
             )
         )
-        return [_to_answer(each) for each in verdicts]
+        return [
+            programme.tell_refusal(wish, verdict) or verdict for wish, verdict in zip(wanted, verdicts, strict=True)
+        ]
 
     return Verb(
         name="redeem",
@@ -91,13 +85,6 @@ def open_redeem(hub: wiring.Hub, callers: Callers) -> Verb[Redemption, Redemptio
         is_repeated=lambda told: told.status is RedemptionStatus.DUPLICATE,
         remedies=REMEDIES,
     )
-
-
-def _to_answer(verdict: RedemptionVerdict) -> RedemptionVerdict | ComityError:
-    refusal = _ERRORS.get(verdict.status)
-    if refusal is None:
-        return verdict
-    return refusal(details={} if verdict.balance is None else {"balance": verdict.balance})
 
 
 def _read(body: bytes, key: str | None, _caller: Caller) -> Redemption:

@@ -23,7 +23,6 @@ from comity.kernel.database import Tx
 from comity.kernel.errors import ComityError
 from comity.programme import api as loyalty
 from comity.programme.api import (
-    ProgrammeNotDefined,
     RewardOffer,
     RewardRefused,
     RewardWish,
@@ -45,7 +44,6 @@ Told = VoucherTold | ComityError
 _REMEDIES: dict[type[ComityError], str] = {
     **REMEDIES,
     WishInvalid: "Send a key, and a reason if any, of printable characters.",
-    ProgrammeNotDefined: "Use one of those that are known.",
     UnknownReward: "Ask GET /v1/members/ID/rewards what there is.",
     RewardRefused: "`reason` says why; GET /v1/members/ID/rewards says what the member can have.",
     UnknownVoucher: "Check the code: 16 letters and digits; GET /v1/members/ID/vouchers lists them.",

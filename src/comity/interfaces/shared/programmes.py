@@ -1,9 +1,7 @@
 """Programmes by name."""
 
-import difflib
-
 from comity.kernel.database import Tx
-from comity.programme.api import ProgrammeNotDefined
+from comity.programme.api import tell_undefined
 from comity.programme.types import Programme
 from comity.sync.api import Runtime, RuntimeSource
 from comity.sync.types import NotReady
@@ -14,9 +12,7 @@ def require_programme(runtime: Runtime, name: str) -> Programme:
     known = {each.name: each for each in runtime.programmes}
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name, known, n=1)
-    remedy = f"Did you mean {near[0]}?" if near else "Use one of those that are known."
-    raise ProgrammeNotDefined(details={"programme": name, "known": sorted(known), "remedy": remedy})
+    raise tell_undefined(name, known=known)
 
 
 def list_large(source: RuntimeSource, tx: Tx) -> dict[str, int]:
