@@ -119,6 +119,25 @@ def _is_allowed_chance(node: ast.ImportFrom) -> bool:
     return node.module != "secrets" and not names & CHANCE_NAMES.get(node.module or "", set())
 
 
+def own_network(path: Path, tree: ast.Module) -> Found:
+    """A client of its own knows no time limit, no proxy and no address that must not be called. One client calls out."""
+    name = path.as_posix()
+    if not _is_product(path) or name.startswith(("src/comity/kernel/", "src/comity/sandbox/")):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found = {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found = {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
+        else:
+            continue
+        for module in sorted(found & NETWORK_MODULES):
+            yield node.lineno, f"imports {module}; systems are called through kernel.egress"
+
+
+NETWORK_MODULES = {"urllib.request", "http.client", "ftplib", "smtplib", "socketserver", "xmlrpc.client"}
+
+
 def built_sql(path: Path, tree: ast.Module) -> Found:
     """A string put together at run time is where injections start. SQL stands in files; compilers hand theirs over."""
     if not _is_product(path):
@@ -187,6 +206,7 @@ TREE_RULES: list[Callable[[Path, ast.Module], Found]] = [
     long_function,
     silent_room,
     own_clock,
+    own_network,
     built_sql,
     swallowed_error,
 ]
