@@ -120,7 +120,7 @@ def _is_allowed_chance(node: ast.ImportFrom) -> bool:
 
 
 def own_network(path: Path, tree: ast.Module) -> Found:
-    """A client of its own knows no time limit, no proxy and no address that must not be called. One client calls out."""
+    """A client of its own knows no time limit, no proxy and no address that must not be called. One calls out."""
     name = path.as_posix()
     if not _is_product(path) or name.startswith(("src/comity/kernel/", "src/comity/sandbox/")):
         return
