@@ -9,9 +9,19 @@ from comity.ledger.expiry import expire_lots
 from comity.ledger.holds import capture, release, reserve, time_out_holds
 from comity.ledger.moving import draw_mark, move_all
 from comity.ledger.parting import list_flows, part
-from comity.ledger.periods import get_balances_on, lock_period, reopen_period, roll_forward
+from comity.ledger.periods import get_balances_on, list_periods, lock_period, reopen_period, roll_forward
 from comity.ledger.proof import check_export
-from comity.ledger.reports import Block, DayNotOver, Proof, RollForward, Trace, TraceLine, Transfer, UnknownUnit
+from comity.ledger.reports import (
+    Block,
+    DayNotOver,
+    PeriodLock,
+    Proof,
+    RollForward,
+    Trace,
+    TraceLine,
+    Transfer,
+    UnknownUnit,
+)
 from comity.ledger.reversing import reverse
 from comity.ledger.rows import Flow, HoldState
 from comity.ledger.sealing import export, get_transfer, seal, trace, verify
@@ -38,6 +48,7 @@ __all__ = [
     "HoldState",
     "Parted",
     "Parting",
+    "PeriodLock",
     "PeriodOrder",
     "Proof",
     "RollForward",
@@ -67,6 +78,7 @@ __all__ = [
     "list_flows",
     "list_holdings",
     "list_holds",
+    "list_periods",
     "lock_period",
     "move_all",
     "open_accounts",

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from comity.kernel.database import Tx
 from comity.kernel.errors import Broken
 from comity.ledger import rules, store
-from comity.ledger.reports import DayNotOver, RollForward, UnknownUnit
+from comity.ledger.reports import DayNotOver, PeriodLock, RollForward, UnknownUnit
 from comity.ledger.types import Book, PeriodOrder, UnknownAccount
 
 EASTERNMOST = timedelta(hours=14)
@@ -100,6 +100,11 @@ def reopen_period(
         reason=reason,
         now=now,
     )
+
+
+def list_periods(tx: Tx, *, limit_max: int) -> list[PeriodLock]:
+    """Return what closed the books of units and opened them again, newest first; one of each unit is in force."""
+    return store.list_periods(tx, limit_max=limit_max)
 
 
 def _require_unit(tx: Tx, *, book: Book, unit: str) -> None:

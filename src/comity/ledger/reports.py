@@ -15,6 +15,19 @@ class DayNotOver(Refused):
     """A day that is not over cannot be closed: what happens on it would be booked on another."""
 
 
+class PeriodLock(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision that closed the books of a unit through a day; with `confirmed_by` it opened the days after it."""
+
+    book: str
+    unit: str
+    locked_through: date
+    locked_at: datetime
+    locked_by: str
+    confirmed_by: str | None
+    reason: str
+    is_in_force: bool
+
+
 class RollForward(msgspec.Struct, frozen=True, kw_only=True):
     """What changed the outstanding points of a unit in a period, first and last day included."""
 

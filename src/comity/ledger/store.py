@@ -6,7 +6,7 @@ from datetime import date, datetime
 from comity.kernel.database import Tx
 from comity.kernel.sql import Jsonb, SqlFolder
 from comity.ledger import literals
-from comity.ledger.reports import Block, TraceLine, Transfer
+from comity.ledger.reports import Block, PeriodLock, TraceLine, Transfer
 from comity.ledger.rows import (
     AccountFacts,
     CheckedBlock,
@@ -234,6 +234,11 @@ def find_period(tx: Tx, *, book: Book, unit: str) -> date | None:
     """Return until when the books of a unit are closed."""
     rows = _sql.find_period.rows(tx, book=book, unit=unit)
     return rows[0][0] if rows else None
+
+
+def list_periods(tx: Tx, *, limit_max: int) -> list[PeriodLock]:
+    """Return what closed books and opened them again, newest first."""
+    return _sql.list_periods.fetch(tx, PeriodLock, limit_max=limit_max)
 
 
 def insert_period_lock(

@@ -77,9 +77,13 @@ def test_periods_are_opened_by_two_and_slips_close_nothing(run):
     assert run("lock", "points", "9999-03-31", "--by", "ada", "--json", code=6)["code"] == "day_not_over"
     backwards = run("roll-forward", "points", "2026-03-31", "2026-03-01", "--json", code=2)
     assert backwards["code"] == "period_backwards"
+    assert "No books have been closed" in run("periods")
     run("lock", "points", "2026-02-28", "--by", "ada")
     assert run("reopen", "points", "2026-02-28", *two, code=4)["code"] == "period_order"
     assert run("reopen", "points", "2026-01-31", *two) == {"unit": "points", "locked_through": "2026-01-31"}
+    told = [(each["locked_through"], each["confirmed_by"], each["is_in_force"]) for each in run("periods", "--json")]
+    assert told == [("2026-01-31", "bob", True), ("2026-02-28", None, False)]
+    assert "an invoice" in run("periods")
 
 
 def test_statement_and_trace(run):

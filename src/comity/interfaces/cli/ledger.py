@@ -148,6 +148,39 @@ def reopen(
         say(f"The books of {unit} are open from the day after {day}.")
 
 
+@ledger.command("periods")
+@translates_errors
+def periods(
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many decisions, the newest first.")] = LINES_MAX,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Show until when the books are closed, and who closed and reopened them, when and why."""
+    with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+        found = books.list_periods(tx, limit_max=limit)
+    if json:
+        print_json(found)
+        return
+    if not found:
+        say("No books have been closed.")
+        return
+    rows = [
+        (
+            each.book,
+            each.unit,
+            each.locked_through.isoformat(),
+            "yes" if each.is_in_force else "",
+            each.locked_at.date().isoformat(),
+            each.locked_by,
+            each.confirmed_by or "",
+            each.reason,
+        )
+        for each in found
+    ]
+    print_table("", ("book", "unit", "closed through", "in force", "since", "by", "confirmed by", "reason"), rows)
+
+
 @ledger.command("statement")
 @translates_errors
 def statement(
