@@ -370,7 +370,8 @@ class Connector(ABC):
 class ConnectorSpec(Struct, frozen=True, kw_only=True):
     """A connector as `wiring` registers it: what it is called, what it needs, what it can, how to open it.
 
-    `webhook_schema` is a JSON Schema of the body it receives, for documents and editors.
+    `webhook_schema` is a JSON Schema of the body it receives, for documents and editors. `provision_note` says what is
+    left to do by hand after fields were created.
     """
 
     name: str
@@ -381,6 +382,7 @@ class ConnectorSpec(Struct, frozen=True, kw_only=True):
     capabilities: Capabilities
     build: Callable[[ConnectorContext], Connector]
     webhook_schema: Mapping[str, Any] | None = None
+    provision_note: str = ""
 
 
 def unsupported(connector: str, what: str) -> CallFailed:

@@ -7,6 +7,7 @@ from comity.kernel.database import Database
 from comity.kernel.ids import Ids
 from comity.sync.deliver import Deliverer
 from comity.sync.first_read import list_unsettled
+from comity.sync.joining import check_system, create_fields, plan_fields, plan_subscription
 from comity.sync.prepare import Prepared, give_up, prepare
 from comity.sync.pull import HINTS_CHANNEL, Puller, receive_hook
 from comity.sync.reactions import (
@@ -60,9 +61,11 @@ __all__ = [
     "apply_documents",
     "check_mapping_document",
     "check_rules_document",
+    "check_system",
     "choose_by",
     "collect_in_pools",
     "compile_runtime",
+    "create_fields",
     "enrol_strangers",
     "expire_points",
     "expire_vouchers",
@@ -76,6 +79,8 @@ __all__ = [
     "match_again",
     "mature_referrals",
     "plan_documents",
+    "plan_fields",
+    "plan_subscription",
     "prepare",
     "receive_hook",
     "recompute_tiers",

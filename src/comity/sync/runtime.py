@@ -61,6 +61,12 @@ class StreamMapping(msgspec.Struct, frozen=True, kw_only=True):
         names = [self.spec.external_id, *(field.field for field in self.spec.person_fields)]
         if self.spec.changed_at:
             names.append(self.spec.changed_at)
+        return list(dict.fromkeys([*names, *self.read_fields]))
+
+    @property
+    def read_fields(self) -> list[str]:
+        """The fields of the system that become values here."""
+        names = [field.field for field in self.spec.person_fields if field.direction.is_read]
         purchase = self.spec.purchase_fields
         if purchase is not None:
             names.extend(source.field for source in purchase.sources.values() if source.field)

@@ -1,5 +1,6 @@
 """What crosses the door of sync."""
 
+from enum import StrEnum
 from pathlib import Path
 from uuid import UUID
 
@@ -55,6 +56,32 @@ class HintRow(msgspec.Struct, frozen=True, kw_only=True):
     stream: str
     external_id: str
     hint_id: int
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found about one thing that a system needs: all right, unless there is a remedy."""
+
+    area: str
+    what: str
+    remedy: str | None = None
+
+
+class FieldOutcome(StrEnum):
+    """What became of a field that was to be created. Hidden: it was there, and is not shown to us."""
+
+    CREATED = "created"
+    HIDDEN = "hidden"
+    REFUSED = "refused"
+
+
+class FieldMade(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a field that was to be created; why and what to do unless it was."""
+
+    stream: str
+    name: str
+    outcome: FieldOutcome
+    message: str | None = None
+    remedy: str | None = None
 
 
 class RecordFile(msgspec.Struct, frozen=True, kw_only=True):

@@ -143,6 +143,14 @@ class TestSandbox:
             ready = json.loads(process.stdout.readline())
             assert ready["url"].startswith("https://") and Path(ready["ca_file"]).is_file()
 
+    def test_bare_has_none_of_our_fields(self, tmp_path):
+        with started("sandbox", "serve", "hubspot", "--bare", folder=tmp_path) as process:
+            ready = json.loads(process.stdout.readline())
+            headers = {"authorization": f"Bearer {ready['token']}"}
+            found = httpx2.get(f"{ready['url']}/crm/v3/properties/contacts", headers=headers, trust_env=False).json()
+            names = {each["name"] for each in found["results"]}
+            assert "email" in names and "global_id" not in names
+
 
 class TestEmbedded:
     def test_project_from_nothing_in_a_directory_of_its_own(self, tmp_path):

@@ -81,7 +81,7 @@ def _missing_in(client: HubSpotClient, stream: str) -> list[Missing]:
     described = discover(client, stream)
     field = next((f for f in described.fields if f.name == wanted), None)
     if field is None:
-        remedy = f"Create {wanted} on {stream} as single-line text with unique values, or let Comity create it."
+        remedy = f"Create {wanted} on {stream} with unique values, or have `comity systems provision` do it."
         return [Missing(what=f"{stream}.{wanted}", remedy=remedy)]
     if not field.is_unique:
         what = f"{stream}.{wanted} does not require unique values"

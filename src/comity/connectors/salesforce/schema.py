@@ -102,8 +102,11 @@ def _missing_in(client: SalesforceClient, stream: str) -> list[Missing]:
     wanted = client.settings.external_id_field
     field = next((f for f in discover(client, stream).fields if f.name == wanted), None)
     if field is None:
-        remedy = f"Create {wanted} on {stream} (text 64, external id, unique) or let Comity create it, and let the "
-        return [Missing(what=f"{stream}.{wanted}", remedy=remedy + "integration user see and edit it.")]
+        remedy = (
+            f"Create {wanted} on {stream} (text 64, external id, unique), or have `comity systems provision` do it, "
+            "and let the integration user see and edit it."
+        )
+        return [Missing(what=f"{stream}.{wanted}", remedy=remedy)]
     if not field.is_unique:
         what = f"{stream}.{wanted} is no external id"
         return [Missing(what=what, remedy="Mark the field as external id and unique in its definition.")]

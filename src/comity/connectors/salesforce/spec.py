@@ -129,4 +129,5 @@ SPEC = ConnectorSpec(
     ),
     build=SalesforceConnector,
     webhook_schema=WEBHOOK_SCHEMA,
+    provision_note="Nobody sees a new field at first: let the integration user see and edit it (field-level security).",
 )

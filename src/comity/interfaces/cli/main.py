@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from comity import __version__
-from comity.interfaces.cli import keys, ledger, loading, parked, people, programme, project, running
+from comity.interfaces.cli import keys, ledger, loading, parked, people, programme, project, running, systems
 from comity.interfaces.cli.demo.command import demo
 from comity.interfaces.cli.output import console
 
@@ -25,6 +25,7 @@ app.command()(project.export)
 app.command()(loading.load)
 app.command()(running.up)
 app.command()(running.status)
+app.add_typer(systems.systems, name="systems")
 app.add_typer(people.profiles, name="profile")
 app.command()(people.why)
 app.add_typer(parked.parked, name="parked")

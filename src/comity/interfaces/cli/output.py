@@ -10,6 +10,7 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.prompt import Confirm
 from rich.table import Table
 
 from comity.interfaces.shared.problems import to_exit_code, to_problem
@@ -30,6 +31,10 @@ errors = _open_console(is_error=True)
 
 class FileUnusable(Invalid):
     """A file or directory cannot be used."""
+
+
+class ConfirmationMissing(Invalid):
+    """Nobody is at the terminal to be asked."""
 
 
 P = ParamSpec("P")
@@ -69,6 +74,14 @@ def to_cell(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return escape(str(value))
+
+
+def confirm(question: str, *, remedy: str) -> None:
+    """Ask; leave with 1 when the answer is no. Raises ConfirmationMissing where nobody can be asked."""
+    if not sys.stdin.isatty():
+        raise ConfirmationMissing(details={"remedy": remedy})
+    if not Confirm.ask(question, default=False):
+        raise typer.Exit(1)
 
 
 def translates_errors(command: Callable[P, R]) -> Callable[P, R]:

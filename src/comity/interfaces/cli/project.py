@@ -2,23 +2,21 @@
 
 import getpass
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.prompt import Confirm
 
 from comity import wiring
 from comity.definitions import api as definitions
 from comity.definitions.types import Document, Plan
 from comity.interfaces.cli.opening import DataDir, Project, get_settings, open_hub
-from comity.interfaces.cli.output import Json, print_json, print_table, say, translates_errors
+from comity.interfaces.cli.output import Json, confirm, print_json, print_table, say, translates_errors
 from comity.interfaces.cli.programme import find_effects
 from comity.interfaces.cli.simulation import show_effects
 from comity.interfaces.shared.projects import check_documents
-from comity.kernel.errors import Conflict, Invalid
+from comity.kernel.errors import Conflict
 from comity.sync import api as sync
 
 
@@ -111,7 +109,7 @@ def apply(
         if not json:
             show_plan(found)
         if not (yes or json) and not found.is_empty:
-            _ask()
+            confirm("Apply this?", remedy="Look at `comity plan`, then run `comity apply --yes`.")
         effects = hub.database.run(
             lambda tx: sync.apply_documents(
                 tx,
@@ -171,17 +169,6 @@ def show_plan(found: Plan) -> None:
     if rows:
         print_table("", ("", "document", "what changes"), rows)
     say(f"{len(found.unchanged)} unchanged.")
-
-
-class ConfirmationMissing(Invalid):
-    """Nobody is at the terminal to be asked."""
-
-
-def _ask() -> None:
-    if not sys.stdin.isatty():
-        raise ConfirmationMissing(details={"remedy": "Look at `comity plan`, then run `comity apply --yes`."})
-    if not Confirm.ask("Apply this?", default=False):
-        raise typer.Exit(1)
 
 
 def _login_name() -> str:

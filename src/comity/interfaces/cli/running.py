@@ -125,6 +125,9 @@ def serve(
     tls: Annotated[bool, typer.Option("--tls", help="Serve https with a test certificate authority.")] = False,
     seed: Annotated[int, typer.Option(help="The same seed gives the same ids and token.")] = 1,
     people: Annotated[Path | None, typer.Option(help="CSV file; its header row names the vendor's fields.")] = None,
+    bare: Annotated[
+        bool, typer.Option("--bare", help="Without our fields: `comity systems provision` creates them.")
+    ] = False,
 ) -> None:
     """Run a simulated system; prints one JSON line (url, token, ca_file) when it is ready."""
     from comity.sandbox import api as simulated  # Half of the start of every other command, which do not need it.
@@ -143,7 +146,7 @@ def serve(
             tls=tls,
             seed=seed,
             people_csv=people,
-            options=simulated.SandboxOptions(),
+            options=simulated.SandboxOptions(has_loyalty_fields=not bare),
         )
     except (OSError, ValueError) as error:
         raise SandboxNotStarted(f"The sandbox did not start: {error}") from error
