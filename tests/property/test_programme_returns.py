@@ -15,7 +15,6 @@ from comity.programme.engine.returning import (
     LotRest,
     count_returned,
     settle,
-    spread_return,
     take_back,
 )
 from tests.property.test_programme_earning import PURCHASES, SPECS, compiled
@@ -114,18 +113,6 @@ class TestTakeBack:
         if any(steps[-1].values()):
             with pytest.raises(InvalidReturn):
                 take_back(earning, returned_before=steps[-1], returned_now={}, taken_by_lot=[0] * len(earning.lots))
-
-    @FEW
-    @given(returns(), st.data())
-    def test_a_return_that_names_no_lines_is_spread(self, case, data):
-        earning, steps = case
-        left = sum(earning.line_minor.values()) - sum(steps[0].values())
-        amount = data.draw(st.integers(0, left))
-        spread = spread_return(earning, steps[0], amount)
-        assert sum(spread.values()) == sum(steps[0].values()) + amount
-        assert all(steps[0][line] <= spread[line] <= bought for line, bought in earning.line_minor.items())
-        with pytest.raises(InvalidReturn):
-            spread_return(earning, steps[0], left + 1)
 
 
 RESTS = st.builds(LotRest, points=st.integers(0, 50), is_pending=st.booleans())

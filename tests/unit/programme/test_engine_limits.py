@@ -1,4 +1,4 @@
-"""Referrals, budgets, rewards, transfers, pools and adjustments: what is allowed, and what stands against it."""
+"""Referrals, rewards, transfers, pools and adjustments: what is allowed, and what stands against it."""
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from comity.definitions.types import (
     AdjustmentSpec,
-    BudgetSpec,
     Cap,
     CapPeriod,
     PoolSpec,
@@ -20,8 +19,6 @@ from comity.definitions.types import (
     Span,
     TransferSpec,
     VoucherSpec,
-    WhenShort,
-    WorthSpec,
 )
 from comity.programme.engine.facts import Purchase
 from comity.programme.engine.limits import (
@@ -30,15 +27,12 @@ from comity.programme.engine.limits import (
     decide_pooling,
     decide_reward,
     decide_transfer,
-    draw_budget,
     split_contribution,
-    sum_counts,
 )
 from comity.programme.engine.referring import (
     Referral,
     ReferralReason,
     ReferralState,
-    compare_referral,
     decide_referral,
 )
 
@@ -109,44 +103,15 @@ class TestReferral:
         found = decide(purchases, today=today, counts={("referral.times.year", "2026"): 2})
         assert (found.state, found.reason, found.advocate_points) == ("refused", "cap_reached", 0)
 
-    def test_what_matured_is_taken_back_when_the_purchase_comes_back(self):
-        before = decide([bought(1, 2_000)], today=date(2026, 3, 1))
-        after = decide([bought(1, 2_000, 2_000)], today=date(2026, 5, 1))
-        assert compare_referral(None, before) == (500, 250)
-        assert compare_referral(before, after) == (-500, -250)
-        assert compare_referral(after, after) == (0, 0)
-        same = msgspec.structs.replace(REFERRAL, is_same_person=True)
-        assert compare_referral(before, decide([bought(1, 2_000)], referral=same)) == (-500, -250)
+    def test_gives_nothing_any_more_when_the_purchase_comes_back(self):
+        assert decide([bought(1, 2_000)], today=date(2026, 3, 1)).advocate_points == 500
+        found = decide([bought(1, 2_000, 2_000)], today=date(2026, 5, 1))
+        assert (found.state, found.advocate_points, found.friend_points) == ("refused", 0, 0)
 
     def test_the_order_of_purchases_changes_nothing(self):
         purchases = [bought(1, 1_000), bought(2, 3_000, 500), bought(3, 9_000)]
         found = {decide(each, today=date(2026, 3, 1)).decided_by for each in permutations(purchases)}
         assert found == {"p2"}
-
-
-class TestBudget:
-    @given(
-        st.lists(st.integers(1, 60), max_size=20),
-        st.none() | st.integers(1, 300),
-        st.integers(1, 300),
-        st.sampled_from(list(WhenShort)),
-    )
-    def test_is_never_overdrawn(self, wishes, points, money, when_short):
-        spec = BudgetSpec(name="b", points=points, money_minor=money, when_short=when_short)
-        counts, granted = {}, 0
-        for wish in wishes:
-            found = draw_budget(spec, wish, used=counts, on=ON, worth=WorthSpec(points=3, minor=2))
-            counts, granted = sum_counts(counts, found.counts), granted + found.points
-            assert found.points in {0, wish} or when_short is WhenShort.PARTIAL
-            assert found.is_granted == (found.points > 0)
-        assert granted <= (points or granted)
-        assert counts.get(("budget.b.money.ever", ""), 0) <= money
-        assert granted * 2 <= money * 3
-
-    def test_says_what_is_left(self):
-        found = draw_budget(BudgetSpec(name="b", points=5), 9, used={("budget.b.points.ever", ""): 5}, on=ON)
-        assert (found.refusal, found.inputs) == (Refusal.BUDGET_SPENT, {"points": 9, "points_left": 0})
-        assert draw_budget(BudgetSpec(name="b", points=5), 0, used={}, on=ON).refusal is Refusal.NOT_POSITIVE
 
 
 class TestReward:

@@ -1,4 +1,4 @@
-"""What members and staff may do: draw on budgets, redeem rewards, give points away, pool them, adjust them by hand.
+"""What members and staff may do: redeem rewards, give points away, pool them, adjust them by hand.
 
 Each decision is a verdict: granted, and how much, or refused and why, with the numbers that decided. Nothing is counted
 here; what is to be counted is in the verdict.
@@ -12,14 +12,11 @@ import msgspec
 
 from comity.definitions.types import (
     AdjustmentSpec,
-    BudgetSpec,
     Cap,
     CapPeriod,
     PoolSpec,
     RewardSpec,
     TransferSpec,
-    WhenShort,
-    WorthSpec,
 )
 from comity.programme.engine.days import add_span, name_period
 from comity.programme.engine.facts import Count, Counts, Inputs
@@ -29,7 +26,6 @@ class Refusal(enum.StrEnum):
     """Why something is not allowed."""
 
     NOT_POSITIVE = "not_positive"
-    BUDGET_SPENT = "budget_spent"
     NOT_YET = "not_yet"
     NO_LONGER = "no_longer"
     TIER_TOO_LOW = "tier_too_low"
@@ -74,31 +70,6 @@ def _refuse(refusal: Refusal, **inputs: int | str | date) -> Verdict:
 
 def _first_refusal(*checks: Check) -> Verdict | None:
     return next((Verdict(refusal=refusal, inputs=inputs) for is_against, refusal, inputs in checks if is_against), None)
-
-
-def draw_budget(spec: BudgetSpec, points: int, *, used: Counts, on: date, worth: WorthSpec | None = None) -> Verdict:
-    """Decide how many of the points a promotion asks for its budget still gives; fractions of money count as one unit.
-
-    The same decision as inside an evaluation, for what earns points without a purchase. `used` are the shared counters.
-    """
-    if points <= 0:
-        return _refuse(Refusal.NOT_POSITIVE, points=points)
-    granted, told = points, dict[str, int | str | date]()
-    period = name_period(on, spec.per)
-    of_points, of_money = (f"budget.{spec.name}.{kind}.{spec.per}" for kind in ("points", "money"))
-    if spec.points is not None:
-        told["points_left"] = max(spec.points - used.get((of_points, period), 0), 0)
-        granted = min(granted, max(spec.points - used.get((of_points, period), 0), 0))
-    if spec.money_minor is not None and worth is not None:
-        left = max(spec.money_minor - used.get((of_money, period), 0), 0)
-        told["money_left_minor"] = left
-        granted = min(granted, left * worth.points // worth.minor)
-    if not granted or (granted < points and spec.when_short is WhenShort.NOTHING):
-        return _refuse(Refusal.BUDGET_SPENT, points=points, **told)
-    counts = [Count(counter=(of_points, period), amount=granted)] if spec.points is not None else []
-    if spec.money_minor is not None and worth is not None:
-        counts.append(Count(counter=(of_money, period), amount=-(-granted * worth.minor // worth.points)))
-    return Verdict(points=granted, inputs=told, counts=tuple(counts))
 
 
 def decide_reward(

@@ -128,17 +128,6 @@ def _find_refusal(referral: Referral) -> ReferralReason | None:
     return ReferralReason.FRIEND_WAS_CUSTOMER if referral.had_purchases else None
 
 
-def compare_referral(before: ReferralDecision | None, after: ReferralDecision) -> tuple[int, int]:
-    """Return the points to add for advocate and friend now that a referral is decided anew; below zero: taken back."""
-    old = (before.advocate_points, before.friend_points) if before and _is_given(before) else (0, 0)
-    new = (after.advocate_points, after.friend_points) if _is_given(after) else (0, 0)
-    return new[0] - old[0], new[1] - old[1]
-
-
-def _is_given(decision: ReferralDecision) -> bool:
-    return decision.state is ReferralState.MATURED
-
-
 def _keep_in_time(
     purchases: Sequence[Purchase], zone: ZoneInfo, first_day: date, last_day: date
 ) -> list[tuple[date, str, int]]:

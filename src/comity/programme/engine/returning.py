@@ -33,19 +33,6 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
         return sum(self.by_lot)
 
 
-def spread_return(earning: Earning, returned_minor: Mapping[str, int], amount_minor: int) -> dict[str, int]:
-    """Spread a return that names no lines over what has not been returned yet; return the new sums by line.
-
-    `returned_minor` is what was returned before. Raises InvalidReturn.
-    """
-    lines = list(earning.line_minor)
-    left = [earning.line_minor[line] - returned_minor.get(line, 0) for line in lines]
-    if not 0 <= amount_minor <= sum(left):
-        raise InvalidReturn(details={"purchase_id": earning.purchase_id, "returnable_minor": sum(left)})
-    parts = apportion_within(amount_minor, left) if lines else []
-    return {line: returned_minor.get(line, 0) + part for line, part in zip(lines, parts, strict=True)}
-
-
 def find_returned(purchase: Purchase, spec: ReturnsSpec, zone: ZoneInfo) -> Mapping[str, int]:
     """Return what counts as returned of a purchase, by line: all of it, or what came back within the window."""
     if spec.late is LateReturns.TAKE_BACK or not purchase.returns:
