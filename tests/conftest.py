@@ -121,12 +121,18 @@ def database(server_dsn: str, template_database: str) -> Iterator[Database]:
 
 
 def lend_database(server_dsn: str, template_database: str) -> Iterator[Database]:
-    """Make a migrated database for one test."""
+    """Make a database for one test, migrated where the template is."""
     name = f"test_{uuid4().hex[:12]}"
     database = Database(dsn=_create_database(server_dsn, name, template_database))
     yield database
     database.close()
     _leave_database(server_dsn, name)
+
+
+@pytest.fixture
+def empty_database(server_dsn: str) -> Iterator[Database]:
+    """A database with nothing in it."""
+    yield from lend_database(server_dsn, "template0")
 
 
 @pytest.fixture(scope="session")

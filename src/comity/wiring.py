@@ -3,6 +3,7 @@
 import difflib
 import os
 from collections.abc import Sequence
+from enum import Enum, auto
 from pathlib import Path
 from threading import Lock
 from typing import Self
@@ -110,6 +111,19 @@ def migrate(database: Database) -> list[str]:
     return kernel_migrate.migrate(database, rooms=ROOMS)
 
 
+class Schema(Enum):
+    """What opening the hub does about the schema of its database."""
+
+    MIGRATE = auto()
+    """Bring it to this version."""
+
+    BEGIN = auto()
+    """Make it where there is none; one of another version is refused."""
+
+    REQUIRE = auto()
+    """Nothing: it must be there."""
+
+
 class Hub:
     """What a process of Comity holds: database, clock, ids, the runtime in force and the open connectors."""
 
@@ -184,12 +198,17 @@ class Hub:
 
 
 def open_hub(
-    settings: Settings, *, pool_size_max: int = 8, migrates: bool = True, wait_seconds: float = CONNECT_SECONDS_MAX
+    settings: Settings,
+    *,
+    pool_size_max: int = 8,
+    schema: Schema = Schema.MIGRATE,
+    wait_seconds: float = CONNECT_SECONDS_MAX,
 ) -> Hub:
     """Open the database, the embedded one without a DSN, and bring it to this version's schema.
 
     A server that is just starting or recovering is waited for. Raises ServerUnsuitable when a server given by DSN
-    lacks what Comity relies on, DatabaseUnavailable when it does not come up in time.
+    lacks what Comity relies on, DatabaseUnavailable when it does not come up in time, MigrationBlocked; SchemaMissing
+    and SchemaOutdated where the schema is not to be touched.
     """
     server = None
     if settings.database_url:
@@ -200,9 +219,16 @@ def open_hub(
         server = ensure(data_dir=settings.data_dir / "postgres")
         dsn = server.dsn
     database = Database(dsn=dsn, pool_size_max=pool_size_max, wait_seconds=wait_seconds)
-    if migrates:
-        migrate(database)
-    return Hub(database=database, settings=settings, clock=SystemClock(), ids=RandomIds(), server=server)
+    hub = Hub(database=database, settings=settings, clock=SystemClock(), ids=RandomIds(), server=server)
+    try:
+        if schema is Schema.MIGRATE or (schema is Schema.BEGIN and not kernel_migrate.has_schema(database)):
+            migrate(database)
+        else:
+            kernel_migrate.require_schema(database, rooms=ROOMS)
+    except BaseException:
+        hub.close()
+        raise
+    return hub
 
 
 def build_connector(

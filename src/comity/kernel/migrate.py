@@ -1,9 +1,11 @@
 """Bring a database to the schema of this version.
 
 Each room has `migrations/NNNN_what/pre.sql` (works while the former code still runs) and, where needed, `post.sql`
-(after it), and `functions/*.sql` (`create or replace ...`), which are run again every time.
+(after it), and `functions/*.sql` (`create or replace ...`). Functions and views are put in again when they differ from
+those put in last, or when anything has changed that they may stand on. Where nothing is missing, nothing is locked.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -20,7 +22,15 @@ LOCK_TIMEOUT: LiteralString = "set local lock_timeout = '10s'"
 
 
 class MigrationBlocked(Unavailable):
-    """A migration could not get its lock in time: long transactions are running. Try again when they have ended."""
+    """A migration got no lock: a long transaction or another migration is running. Try again when it has ended."""
+
+
+class SchemaMissing(Unavailable):
+    """There is no schema of Comity in this database yet."""
+
+
+class SchemaOutdated(Unavailable):
+    """The schema of this database is not of this version."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,39 +42,100 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
-def migrate(database: Database, *, rooms: Sequence[str]) -> list[str]:
-    """Apply what is missing, room by room, upstream first. Returns the names of the steps applied; repeatable.
+class Functions(msgspec.Struct, frozen=True, kw_only=True):
+    """The functions and views of one room, and a digest of them and of all that they may stand on."""
 
-    Raises MigrationBlocked when a lock is not to be had within the limit; then nothing of that step was changed.
+    room: str
+    texts: tuple[str, ...]
+    digest: str
+
+
+class Missing(msgspec.Struct, frozen=True, kw_only=True):
+    """What a database lacks of this version."""
+
+    steps: tuple[Step, ...]
+    functions: tuple[Functions, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """Say what it is."""
+        steps = [f"{step.room}/{step.name}/{step.phase}" for step in self.steps]
+        return [*steps, *(f"{each.room}/functions" for each in self.functions)]
+
+
+def migrate(database: Database, *, rooms: Sequence[str]) -> list[str]:
+    """Apply what is missing, room by room, upstream first. Returns the names of what was applied; repeatable.
+
+    Raises MigrationBlocked when a lock is not to be had within the limit; then nothing of it was changed.
     """
-    applied: list[str] = []
+    # In a transaction of its own: one that has read the tables must not wait for whoever is changing them.
     with database.transaction() as tx:
-        tx.execute("select pg_advisory_xact_lock(%(key)s)", {"key": LOCK_KEY})
-        tx.execute(LOCK_TIMEOUT)
+        if not _find_missing(tx, rooms).names:
+            return []
+    with database.transaction() as tx:
         try:
-            done = _list_done(tx)
-            for step in _list_steps(rooms):
-                if (step.room, step.name, step.phase) in done:
-                    continue
+            tx.execute(LOCK_TIMEOUT)
+            tx.execute("select pg_advisory_xact_lock(%(key)s)", {"key": LOCK_KEY})
+            missing = _find_missing(tx, rooms)
+            for step in missing.steps:
                 tx.execute(cast("LiteralString", step.text))
                 tx.execute(
                     "insert into kernel.migration (room, name, phase) values (%(room)s, %(name)s, %(phase)s)",
                     {"room": step.room, "name": step.name, "phase": step.phase},
                 )
-                applied.append(f"{step.room}/{step.name}/{step.phase}")
-            for room in rooms:
-                for text in _list_functions(room):
+            for functions in missing.functions:
+                for text in functions.texts:
                     tx.execute(cast("LiteralString", text))
+                tx.execute(
+                    """
+                    insert into kernel.function_set (room, digest) values (%(room)s, %(digest)s)
+                    on conflict (room) do update set digest = excluded.digest, replaced_at = now()
+                    """,
+                    {"room": functions.room, "digest": functions.digest},
+                )
         except psycopg.errors.LockNotAvailable as error:
             raise MigrationBlocked from error
-    return applied
+    return missing.names
 
 
-def _list_done(tx: Tx) -> set[tuple[str, str, str]]:
-    exists = tx.execute("select to_regclass('kernel.migration') is not null").fetchone()
-    if not exists or not exists[0]:
-        return set()
-    return {(row[0], row[1], row[2]) for row in tx.execute("select room, name, phase from kernel.migration")}
+def require_schema(database: Database, *, rooms: Sequence[str]) -> None:
+    """Make sure the database has the schema of this version; changes and locks nothing.
+
+    One that is further on will do: it works with the former code too. Raises SchemaMissing, SchemaOutdated.
+    """
+    with database.transaction() as tx:
+        if not _has_schema(tx):
+            raise SchemaMissing(details={"remedy": "Run `comity apply` or `comity up`, which make it."})
+        missing = _find_missing(tx, rooms).names
+    if missing:
+        remedy = "Run `comity up` of this version, which brings it forward, or the version the hub was started with."
+        raise SchemaOutdated(details={"missing": missing, "remedy": remedy})
+
+
+def has_schema(database: Database) -> bool:
+    """True when the database has a schema of any version."""
+    with database.transaction() as tx:
+        return _has_schema(tx)
+
+
+def _has_schema(tx: Tx) -> bool:
+    row = tx.execute("select to_regclass('kernel.migration') is not null").fetchone()
+    return bool(row and row[0])
+
+
+def _find_missing(tx: Tx, rooms: Sequence[str]) -> Missing:
+    steps, functions = list(_list_steps(rooms)), list(_list_functions(rooms))
+    if not _has_schema(tx):
+        return Missing(steps=tuple(steps), functions=tuple(functions))
+    done = {(row[0], row[1], row[2]) for row in tx.execute("select room, name, phase from kernel.migration")}
+    digests = {row[0]: row[1] for row in tx.execute("select room, digest from kernel.function_set")}
+    known = {(step.room, step.name, step.phase) for step in steps}
+    # A process of a former version that starts again must not put its functions over those of the newer one.
+    is_ahead = any(room in rooms for room, _, _ in done - known)
+    return Missing(
+        steps=tuple(step for step in steps if (step.room, step.name, step.phase) not in done),
+        functions=() if is_ahead else tuple(each for each in functions if digests.get(each.room) != each.digest),
+    )
 
 
 def _list_steps(rooms: Sequence[str]) -> Iterator[Step]:
@@ -79,9 +150,19 @@ def _list_steps(rooms: Sequence[str]) -> Iterator[Step]:
                     yield Step(room=room, name=migration.name, phase=phase, text=file.read_text(encoding="utf-8"))
 
 
-def _list_functions(room: str) -> Iterator[str]:
-    folder: Traversable = files(f"comity.{room}") / "functions"
-    if folder.is_dir():
-        for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
-            if file.name.endswith(".sql"):
-                yield file.read_text(encoding="utf-8")
+def _list_functions(rooms: Sequence[str]) -> Iterator[Functions]:
+    """Yield the functions of each room that has any.
+
+    The digest goes on from room to room: a view stands on tables of its room and on views upstream, and goes with them
+    when a migration has to drop them.
+    """
+    digest = hashlib.sha256()
+    for room in rooms:
+        for step in _list_steps([room]):
+            digest.update(f"{room}/{step.name}/{step.phase}\n".encode())
+        folder: Traversable = files(f"comity.{room}") / "functions"
+        if folder.is_dir():
+            found = sorted(folder.iterdir(), key=lambda file: file.name)
+            texts = tuple(file.read_text(encoding="utf-8") for file in found if file.name.endswith(".sql"))
+            digest.update("\n".join(texts).encode())
+            yield Functions(room=room, texts=texts, digest=digest.hexdigest())

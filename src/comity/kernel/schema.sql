@@ -11,6 +11,13 @@ create table kernel.event (
 );
 CREATE INDEX event_in_order ON kernel.event USING btree (xid, event_id);
 
+create table kernel.function_set (
+    room text not null,
+    digest text not null,
+    replaced_at timestamp with time zone not null default now(),
+    constraint function_set_pkey PRIMARY KEY (room)
+);
+
 create table kernel.lease (
     name text not null,
     holder uuid not null,

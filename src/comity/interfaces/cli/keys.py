@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from comity.access import api as access
 from comity.access.types import ApiKey, Scope
-from comity.interfaces.cli.opening import DataDir, get_settings, open_hub
+from comity.interfaces.cli.opening import DataDir, get_settings, open_hub, read_hub
 from comity.interfaces.cli.output import Json, print_json, print_table, say, translates_errors
 from comity.settings import describe
 
@@ -42,7 +42,7 @@ def create(
 @translates_errors
 def list_keys(*, data_dir: DataDir = None, json: Json = False) -> None:
     """List keys; never the secrets."""
-    with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+    with read_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
         found = access.list_api_keys(tx)
         now = hub.clock.now()
     if json:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from comity.interfaces.cli.opening import DataDir, open_hub
+from comity.interfaces.cli.opening import DataDir, open_hub, read_hub
 from comity.interfaces.cli.output import FileUnusable, Json, print_json, print_table, say, translates_errors
 from comity.interfaces.shared.keys import KEY_FORMS, find_person
 from comity.kernel.database import Tx
@@ -47,7 +47,7 @@ KnownAt = Annotated[
 def trial_balance(*, on: Day = None, known_at: KnownAt = None, data_dir: DataDir = None, json: Json = False) -> None:
     """Sum all entries by book, unit and kind of account; each unit sums to zero."""
     day, moment = to_day(on), _to_moment(known_at)
-    with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+    with read_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
         rows = books.trial_balance(tx, day=day, known_at=moment)
     if json:
         print_json(rows)
@@ -83,7 +83,7 @@ def roll_forward(
     first_on, last_on = to_day(first) or date.min, to_day(last) or date.max
     if first_on > last_on:
         raise PeriodBackwards(details={"first": first, "last": last})
-    with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+    with read_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
         found = books.roll_forward(tx, unit=unit, first_on=first_on, last_on=last_on)
     if json:
         print_json(found)
@@ -157,7 +157,7 @@ def periods(
     json: Json = False,
 ) -> None:
     """Show until when the books are closed, and who closed and reopened them, when and why."""
-    with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+    with read_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
         found = books.list_periods(tx, limit_max=limit)
     if json:
         print_json(found)
@@ -191,7 +191,7 @@ def statement(
     json: Json = False,
 ) -> None:
     """Show an account line by line, and the lots it holds with their expiry."""
-    with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+    with read_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
         accounts = _find_accounts(tx, key=key, runtimes=hub.runtimes)
         lines = {each: books.list_entries(tx, account_id=each, limit_max=limit) for each in accounts}
         balances = dict(zip(accounts, books.get_balances(tx, account_ids=accounts), strict=True))
@@ -256,7 +256,7 @@ def trace(
     json: Json = False,
 ) -> None:
     """Follow the points of a transfer: back to the accruals they came from, forward to what became of them."""
-    with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+    with read_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
         found = books.trace(tx, transfer_id=transfer)
     if json:
         print_json(found)
@@ -312,7 +312,7 @@ def export(
 ) -> None:
     """Write the sealed ledger to a file that `verify --file` proves without the database."""
     count = 0
-    with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+    with read_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
         try:
             with file.open("w", encoding="utf-8", newline="\n") as out:
                 for line in books.export(tx):
@@ -344,7 +344,7 @@ def verify(
         except (OSError, UnicodeDecodeError) as error:
             raise FileUnusable(f"{file} cannot be read: {error}.") from error
     else:
-        with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+        with read_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
             proof = books.verify(tx, anchor=wanted)
     if json:
         print_json(proof)

@@ -7,7 +7,7 @@ import typer
 
 from comity.activity import api as activity
 from comity.inbox import api as inbox
-from comity.interfaces.cli.opening import DataDir, open_hub
+from comity.interfaces.cli.opening import DataDir, open_hub, read_hub
 from comity.interfaces.cli.output import Json, print_json, print_table, say, translates_errors
 from comity.kernel.errors import Invalid
 from comity.outbox import api as outbox
@@ -33,7 +33,7 @@ def list_parked(
     json: Json = False,
 ) -> None:
     """List parked changes and deliveries, and what waits: purchases for their person, returns for their purchase."""
-    with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+    with read_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
         changes = inbox.list_parked(tx, system=system, is_closed=closed, count_max=SHOWN_MAX)
         deliveries = [] if closed else outbox.list_parked(tx, system=system, count_max=SHOWN_MAX)
         waiting = [] if closed else activity.list_unplaced(tx, system=system, limit_max=SHOWN_MAX)

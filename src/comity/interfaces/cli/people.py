@@ -6,7 +6,7 @@ import typer
 from rich.markup import escape
 
 from comity.identity import api as identity
-from comity.interfaces.cli.opening import DataDir, open_hub
+from comity.interfaces.cli.opening import DataDir, open_hub, read_hub
 from comity.interfaces.cli.output import Json, print_json, print_table, say, translates_errors
 from comity.interfaces.shared.keys import KEY_FORMS, find_person, require_attribute, to_record_keys
 from comity.interfaces.shared.views import view_profile
@@ -26,7 +26,7 @@ Key = Annotated[str, typer.Argument(help=f"{KEY_FORMS[0].upper()}{KEY_FORMS[1:]}
 @translates_errors
 def show(key: Key, *, data_dir: DataDir = None, json: Json = False) -> None:
     """Show one person whole: golden values, records in systems, points and tier, purchases."""
-    with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+    with read_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
         runtime = hub.runtimes.get(tx)
         view = view_profile(tx, profile_id=find_person(tx, key=key, runtime=runtime))
     if json:
@@ -68,7 +68,7 @@ def show(key: Key, *, data_dir: DataDir = None, json: Json = False) -> None:
 @translates_errors
 def merges(key: Key, *, data_dir: DataDir = None, json: Json = False) -> None:
     """Show who was merged into a person and who was parted from them: when, by whom and why."""
-    with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+    with read_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
         profile_id = find_person(tx, key=key, runtime=hub.runtimes.get(tx))
         notes = identity.list_merges(tx, profile_id=profile_id, limit=LINES_MAX)
     if json:
@@ -139,7 +139,7 @@ def why(
     json: Json = False,
 ) -> None:
     """Say why a golden value is what it is: winner, losers, rule and version."""
-    with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+    with read_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
         runtime = hub.runtimes.get(tx)
         profile_id = find_person(tx, key=key, runtime=runtime)
         name = require_attribute(field, runtime=runtime)

@@ -16,7 +16,7 @@ from comity.activity import api as activity
 from comity.definitions import api as definitions
 from comity.definitions.types import DefinitionsInvalid, Document, Kind, Plan, ProgrammeSpec
 from comity.interfaces.cli.ledger import to_day
-from comity.interfaces.cli.opening import DataDir, open_hub
+from comity.interfaces.cli.opening import DataDir, read_hub
 from comity.interfaces.cli.output import FileUnusable, Json, errors, print_json, print_table, say, translates_errors
 from comity.interfaces.cli.simulation import show_explanation, show_simulation
 from comity.interfaces.shared.programmes import require_programme
@@ -76,7 +76,7 @@ def simulate(
 ) -> None:
     """Run a proposed version over all stored purchases beside the one in force; changes nothing."""
     day = to_day(on)
-    with open_hub(data_dir=data_dir) as hub:
+    with read_hub(data_dir=data_dir) as hub:
         with hub.database.transaction() as tx:
             documents = _read_proposed(tx, path)
             current = definitions.get_definitions(tx).programmes
@@ -195,7 +195,7 @@ def explain(
     json: Json = False,
 ) -> None:
     """Say why a purchase earned what it earned: which rule gave what, caps, stacking and rounding."""
-    with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+    with read_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
         purchase_id = _find_purchase(tx, purchase)
         found = programme.explain_purchase(tx, purchase_id=purchase_id, now=hub.clock.now(), programme=name)
     if json:
@@ -216,7 +216,7 @@ def budgets(
     json: Json = False,
 ) -> None:
     """Show what has been drawn on the budgets of promotions in the period of today, and what is left."""
-    with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+    with read_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
         runtime = hub.runtimes.get(tx)
         chosen = runtime.programmes if name is None else [require_programme(runtime, name)]
         found = [

@@ -11,7 +11,7 @@ from rich.markup import escape
 from comity import wiring
 from comity.definitions import api as definitions
 from comity.definitions.types import Document, Plan
-from comity.interfaces.cli.opening import DataDir, Project, get_settings, open_hub
+from comity.interfaces.cli.opening import DataDir, Project, get_settings, open_hub, read_hub
 from comity.interfaces.cli.output import Json, confirm, print_json, print_table, say, translates_errors
 from comity.interfaces.cli.programme import find_effects
 from comity.interfaces.cli.simulation import show_effects
@@ -79,7 +79,7 @@ def plan(
     json: Json = False,
 ) -> None:
     """Show what applying the project would change, and what that would do to points and tiers; changes nothing."""
-    with open_hub(project=project, data_dir=data_dir) as hub:
+    with open_hub(project=project, data_dir=data_dir, schema=wiring.Schema.BEGIN) as hub:
         documents = load_project(hub.settings.project_dir)
         with hub.database.transaction() as tx:
             found = sync.plan_documents(tx, documents=documents)
@@ -141,7 +141,7 @@ def export(
     json: Json = False,
 ) -> None:
     """Write the definitions in force as files, comments kept."""
-    with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+    with read_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
         files = definitions.export(tx)
     for name, text in files.items():
         path = directory / name

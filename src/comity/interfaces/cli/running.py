@@ -14,7 +14,7 @@ import msgspec
 import typer
 
 from comity import wiring
-from comity.interfaces.cli.opening import DataDir, Project, get_settings, open_hub
+from comity.interfaces.cli.opening import DataDir, Project, get_settings, read_hub
 from comity.interfaces.cli.output import Json, print_json, print_table, say, translates_errors
 from comity.interfaces.cli.supervision import Supervisor, require_free
 from comity.interfaces.shared.views import view_status
@@ -75,7 +75,7 @@ def _stop_on_signal() -> threading.Event:
 @translates_errors
 def status(*, data_dir: DataDir = None, json: Json = False) -> None:
     """Show how the hub is doing: systems, lag, counts."""
-    with open_hub(data_dir=data_dir) as hub:
+    with read_hub(data_dir=data_dir) as hub:
         view = view_status(hub)
     if json:
         print_json(view)

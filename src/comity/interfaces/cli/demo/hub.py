@@ -67,7 +67,7 @@ class Hub:
         self._key = run_command(["keys", "create", "demo", *scopes, "--days", "1"], environment=self._environment)[
             "key"
         ]
-        self._inside = wiring.open_hub(self._settings, pool_size_max=2, migrates=False)
+        self._inside = wiring.open_hub(self._settings, pool_size_max=2, schema=wiring.Schema.REQUIRE)
 
     def close(self) -> None:
         """Leave the database."""

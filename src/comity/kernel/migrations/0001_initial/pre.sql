@@ -8,6 +8,13 @@ create table kernel.migration (
     primary key (room, name, phase)
 );
 
+-- Which functions and views of each room were put in last, as a digest of them and of what they stand on.
+create table kernel.function_set (
+    room text primary key,
+    digest text not null,
+    replaced_at timestamptz not null default now()
+);
+
 -- What happened, for other rooms to react to. Append-only; read in (xid, event_id) order below the snapshot horizon.
 create table kernel.event (
     event_id bigint generated always as identity primary key,
