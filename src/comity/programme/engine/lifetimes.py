@@ -1,10 +1,9 @@
-"""When points become available, when they expire, and when to warn: dates of the programme's calendar.
+"""When points become available, and when they expire: dates of the programme's calendar.
 
 `expires_on` is the day on which the unspent rest is gone: points can be spent through the day before. A day is that of
 the programme's time zone; `days.to_first_instant` gives the moment it begins.
 """
 
-from collections.abc import Iterable, Sequence
 from datetime import date
 
 from comity.definitions.types import (
@@ -81,35 +80,12 @@ def lapse_terms(pending: PendingSpec, expiry: Expiry, earned_on: date) -> Terms 
     return Terms(available_from=available_from, expires_on=_expire(expiry, earned_on, available_from))
 
 
-def slide_expiry(expiry: Expiry, earned_on: date, activities: Iterable[date]) -> date | None:
-    """Return when points expire, given the days of the member's activity, in any order.
-
-    Activity prolongs what is still alive on its day; it brings nothing back. Only sliding expiry knows activity.
-    """
-    expires_on = _expire(expiry, earned_on, earned_on)
-    if isinstance(expiry, NeverExpiry | FixedExpiry | RollingExpiry | CalendarExpiry) or expires_on is None:
-        return expires_on
-    for day in sorted(activities):
-        if day >= expires_on:
-            break
-        if day >= earned_on:
-            expires_on = max(expires_on, add_span(day, expiry.after))
-    return min(expires_on, add_span(earned_on, expiry.at_most)) if expiry.at_most else expires_on
-
-
 def prolong(expiry: SlidingExpiry, earned_on: date, expires_on: date, day: date) -> date:
     """Return when points expire, given activity on a day on which they are alive; done day by day, it slides."""
     if not earned_on <= day < expires_on:
         return expires_on
     wanted = add_span(day, expiry.after)
     return max(expires_on, min(wanted, add_span(earned_on, expiry.at_most)) if expiry.at_most else wanted)
-
-
-def list_warnings(expires_on: date | None, warn_days: Sequence[int]) -> tuple[date, ...]:
-    """Return the days on which to warn that points expire, the earliest first."""
-    if expires_on is None:
-        return ()
-    return tuple(add_days(expires_on, -days) for days in sorted(warn_days, reverse=True))
 
 
 def _expire(expiry: Expiry, earned_on: date, available_from: date | None) -> date | None:
