@@ -158,30 +158,17 @@ def _part(tx: Tx, risen: Risen, *, levels: Levels, programme: Programme, now: da
             transfer_ids=purse.pick(transfers),
         )
         side_accounts = set(purse.beside(each.account_id for each in (risen, *followers)))
-        wish = Parting(
-            idempotency_key=f"unmerge:{risen.member_id}:{ledger.draw_mark(tx)}",
-            source_account_id=purse.source_account_id,
-            target_account_id=purse.target_account_id,
-            account_ids=tuple(purse.beside([risen.holder_account_id, *sharing])),
-            side_account_ids=tuple(sorted(side_accounts)),
-            flows=tuple(flows),
-            own_transfer_ids=_find_own(
+        _settle(
+            tx,
+            purse,
+            key=f"unmerge:{risen.member_id}",
+            external_id=f"member:{risen.member_id}",
+            accounts=purse.beside([risen.holder_account_id, *sharing]),
+            side_accounts=sorted(side_accounts),
+            flows=flows,
+            own=_find_own(
                 tx, flows, programme=programme, member_id=risen.member_id, member_ids=side, accounts=side_accounts
             ),
-            move_kind=rules.MERGE,
-            external_id=f"member:{risen.member_id}",
-            programme_account_id=purse.programme_account_id,
-            kind=rules.UNMERGE,
-            effective_on=rules.to_local_date(now, programme.spec.timezone),
-            system=rules.OWN_SYSTEM,
-            reason=REASON,
-            shortfall=Shortfall(programme.spec.unmerge.shortfall),
-        )
-        [parted] = ledger.part(tx, partings=[wish], now=now)
-        _tell(
-            tx,
-            parted,
-            purse,
             programme=programme,
             holder=risen.holder_profile_id,
             parted_profile=risen.profile_id,
@@ -255,34 +242,58 @@ def _move_purchases(
         earned = purse.pick(transfers)
         accounts = (purse.source_account_id, purse.target_account_id)
         flows = ledger.list_flows(tx, account_ids=accounts, since=ledger.draw_mark(tx), transfer_ids=earned)
-        wish = Parting(
-            idempotency_key=f"unmerge:{source.member_id}:{target.member_id}:{ledger.draw_mark(tx)}",
-            source_account_id=purse.source_account_id,
-            target_account_id=purse.target_account_id,
-            account_ids=accounts,
-            side_account_ids=(),
-            flows=tuple(flows),
-            own_transfer_ids=frozenset(earned),
-            move_kind=rules.MERGE,
-            external_id=f"member:{source.member_id}",
-            programme_account_id=purse.programme_account_id,
-            kind=rules.UNMERGE,
-            effective_on=rules.to_local_date(now, programme.spec.timezone),
-            system=rules.OWN_SYSTEM,
-            reason=REASON,
-            shortfall=Shortfall(programme.spec.unmerge.shortfall),
-        )
-        [parted] = ledger.part(tx, partings=[wish], now=now)
-        _tell(
+        _settle(
             tx,
-            parted,
             purse,
+            key=f"unmerge:{source.member_id}:{target.member_id}",
+            external_id=f"member:{source.member_id}",
+            accounts=accounts,
+            side_accounts=(),
+            flows=flows,
+            own=earned,
             programme=programme,
             holder=source.profile_id,
             parted_profile=target.profile_id,
             now=now,
         )
     recompute(tx, member_ids=sorted([source.member_id, target.member_id]), programme=programme, now=now)
+
+
+def _settle(
+    tx: Tx,
+    purse: Purse,
+    *,
+    key: str,
+    external_id: str,
+    accounts: Sequence[int],
+    side_accounts: Sequence[int],
+    flows: Sequence[Flow],
+    own: Collection[int],
+    programme: Programme,
+    holder: UUID,
+    parted_profile: UUID,
+    now: datetime,
+) -> None:
+    """Let the ledger part one kind of points, and tell both what became of them."""
+    wish = Parting(
+        idempotency_key=f"{key}:{ledger.draw_mark(tx)}",
+        source_account_id=purse.source_account_id,
+        target_account_id=purse.target_account_id,
+        account_ids=tuple(accounts),
+        side_account_ids=tuple(side_accounts),
+        flows=tuple(flows),
+        own_transfer_ids=frozenset(own),
+        move_kind=rules.MERGE,
+        external_id=external_id,
+        programme_account_id=purse.programme_account_id,
+        kind=rules.UNMERGE,
+        effective_on=rules.to_local_date(now, programme.spec.timezone),
+        system=rules.OWN_SYSTEM,
+        reason=REASON,
+        shortfall=Shortfall(programme.spec.unmerge.shortfall),
+    )
+    [parted] = ledger.part(tx, partings=[wish], now=now)
+    _tell(tx, parted, purse, programme=programme, holder=holder, parted_profile=parted_profile, now=now)
 
 
 def _tell(

@@ -115,6 +115,10 @@ class TestPlan:
         assert told(doubled("plan", "--no-simulation", "--json"))["simulations"] == []
         assert "points issued" not in doubled("plan", "--no-simulation").stdout
 
+    def test_shows_values_as_documents_have_them(self, doubled):
+        text = doubled("plan", "--no-simulation").stdout
+        assert 'earning_rules: nothing → [{"name":"double",' in text
+
     def test_without_history_says_nothing(self, project, tmp_path):
         path = tmp_path / "programme.yaml"
         path.write_text(path.read_text() + DOUBLE)

@@ -3,8 +3,9 @@
 import getpass
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import msgspec
 import typer
 from rich.markup import escape
 
@@ -163,12 +164,21 @@ def show_plan(found: Plan) -> None:
     rows: list[tuple[str, str, str]] = []
     for sign, items in (("+ add", found.added), ("~ change", found.changed), ("- only in force", found.removed)):
         for item in items:
-            changes = "; ".join(f"{c.field}: {c.before!r} → {c.after!r}" for c in item.changes[:4])
+            changes = "; ".join(
+                f"{c.field}: {_tell_value(c.before)} → {_tell_value(c.after)}" for c in item.changes[:4]
+            )
             more = f" and {len(item.changes) - 4} more" if len(item.changes) > 4 else ""
             rows.append((sign, f"{item.kind}/{item.name}", changes + more if sign == "~ change" else ""))
     if rows:
         print_table("", ("", "document", "what changes"), rows)
     say(f"{len(found.unchanged)} unchanged.")
+
+
+def _tell_value(value: Any) -> str:
+    """Return a value of a document as one would write it: text as it is, what has parts as JSON."""
+    if value is None:
+        return "nothing"
+    return value if isinstance(value, str) and value else msgspec.json.encode(value).decode()
 
 
 def _login_name() -> str:

@@ -1,5 +1,6 @@
 """Pools over HTTP: members who collect together, and spend together."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -70,31 +71,13 @@ def open_pool(
 @post("/v1/pools/join", guards=[require_key], opt={"scope": "redeem"}, status_code=200, sync_to_thread=True)
 def join_pool(request: Request[Any, Any, Any], data: JSONBody[SeatRequest]) -> PoolView:
     """Let a member join a pool; who is in it already stays so. What they earn from then on counts for it."""
-    hub = hub_of(request)
-    return hub.database.run(
-        lambda tx: loyalty.join_pool(
-            tx,
-            pool_id=data.pool_id,
-            profile_id=data.global_id,
-            programmes=_list_programmes(hub, tx),
-            now=hub.clock.now(),
-        )
-    )
+    return _seat(request, data, loyalty.join_pool)
 
 
 @post("/v1/pools/leave", guards=[require_key], opt={"scope": "redeem"}, status_code=200, sync_to_thread=True)
 def leave_pool(request: Request[Any, Any, Any], data: JSONBody[SeatRequest]) -> PoolView:
     """Let a member leave a pool, with what is left of their part or without it, as the programme says."""
-    hub = hub_of(request)
-    return hub.database.run(
-        lambda tx: loyalty.leave_pool(
-            tx,
-            pool_id=data.pool_id,
-            profile_id=data.global_id,
-            programmes=_list_programmes(hub, tx),
-            now=hub.clock.now(),
-        )
-    )
+    return _seat(request, data, loyalty.leave_pool)
 
 
 @post("/v1/pools/end", guards=[require_key], opt={"scope": "redeem"}, status_code=200, sync_to_thread=True)
@@ -131,6 +114,19 @@ def list_pools(request: Request[Any, Any, Any], global_id: FromPath[UUID], progr
     hub = hub_of(request)
     with hub.database.transaction() as tx:
         return loyalty.list_pools(tx, profile_id=global_id, programme=programme, now=hub.clock.now())
+
+
+def _seat(request: Request[Any, Any, Any], data: SeatRequest, verb: Callable[..., PoolView]) -> PoolView:
+    hub = hub_of(request)
+    return hub.database.run(
+        lambda tx: verb(
+            tx,
+            pool_id=data.pool_id,
+            profile_id=data.global_id,
+            programmes=_list_programmes(hub, tx),
+            now=hub.clock.now(),
+        )
+    )
 
 
 def _list_programmes(hub: wiring.Hub, tx: Tx) -> dict[str, Defined]:
