@@ -1,4 +1,9 @@
-"""Webhook signatures, checked on the raw bytes in constant time."""
+"""Webhook signatures, checked on the raw bytes in constant time.
+
+A refusal says what is at fault as far as it can be told: `reason` is header_missing, header_malformed, time_unreadable,
+time_far or mismatch. Nothing of it depends on the secret but whether the signature fits; secret, address and body
+cannot be told apart.
+"""
 
 import hmac
 import re
@@ -12,6 +17,9 @@ from comity.connect.types import HookRequest, SettingsInvalid, SignatureInvalid
 TOLERANCE_SECONDS = 300.0
 SIGNATURES_MAX = 10
 TIME_DIGITS_MAX = 16
+_HEX = re.compile(r"[0-9a-fA-F]+")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+_DIGEST_BYTES = {"sha1": 20, "sha256": 32, "sha512": 64}
 _PLACE = re.compile(r"\{([a-zA-Z0-9:_-]+)\}")
 
 Digest = Literal["sha256", "sha512", "sha1"]
@@ -38,15 +46,20 @@ def verify_hmac(
     """
     given = request.header(header)
     if given is None:
-        raise SignatureInvalid(f"The header {header} is missing.")
+        raise _missing(header)
     if not given.startswith(prefix):
-        raise SignatureInvalid(f"The header {header} does not start with {prefix!r}.")
+        remedy = "Compare `prefix` in the system's settings with what the system sends."
+        raise _refusal("header_malformed", f"The header {header} does not start with {prefix!r}.", remedy)
     timestamp = None
     if timestamp_header is not None:
         timestamp = request.header(timestamp_header)
         check_time(request, timestamp, header=timestamp_header, tolerance_seconds=tolerance_seconds)
-    message = _message(request, template, timestamp=timestamp, url=public_url or request.url)
-    _compare(given.removeprefix(prefix), message, secrets=[s.encode() for s in secrets], digest=digest, how=encoding)
+    url = public_url or request.url
+    message = _message(request, template, timestamp=timestamp, url=url)
+    signature = given.removeprefix(prefix)
+    _check_form(signature, header=header, digest=digest, how=encoding)
+    if not _matches(signature, message, secrets=[s.encode() for s in secrets], digest=digest, how=encoding):
+        raise _mismatch(header, url=url if "{url}" in template else None)
 
 
 def verify_standard_webhooks(
@@ -56,18 +69,29 @@ def verify_standard_webhooks(
     message_id, timestamp = request.header("webhook-id"), request.header("webhook-timestamp")
     given = request.header("webhook-signature")
     if not message_id or not given:
-        raise SignatureInvalid("The headers webhook-id, webhook-timestamp and webhook-signature must all be there.")
+        raise _missing("webhook-signature" if message_id else "webhook-id")
     check_time(request, timestamp, header="webhook-timestamp", tolerance_seconds=tolerance_seconds)
     message = f"{message_id}.{timestamp}.".encode() + request.body
     keys = [_standard_key(secret) for secret in secrets]
     signatures = [part[3:] for part in given.split(" ")[:SIGNATURES_MAX] if part.startswith("v1,")]
-    for signature in signatures:
-        try:
-            _compare(signature, message, secrets=keys, digest="sha256", how="base64")
-        except SignatureInvalid:
-            continue
-        return message_id
-    raise SignatureInvalid
+    if not signatures:
+        remedy = "Have the system sign with version 1 of Standard Webhooks: `v1,` and base64."
+        raise _refusal("header_malformed", "The header webhook-signature holds no signature v1.", remedy)
+    if not any(_matches(each, message, secrets=keys, digest="sha256", how="base64") for each in signatures):
+        raise _mismatch("webhook-signature", url=None)
+    return message_id
+
+
+def check_token(request: HookRequest, *, tokens: Sequence[str], header: str, prefix: str = "") -> None:
+    """Check that a header holds one of the tokens, for systems that cannot sign. Raises `SignatureInvalid`."""
+    given = request.header(header)
+    if given is None:
+        raise _missing(header)
+    shown = given.encode("utf-8", "surrogateescape")
+    matches = [hmac.compare_digest(shown, f"{prefix}{token}".encode()) for token in tokens]
+    if not any(matches):
+        remedy = f"Compare the token on both sides; the header is to hold {prefix + 'TOKEN'!r}."
+        raise _refusal("mismatch", f"The header {header} does not hold the webhook's token.", remedy)
 
 
 def verify_hubspot_v3(
@@ -96,12 +120,18 @@ def verify_hubspot_v3(
 
 def check_time(request: HookRequest, value: str | None, *, header: str, tolerance_seconds: float) -> None:
     """Refuse a webhook whose time is missing, unreadable or further away than the tolerance."""
-    if value is None or not value.isascii() or not value.isdecimal() or len(value) > TIME_DIGITS_MAX:
-        raise SignatureInvalid(f"The header {header} holds no time.")
+    if value is None:
+        raise _missing(header)
+    if not value.isascii() or not value.isdecimal() or len(value) > TIME_DIGITS_MAX:
+        remedy = "Have the system send seconds or milliseconds since 1970 in it, as digits."
+        raise _refusal("time_unreadable", f"The header {header} holds no time.", remedy)
     number = int(value)
     seconds = number / 1000 if number >= 100_000_000_000 else float(number)
     if abs(request.now.timestamp() - seconds) > tolerance_seconds:
-        raise SignatureInvalid(f"The time in {header} is more than {tolerance_seconds:.0f} seconds away from ours.")
+        side = "behind" if request.now.timestamp() > seconds else "ahead of"
+        remedy = "Set the clocks of both machines. What was only late on its way is to be sent again with a new time."
+        text = f"The time in {header} is more than {tolerance_seconds:.0f} seconds {side} ours."
+        raise _refusal("time_far", text, remedy)
 
 
 def check_template(template: str) -> None:
@@ -135,7 +165,32 @@ def _standard_key(secret: str) -> bytes:
         raise SettingsInvalid("A Standard Webhooks secret is base64, usually after whsec_.") from error
 
 
-def _compare(given: str, message: bytes, *, secrets: Sequence[bytes], digest: Digest, how: Encoding) -> None:
+def _check_form(given: str, *, header: str, digest: Digest, how: Encoding) -> None:
+    """Refuse what cannot be a signature of this kind, so that nobody looks for the fault in the secret."""
+    form = _HEX if how == "hex" else _BASE64
+    length = _DIGEST_BYTES[digest] * 2 if how == "hex" else (_DIGEST_BYTES[digest] + 2) // 3 * 4
+    if len(given) != length or not form.fullmatch(given):
+        text = f"The header {header} holds no signature: expected {length} characters, {digest} as {how}."
+        remedy = "Compare digest, encoding and prefix with what the system sends."
+        raise _refusal("header_malformed", text, remedy)
+
+
+def _missing(header: str) -> SignatureInvalid:
+    remedy = "Have the system send it, and see that no proxy takes it away."
+    return _refusal("header_missing", f"The header {header} is missing.", remedy)
+
+
+def _mismatch(header: str, *, url: str | None) -> SignatureInvalid:
+    address = f" The address is signed, too, and taken to be {url} (COMITY_PUBLIC_URL, or `public_url`)." if url else ""
+    remedy = f"Compare the secret on both sides.{address} And see that no proxy changes the body."
+    return _refusal("mismatch", f"The signature in {header} does not fit what was sent.", remedy)
+
+
+def _refusal(reason: str, message: str, remedy: str) -> SignatureInvalid:
+    return SignatureInvalid(message, details={"reason": reason, "remedy": remedy})
+
+
+def _matches(given: str, message: bytes, *, secrets: Sequence[bytes], digest: Digest, how: Encoding) -> bool:
     if not secrets or not all(secrets):
         raise SettingsInvalid("Set the secret that webhooks are signed with; an empty one would let anybody in.")
     matches = False
@@ -144,5 +199,4 @@ def _compare(given: str, message: bytes, *, secrets: Sequence[bytes], digest: Di
         expected = raw.hex() if how == "hex" else b64encode(raw).decode()
         shown = given.lower() if how == "hex" else given
         matches |= hmac.compare_digest(expected.encode(), shown.encode("utf-8", "surrogateescape"))
-    if not matches:
-        raise SignatureInvalid
+    return matches

@@ -16,6 +16,7 @@ __all__ = [
     "list_cursors",
     "list_systems",
     "note_failure",
+    "note_refused_hooks",
     "note_success",
     "put_systems",
     "save_cursor",
@@ -99,6 +100,11 @@ def note_failure(
     until = now + timedelta(seconds=max(backoff, retry_after_seconds or 0.0))
     store.note_failure(tx, system=system, is_write=is_write, message=message[:500], blocked_until=until, now=now)
     return until
+
+
+def note_refused_hooks(tx: Tx, *, system: str, refused_count: int, reason: str, refused_at: datetime) -> None:
+    """Count webhooks of a system that were refused, and keep why and when the last of them was."""
+    store.note_refused_hooks(tx, system=system, refused_count=refused_count, reason=reason[:500], refused_at=refused_at)
 
 
 def count_calls(tx: Tx, *, system: str, calls: int, now: datetime) -> int:

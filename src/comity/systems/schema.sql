@@ -33,6 +33,9 @@ create table systems.system (
     write_error text,
     failures_in_row integer not null default 0,
     blocked_until timestamp with time zone,
+    hooks_refused_count bigint not null default 0,
+    hook_refused_at timestamp with time zone,
+    hook_refusal text,
     constraint system_pkey PRIMARY KEY (system),
     constraint system_state_check CHECK ((state = ANY (ARRAY['running'::text, 'paused'::text, 'removed'::text])))
 );

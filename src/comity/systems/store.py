@@ -79,6 +79,13 @@ def note_failure(tx: Tx, *, system: str, is_write: bool, message: str, blocked_u
     )
 
 
+def note_refused_hooks(tx: Tx, *, system: str, refused_count: int, reason: str, refused_at: datetime) -> None:
+    """Add to the webhooks that were refused."""
+    _sql.note_refused_hooks.execute(
+        tx, system=system, refused_count=refused_count, reason=reason, refused_at=refused_at
+    )
+
+
 def count_calls(tx: Tx, *, system: str, counted_on: date, calls: int) -> int:
     """Add to a day's count."""
     return int(_sql.count_calls.value(tx, system=system, counted_on=counted_on, calls=calls))

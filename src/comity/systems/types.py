@@ -27,6 +27,9 @@ class SystemState(msgspec.Struct, frozen=True, kw_only=True):
     write_error: str | None
     failures_in_row: int
     blocked_until: datetime | None
+    hooks_refused_count: int
+    hook_refused_at: datetime | None
+    hook_refusal: str | None
 
 
 class StreamCursor(msgspec.Struct, frozen=True, kw_only=True):

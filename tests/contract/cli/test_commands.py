@@ -1,11 +1,13 @@
 """Every command: its help, its JSON, its exit codes."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 import typer
 
 from comity.interfaces.cli.main import app
+from comity.systems import api as systems
 from tests.contract.cli.conftest import told
 
 
@@ -160,6 +162,19 @@ class TestHub:
         shown = told(hub("status", "--json"))
         assert shown["is_ready"] and {each["system"] for each in shown["systems"]} == {"salesforce-emea", "hubspot-us"}
         assert "hubspot-us" in hub("status").stdout
+
+    def test_status_tells_of_webhooks_that_were_refused(self, project, database):
+        with database.transaction() as tx:
+            systems.note_refused_hooks(
+                tx,
+                system="hubspot-us",
+                refused_count=3,
+                reason="The header X is missing.",
+                refused_at=datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
+            )
+        shown = project("status").stdout
+        assert "hubspot-us: 3 webhooks refused, the last at 2026-01-02 03:04: The header X is missing." in shown
+        assert "salesforce-emea:" not in shown
 
     def test_parked_of_nothing(self, project):
         assert told(project("parked", "list", "--json")) == {"changes": [], "deliveries": [], "waiting": []}

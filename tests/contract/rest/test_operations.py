@@ -148,12 +148,28 @@ class TestHooks:
         }[how]
         answer = self.post(desk, body, headers)
         assert answer.status_code == 401, answer.text
-        assert answer.json()["code"] == "signature_invalid" and answer.json()["details"]["remedy"]
+        reason = {"none": "header_missing", "old": "time_far", "nonsense": "time_unreadable"}.get(how, "mismatch")
+        told = answer.json()
+        assert (told["code"], told["details"]["reason"]) == ("signature_invalid", reason) and told["details"]["remedy"]
 
     def test_signed_nonsense_is_refused(self, desk):
         body = b"{"
         answer = self.post(desk, body, self.sign(desk, body))
         assert answer.status_code == 422 and answer.json()["details"]["remedy"], answer.text
+
+    def test_refused_is_counted_and_told(self, desk):
+        def portal():
+            return next(each for each in desk.http.get("/v1/systems").json() if each["system"] == "portal")
+
+        before = portal()["hooks_refused_count"]
+        body = self.body()
+        for _ in range(3):
+            assert self.post(desk, body, self.sign(desk, body, secret="guess")).status_code == 401
+        assert self.post(desk, body, self.sign(desk, body, at=time.time() - 3600)).status_code == 401
+        eventually(lambda: portal()["hooks_refused_count"] >= before + 4, what="the refusals are counted")
+        told = portal()
+        assert "X-HubSpot-Request-Timestamp" in told["hook_refusal"] and told["hook_refused_at"]
+        assert "comity_system_hooks_refused" in desk.bare.get("/metrics").text
 
     def test_of_an_unknown_system_is_not_found(self, desk):
         answer = desk.bare.post("/hooks/nobody", content=b"{}")

@@ -4,7 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from comity.connect.signatures import check_template, verify_hmac, verify_hubspot_v3, verify_standard_webhooks
+from comity.connect.signatures import (
+    check_template,
+    check_token,
+    verify_hmac,
+    verify_hubspot_v3,
+    verify_standard_webhooks,
+)
 from comity.connect.types import HookRequest, SettingsInvalid, SignatureInvalid
 
 HUBSPOT = {
@@ -60,6 +66,36 @@ class TestHubSpotV3:
         with pytest.raises(SignatureInvalid):
             verify_hubspot_v3(hubspot(**change), secret=HUBSPOT["secret"])
 
+    @pytest.mark.parametrize(
+        ("change", "reason", "said"),
+        [
+            ({"X-HubSpot-Signature-v3": None}, "header_missing", "X-HubSpot-Signature-v3"),
+            ({"X-HubSpot-Request-Timestamp": None}, "header_missing", "X-HubSpot-Request-Timestamp"),
+            ({"X-HubSpot-Signature-v3": HUBSPOT["signature"][:-1]}, "header_malformed", "44 characters"),
+            ({"X-HubSpot-Signature-v3": "%" * 44}, "header_malformed", "base64"),
+            ({"X-HubSpot-Request-Timestamp": "soon"}, "time_unreadable", "X-HubSpot-Request-Timestamp"),
+            ({"X-HubSpot-Request-Timestamp": "1693650000000"}, "time_far", "behind"),
+            ({"X-HubSpot-Request-Timestamp": "1693660000000"}, "time_far", "ahead"),
+            ({"body": b"{}"}, "mismatch", HUBSPOT["url"]),
+            ({"url": "http://10.0.0.7/x"}, "mismatch", "http://10.0.0.7/x"),
+        ],
+    )
+    def test_says_what_is_at_fault(self, change, reason, said):
+        with pytest.raises(SignatureInvalid) as caught:
+            verify_hubspot_v3(hubspot(**change), secret=HUBSPOT["secret"])
+        assert caught.value.details["reason"] == reason
+        assert said in f"{caught.value.message} {caught.value.details['remedy']}"
+        assert ("secret" in caught.value.details["remedy"]) == (reason == "mismatch")
+
+    def test_tells_nothing_that_the_secret_decides(self):
+        """Secret, address and body at fault read alike: a guess that comes closer does not show."""
+        told = set()
+        for secret, change in (("guess", {}), (HUBSPOT["secret"], {"body": b"x"}), ("guess", {"body": b"x"})):
+            with pytest.raises(SignatureInvalid) as caught:
+                verify_hubspot_v3(hubspot(**change), secret=secret)
+            told.add((caught.value.message, str(caught.value.details)))
+        assert len(told) == 1
+
     @pytest.mark.parametrize("minutes", [-6, 6])
     def test_refuses_old_and_future_times(self, minutes):
         now = datetime.fromtimestamp(1693657560, UTC) + timedelta(minutes=minutes)
@@ -99,8 +135,27 @@ class TestStandardWebhooks:
         ],
     )
     def test_refuses_anything_else(self, request_):
-        with pytest.raises(SignatureInvalid):
+        with pytest.raises(SignatureInvalid) as caught:
             verify_standard_webhooks(request_, secrets=[STANDARD["secret"]])
+        assert caught.value.details["remedy"] and caught.value.details["reason"] != "time_far"
+
+
+class TestToken:
+    @pytest.mark.parametrize(
+        ("given", "reason"), [(None, "header_missing"), ("Bearer x", "mismatch"), ("Bearer \udce4", "mismatch")]
+    )
+    def test_tells_a_missing_header_from_a_wrong_token(self, given, reason):
+        headers = {} if given is None else {"authorization": given}
+        request = HookRequest(url="https://hub.example/x", headers=headers, body=b"", now=datetime.now(UTC))
+        with pytest.raises(SignatureInvalid) as caught:
+            check_token(request, tokens=["hook", "older"], header="Authorization", prefix="Bearer ")
+        assert caught.value.details["reason"] == reason
+        assert "hook" not in str(caught.value.details)
+
+    def test_accepts_any_of_several(self):
+        headers = {"authorization": "Bearer older"}
+        request = HookRequest(url="https://hub.example/x", headers=headers, body=b"", now=datetime.now(UTC))
+        check_token(request, tokens=["hook", "older"], header="Authorization", prefix="Bearer ")
 
 
 class TestHmac:

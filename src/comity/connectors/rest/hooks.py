@@ -1,6 +1,5 @@
 """Webhooks as described: verify, then translate each event into a change or a hint."""
 
-import hmac
 from typing import Any, cast
 
 import msgspec
@@ -8,7 +7,7 @@ from msgspec.structs import replace
 
 from comity.connect.http import objects_in
 from comity.connect.paths import read_path, text_at
-from comity.connect.signatures import verify_hmac, verify_standard_webhooks
+from comity.connect.signatures import check_token, verify_hmac, verify_standard_webhooks
 from comity.connect.types import (
     ChangeKind,
     Hint,
@@ -16,7 +15,6 @@ from comity.connect.types import (
     HookRequest,
     ReadChange,
     SettingsInvalid,
-    SignatureInvalid,
     unsupported,
 )
 from comity.connect.versions import encode_payload, parse_stamp, version_of
@@ -69,10 +67,7 @@ def verify(client: RestClient, described: WebhookSettings, request: HookRequest)
                 public_url=described.public_url,
             )
         case TokenSignature():
-            given = (request.header(signature.header) or "").encode("utf-8", "surrogateescape")
-            matches = [hmac.compare_digest(given, f"{signature.prefix}{token}".encode()) for token in secrets]
-            if not any(matches):
-                raise SignatureInvalid(f"The header {signature.header} does not hold the webhook's token.")
+            check_token(request, tokens=secrets, header=signature.header, prefix=signature.prefix)
 
 
 def _translate(client: RestClient, described: WebhookSettings, event: dict[str, Any]) -> list[ReadChange | Hint]:

@@ -1,12 +1,12 @@
 """The Salesforce connector."""
 
-import hmac
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import msgspec
 from msgspec import Struct
 
+from comity.connect.signatures import check_token
 from comity.connect.types import (
     Capabilities,
     CheckResult,
@@ -21,7 +21,6 @@ from comity.connect.types import (
     Page,
     ReadChange,
     SettingsInvalid,
-    SignatureInvalid,
     StreamSchema,
     Verdict,
     WriteItem,
@@ -93,9 +92,7 @@ class SalesforceConnector(Connector):
         """
         if not self._webhook_token:
             raise SettingsInvalid("Set the secret `webhook_token` to receive notices from Salesforce.")
-        given = request.header("Authorization") or ""
-        if not hmac.compare_digest(given.encode(), f"Bearer {self._webhook_token}".encode()):
-            raise SignatureInvalid("The Authorization header does not hold the webhook token.")
+        check_token(request, tokens=[self._webhook_token], header="Authorization", prefix="Bearer ")
         try:
             notice = msgspec.json.decode(request.body, type=_Notice)
         except msgspec.DecodeError as error:

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import msgspec
 import typer
+from rich.markup import escape
 
 from comity import wiring
 from comity.interfaces.cli.opening import DataDir, Project, get_settings, read_hub
@@ -106,6 +107,10 @@ def status(*, data_dir: DataDir = None, json: Json = False) -> None:
         ],
         numbers=(4, 5, 6, 7),
     )
+    for s in view.systems:
+        if s.hook_refused_at is not None:
+            told = f"{s.system}: {s.hooks_refused_count:,} webhooks refused, the last at {s.hook_refused_at:%F %R}:"
+            say(f"{escape(told)} {escape(s.hook_refusal or '')}", style="yellow")
 
 
 class SandboxNotStarted(Invalid):

@@ -40,7 +40,7 @@ class NothingToPush(Invalid):
     """No stream of this system is set up to be pushed."""
 
 
-class SystemView(msgspec.Struct, frozen=True, kw_only=True):
+class CheckView(msgspec.Struct, frozen=True, kw_only=True):
     """What was found about a system."""
 
     system: str
@@ -181,7 +181,7 @@ def _read(project: Project) -> Joining:
     return Joining(settings=settings, runtime=sync.compile_runtime(Definitions(revision=0, documents=documents)))
 
 
-def _check(joining: Joining, name: str) -> SystemView:
+def _check(joining: Joining, name: str) -> CheckView:
     spec, connector_spec = joining.find(name)
     try:
         with joining.open(name) as connector:
@@ -197,7 +197,7 @@ def _check(joining: Joining, name: str) -> SystemView:
         remedy = error.details.get("remedy", "Correct `settings` and `secrets` of the system's document.")
         findings = [Finding(area="secrets", what=error.message, remedy=str(remedy))]
     is_ok = not any(each.remedy for each in findings)
-    return SystemView(system=name, connector=spec.connector, is_ok=is_ok, findings=findings)
+    return CheckView(system=name, connector=spec.connector, is_ok=is_ok, findings=findings)
 
 
 def _show_planned(name: str, planned: list[FieldWanted]) -> None:

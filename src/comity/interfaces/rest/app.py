@@ -35,6 +35,7 @@ from comity.interfaces.rest.holds import open_capture, open_hold, open_release
 from comity.interfaces.rest.http import Bodiless, Exchange, HotRoute, Scope, send_json, send_problem, send_told
 from comity.interfaces.rest.intake import Intake
 from comity.interfaces.rest.redeem import open_redeem
+from comity.interfaces.rest.refusals import Refusals
 from comity.interfaces.shared.problems import PROBLEM_TYPE, retry_after_seconds, to_framework_problem, to_problem
 from comity.interfaces.shared.streams import KnownStreams
 from comity.kernel.errors import Invalid
@@ -88,7 +89,8 @@ class Application:
             "/v1/purchases": purchases.open_purchase(hub, callers),
             **rewards.open_verbs(hub, callers),
         }
-        self._closers = [self._intake.close, *(each.close for each in verbs.values())]
+        refusals = Refusals(database=hub.database, clock=hub.clock)
+        self._closers = [self._intake.close, *(each.close for each in verbs.values()), refusals.close]
         self._description = b""
         self._hot: dict[str, tuple[str, HotRoute]] = {
             "/v1/events": ("POST", self._intake.accept_one),
@@ -99,7 +101,7 @@ class Application:
         }
         self._executor = ThreadPoolExecutor(max_workers=HANDLER_THREADS, thread_name_prefix="handler")
         set_asyncio_executor(self._executor)
-        self._rest: ASGIApp = build_litestar(hub, callers)
+        self._rest: ASGIApp = build_litestar(hub, callers, refusals)
 
     def __rsgi__(self, scope: Scope, exchange: Exchange) -> Awaitable[None]:
         """Answer a request."""
@@ -147,7 +149,7 @@ class Application:
         send_json(exchange, 200, self._description)
 
 
-def build_litestar(hub: wiring.Hub, callers: Callers) -> Litestar:
+def build_litestar(hub: wiring.Hub, callers: Callers, refusals: Refusals) -> Litestar:
     """Return the application behind the hot routes."""
     app = Litestar(
         route_handlers=HANDLERS,
@@ -158,6 +160,7 @@ def build_litestar(hub: wiring.Hub, callers: Callers) -> Litestar:
     app.state.hub = hub
     app.state.callers = callers
     app.state.board = Board(hub)
+    app.state.refusals = refusals
     return app
 
 

@@ -9,6 +9,7 @@ from litestar.handlers.base import BaseRouteHandler
 from comity import wiring
 from comity.interfaces.rest.board import Board
 from comity.interfaces.rest.callers import Callers
+from comity.interfaces.rest.refusals import Refusals
 
 
 async def require_key(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
@@ -27,6 +28,12 @@ def board_of(request: Request[Any, Any, Any]) -> Board:
     """Return the status board of this process."""
     board: Board = request.app.state.board
     return board
+
+
+def refusals_of(request: Request[Any, Any, Any]) -> Refusals:
+    """Return the refused webhooks of this process."""
+    refusals: Refusals = request.app.state.refusals
+    return refusals
 
 
 def caller_of(request: Request[Any, Any, Any]) -> str:

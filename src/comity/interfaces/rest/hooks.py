@@ -6,8 +6,8 @@ from typing import Any
 from litestar import Request, Response, post
 from litestar.params import FromPath
 
-from comity.connect.types import CallFailed, ErrorClass, HookRequest
-from comity.interfaces.rest.guards import hub_of
+from comity.connect.types import CallFailed, ErrorClass, HookMalformed, HookRequest, SettingsInvalid, SignatureInvalid
+from comity.interfaces.rest.guards import hub_of, refusals_of
 from comity.kernel.errors import Invalid, NotFound
 from comity.sync import api as sync
 
@@ -26,7 +26,11 @@ class HookUnexpected(Invalid):
 async def receive_hook(request: Request[Any, Any, Any], system: FromPath[str]) -> Response[bytes]:
     """Take a webhook of a system in; its signature is checked by the system's connector."""
     body = await request.body()
-    await asyncio.to_thread(_store, request, system, body)
+    try:
+        await asyncio.to_thread(_store, request, system, body)
+    except (SignatureInvalid, HookMalformed, HookUnexpected, SettingsInvalid) as error:
+        refusals_of(request).note(system, error)
+        raise
     return Response(content=b"", status_code=202)
 
 

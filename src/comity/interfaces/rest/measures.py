@@ -26,7 +26,10 @@ READ_AGE = Gauge(
 WRITE_AGE = Gauge(
     "comity_system_write_age_seconds", "Seconds since a system was last written well.", ["system"], registry=REGISTRY
 )
-BY_SYSTEM = (HEALTHY, READ, READ_AGE, WRITE_AGE, QUEUE_ITEMS)
+HOOKS_REFUSED = Gauge(
+    "comity_system_hooks_refused", "Webhooks of a system that were refused so far.", ["system"], registry=REGISTRY
+)
+BY_SYSTEM = (HEALTHY, READ, HOOKS_REFUSED, READ_AGE, WRITE_AGE, QUEUE_ITEMS)
 
 
 def measure_hub(board: Board) -> None:
@@ -56,6 +59,7 @@ def _measure_system(system: SystemView, status: StatusView) -> None:
     name = system.system
     HEALTHY.labels(name).set(system.is_healthy)
     READ.labels(name).set(system.read_count)
+    HOOKS_REFUSED.labels(name).set(system.hooks_refused_count)
     if system.read_ok_at is not None:
         READ_AGE.labels(name).set((status.now - system.read_ok_at).total_seconds())
     if system.write_ok_at is not None:

@@ -50,6 +50,7 @@ class SystemView(msgspec.Struct, frozen=True, kw_only=True):
     """A connected system and how it is doing.
 
     `first_reads` are its streams that are still read for the first time, so that nobody is created in them yet.
+    `hook_refusal` is why the last of its webhooks that were refused was.
     """
 
     system: str
@@ -66,6 +67,9 @@ class SystemView(msgspec.Struct, frozen=True, kw_only=True):
     stale_count: int
     retrying_count: int
     parked_deliveries: int
+    hooks_refused_count: int
+    hook_refused_at: datetime | None
+    hook_refusal: str | None
     first_reads: list[str]
 
 
@@ -181,6 +185,9 @@ def _view_systems(tx: Tx, *, runtime: sync.Runtime | None, waiting: dict[str, in
                 stale_count=marks.waiting_count if marks else 0,
                 retrying_count=marks.retrying_count if marks else 0,
                 parked_deliveries=marks.parked_count if marks else 0,
+                hooks_refused_count=each.hooks_refused_count,
+                hook_refused_at=each.hook_refused_at,
+                hook_refusal=each.hook_refusal,
                 first_reads=sorted(sync.list_unsettled(tx, system=each.system, runtime=runtime)) if runtime else [],
             )
         )

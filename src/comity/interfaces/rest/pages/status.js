@@ -27,13 +27,13 @@ function ago(stamp, now) {
   return seconds < 2 ? "just now" : `${duration(seconds)} ago`;
 }
 
-function cell(row, text, class_name, note) {
+function cell(row, text, class_name, ...notes) {
   const label = LABELS[row.cells.length];
   const td = row.insertCell();
   td.textContent = text;
   td.className = class_name || "";
   if (label) td.dataset.label = label;
-  if (note) {
+  for (const note of notes.filter(Boolean)) {
     const small = document.createElement("small");
     small.textContent = note;
     td.append(small);
@@ -42,6 +42,13 @@ function cell(row, text, class_name, note) {
 
 function count(row, value, is_alarm) {
   cell(row, number.format(value), `number ${value === 0 ? "zero" : is_alarm ? "care" : ""}`);
+}
+
+/* Refused webhooks are told for a day; what was refused long ago is in the numbers of /v1/systems. */
+function refused(system, now) {
+  if (!system.hook_refused_at || age(system.hook_refused_at, now) > 86400) return null;
+  const many = `${number.format(system.hooks_refused_count)} webhook${system.hooks_refused_count === 1 ? "" : "s"}`;
+  return `${many} refused, last ${ago(system.hook_refused_at, now)}: ${system.hook_refusal}`;
 }
 
 function show_system(body, system, now) {
@@ -55,7 +62,8 @@ function show_system(body, system, now) {
   row.append(name);
   const is_running = system.state === "running";
   const word = !is_running ? system.state : system.is_healthy ? "healthy" : "failing";
-  cell(row, word, `health ${!is_running ? "care" : system.is_healthy ? "good" : "bad"}`, system.last_error);
+  const colour = !is_running ? "care" : system.is_healthy ? "good" : "bad";
+  cell(row, word, `health ${colour}`, system.last_error, refused(system, now));
   count(row, system.read_count, false);
   count(row, system.waiting_count, false);
   count(row, system.stale_count, false);

@@ -13,7 +13,10 @@ create table systems.system (
     write_error_at timestamptz,
     write_error text,
     failures_in_row int not null default 0,
-    blocked_until timestamptz
+    blocked_until timestamptz,
+    hooks_refused_count bigint not null default 0,
+    hook_refused_at timestamptz,
+    hook_refusal text
 );
 
 -- whole_xid: transaction that stored the last page of the first read to the end; null before.
