@@ -1,11 +1,12 @@
 """The door of the room `activity`."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from comity.activity import rules, store
-from comity.activity.rules import collapse_moves
+from comity.activity.rules import collapse_moves, to_zone
 from comity.activity.types import (
     PURCHASE_CHANGED,
     PURCHASE_DIFFERS,
@@ -20,6 +21,7 @@ from comity.activity.types import (
     PurchaseFact,
     RecordReference,
     ReturnFact,
+    Rfv,
     Unplaced,
     Visit,
     VisitFact,
@@ -36,13 +38,16 @@ __all__ = [
     "find_facts",
     "find_purchases",
     "find_returns",
+    "find_rfv",
     "find_visits",
     "follow_records",
     "hold_facts",
     "list_purchases",
     "list_unplaced",
     "list_waiting",
+    "read_rfv",
     "reassign_profiles",
+    "to_zone",
 ]
 
 PAGE_MAX = 1_000
@@ -144,6 +149,22 @@ def list_purchases(
     return store.list_purchases(
         tx, profile_id=profile_id, before_purchase_id=before_purchase_id, limit_max=min(limit_max, PAGE_MAX)
     )
+
+
+def find_rfv(tx: Tx, *, profile_ids: Sequence[UUID], on: date, zone: ZoneInfo) -> dict[UUID, Rfv]:
+    """Return recency, frequency and value of people as of the end of a day; `zone` says where days begin and end.
+
+    By what is known now of all that happened through that day. Purchases are those of the profile as it stands, after
+    merges and unmerges. Who has bought nothing is left out.
+    """
+    found = store.sum_turnover(tx, profile_ids=profile_ids, until=rules.to_end(on, zone)) if profile_ids else []
+    return {each.profile_id: rules.to_rfv(each, zone) for each in found}
+
+
+def read_rfv(tx: Tx, *, on: date, zone: ZoneInfo) -> Iterator[Rfv]:
+    """Yield recency, frequency and value of everybody who has bought, as `find_rfv` tells them; in no order."""
+    for each in store.stream_turnover(tx, until=rules.to_end(on, zone)):
+        yield rules.to_rfv(each, zone)
 
 
 def find_purchases(tx: Tx, *, system: str, external_id: str, stream: str | None = None) -> list[int]:

@@ -1,8 +1,10 @@
 """Decisions of the room `activity`."""
 
 from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -14,9 +16,15 @@ from comity.activity.types import (
     PurchaseDiffers,
     PurchaseFact,
     PurchaseRecorded,
+    Rfv,
     Taken,
     TooManyPurchases,
+    Turnover,
+    UnknownTimeZone,
 )
+
+LAST_DAY = date(9999, 12, 29)
+"""The last day that has ended everywhere before the calendar does."""
 
 _RECORDED_FIELDS = PurchaseRecorded.__struct_fields__
 
@@ -105,3 +113,27 @@ def collapse_moves(moves: Sequence[ProfileMove]) -> list[ProfileMove]:
         for loser, survivor in survivors.items()
         if loser != survivor
     ]
+
+
+def to_zone(timezone: str) -> ZoneInfo:
+    """Return the time zone of that name. Raises UnknownTimeZone."""
+    try:
+        return ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError):
+        raise UnknownTimeZone(details={"timezone": timezone[:60]}) from None
+
+
+def to_end(day: date, zone: ZoneInfo) -> datetime:
+    """Return the first instant after a day, where clocks show that zone."""
+    return datetime.combine(min(day, LAST_DAY) + timedelta(days=1), time(), tzinfo=zone).astimezone(UTC)
+
+
+def to_rfv(turnover: Turnover, zone: ZoneInfo) -> Rfv:
+    """Tell the last purchase by its day in that zone."""
+    last_at = turnover.last_purchase_at
+    return Rfv(
+        profile_id=turnover.profile_id,
+        last_purchase_on=last_at.astimezone(zone).date() if last_at is not None else None,
+        purchase_count=turnover.purchase_count,
+        value_minor=turnover.value_minor,
+    )

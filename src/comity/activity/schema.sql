@@ -88,5 +88,6 @@ CREATE INDEX visit_of_profile ON activity.visit USING btree (profile_id, occurre
 -- view v_event: purchase_id bigint, name text, happened_at timestamp with time zone
 -- view v_purchase: purchase_id bigint, business_key text, profile_id uuid, occurred_at timestamp with time zone, amount_minor bigint, currency text, first_system text, recorded_at timestamp with time zone, is_cancelled boolean, details jsonb, first_stream text, first_external_id text
 -- view v_return: return_id bigint, business_key text, purchase_id bigint, occurred_at timestamp with time zone, amount_minor bigint, currency text, details jsonb, recorded_at timestamp with time zone
+-- view v_turnover: profile_id uuid, purchase_id bigint, happened_at timestamp with time zone, currency text, amount_minor bigint, purchase_count integer
 -- view v_visit: visit_id bigint, profile_id uuid, occurred_at timestamp with time zone
 -- function accept(reports jsonb, profile_ids jsonb, accepted_at timestamp with time zone): TABLE(purchase_id bigint, business_key text, profile_id uuid, occurred_at timestamp with time zone, amount_minor bigint, currency text, system text, stream text, external_id text, is_new boolean, is_differing boolean, is_news boolean, is_recorded boolean, is_cancelled boolean, details jsonb, is_changed boolean)

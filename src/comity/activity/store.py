@@ -1,8 +1,10 @@
 """Statements of the room `activity`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
+
+from psycopg.rows import class_row
 
 from comity.activity.types import (
     OWN_SYSTEM,
@@ -19,6 +21,7 @@ from comity.activity.types import (
     RecordReference,
     ReturnFact,
     Taken,
+    Turnover,
     Unplaced,
     Visit,
     VisitFact,
@@ -27,6 +30,9 @@ from comity.kernel.database import Tx
 from comity.kernel.sql import Jsonb, SqlFolder
 
 _sql = SqlFolder(__package__)
+
+STREAMED_ROWS = 5_000
+"""Rows of one round trip where everybody is read."""
 
 
 def accept_purchases(
@@ -114,3 +120,15 @@ def hold_facts(tx: Tx, *, business_keys: Sequence[str]) -> None:
 def find_returns(tx: Tx, *, business_keys: Sequence[str]) -> list[KnownReturn]:
     """Return returns by number."""
     return _sql.find_returns.fetch(tx, KnownReturn, business_keys=list(business_keys))
+
+
+def sum_turnover(tx: Tx, *, profile_ids: Sequence[UUID], until: datetime) -> list[Turnover]:
+    """Return what the purchases of these come to; who has none is left out."""
+    return _sql.sum_turnover.fetch(tx, Turnover, profile_ids=list(profile_ids), until=until)
+
+
+def stream_turnover(tx: Tx, *, until: datetime) -> Iterator[Turnover]:
+    """Yield what everybody's purchases come to, without holding it all."""
+    with tx.cursor(name="turnover", row_factory=class_row(Turnover)) as cursor:
+        cursor.itersize = STREAMED_ROWS
+        yield from cursor.execute(_sql.sum_turnover.text, {"profile_ids": None, "until": until})

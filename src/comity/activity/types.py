@@ -1,6 +1,6 @@
 """What crosses the door of the room `activity`."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +30,10 @@ STREAM_OF_GLOBAL_IDS = "profile"
 
 class TooManyPurchases(Invalid):
     """One call takes at most 10,000 purchases; send several."""
+
+
+class UnknownTimeZone(Invalid):
+    """There is no time zone of that name; write an IANA name such as Europe/Berlin."""
 
 
 class RecordReference(msgspec.Struct, frozen=True, kw_only=True):
@@ -272,3 +276,24 @@ class KnownReturn(msgspec.Struct, frozen=True, kw_only=True):
     amount_minor: int
     currency: str
     details: dict[str, Any] | None
+
+
+class Turnover(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody's purchases come to; `last_purchase_at` is None where there are only credit notes."""
+
+    profile_id: UUID
+    last_purchase_at: datetime | None
+    purchase_count: int
+    value_minor: dict[str, int]
+
+
+class Rfv(msgspec.Struct, frozen=True, kw_only=True):
+    """Recency, frequency and value: when somebody bought last, how often, and for how much by currency.
+
+    Cancelled purchases are left out; returns are taken off the value; credit notes are no purchases.
+    """
+
+    profile_id: UUID
+    last_purchase_on: date | None
+    purchase_count: int
+    value_minor: dict[str, int]

@@ -112,3 +112,25 @@ class TestWhy:
         assert answer.status_code in {404, 422}, answer.text
         assert "remedy" in answer.json()["details"]
         assert "city" in str(answer.json()["details"])
+
+
+class TestRecencyFrequencyValue:
+    def show(self, desk, person, **params):
+        answer = desk.http.get(f"/v1/profiles/{person['global_id']}", params=params)
+        return answer.json()["rfv"] if answer.is_success else answer.json()["code"]
+
+    def test_is_as_of_today_unless_a_day_is_named(self, desk, person):
+        today = person["rfv"]
+        assert (today["timezone"], today["purchase_count"], today["value_minor"]) == ("UTC", 1, {"EUR": 4000})
+        assert today["last_purchase_on"] == person["purchases"][0]["occurred_at"][:10] <= today["on"]
+        nothing = {"last_purchase_on": None, "purchase_count": 0, "value_minor": {}}
+        asked = {"on": "2020-02-29", "timezone": "Asia/Tokyo"}
+        assert self.show(desk, person, **asked) == nothing | asked
+
+    @pytest.mark.parametrize("on", ["0001-01-01", "9999-12-31"])
+    def test_at_the_ends_of_the_calendar(self, desk, person, on):
+        assert self.show(desk, person, on=on, timezone="America/Los_Angeles")["on"] == on
+
+    @pytest.mark.parametrize("zone", ["Europe/Atlantis", "", "../etc", "Europe"])
+    def test_needs_a_time_zone_that_there_is(self, desk, person, zone):
+        assert self.show(desk, person, timezone=zone) == "unknown_time_zone"

@@ -6,6 +6,7 @@ import typer
 from rich.markup import escape
 
 from comity.identity import api as identity
+from comity.interfaces.cli.ledger import to_day
 from comity.interfaces.cli.opening import DataDir, open_hub, read_hub
 from comity.interfaces.cli.output import Json, print_json, print_table, say, translates_errors
 from comity.interfaces.shared.keys import KEY_FORMS, find_person, require_attribute, to_record_keys
@@ -24,11 +25,23 @@ Key = Annotated[str, typer.Argument(help=f"{KEY_FORMS[0].upper()}{KEY_FORMS[1:]}
 
 @profiles.command("show")
 @translates_errors
-def show(key: Key, *, data_dir: DataDir = None, json: Json = False) -> None:
+def show(
+    key: Key,
+    *,
+    on: Annotated[
+        str | None, typer.Option("--on", help="Sum up purchases as of the end of this day; today by default.")
+    ] = None,
+    timezone: Annotated[
+        str, typer.Option("--timezone", help="Where days begin and end, such as Europe/Berlin.")
+    ] = "UTC",
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
     """Show one person whole: golden values, records in systems, points and tier, purchases."""
+    day = to_day(on)
     with read_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
-        runtime = hub.runtimes.get(tx)
-        view = view_profile(tx, profile_id=find_person(tx, key=key, runtime=runtime))
+        profile_id = find_person(tx, key=key, runtime=hub.runtimes.get(tx))
+        view = view_profile(tx, profile_id=profile_id, now=hub.clock.now(), on=day, timezone=timezone)
     if json:
         print_json(view)
         return
@@ -53,6 +66,19 @@ def show(key: Key, *, data_dir: DataDir = None, json: Json = False) -> None:
     if kinds:
         print_table("Points by kind", ("programme", "kind", "points", "pending"), kinds, numbers=(2, 3))
     if view.purchases:
+        rfv = view.rfv
+        print_table(
+            f"Recency, frequency, value as of {rfv.on} ({rfv.timezone})",
+            ("last purchase", "purchases", "net (minor units)"),
+            [
+                (
+                    rfv.last_purchase_on,
+                    rfv.purchase_count,
+                    ", ".join(f"{amount} {currency}" for currency, amount in sorted(rfv.value_minor.items())),
+                )
+            ],
+            numbers=(1,),
+        )
         print_table(
             "Latest purchases",
             ("when", "key", "amount (minor units)", "currency", "first reported by"),

@@ -1,5 +1,6 @@
 """People: by any key, whole, why a value is what it is, and parting those who were merged by mistake."""
 
+from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -7,6 +8,7 @@ import msgspec
 from litestar import Request, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 
+from comity import wiring
 from comity.identity import api as identity
 from comity.identity.types import MergeNote
 from comity.interfaces.rest.guards import caller_of, hub_of, require_key
@@ -22,6 +24,10 @@ from comity.sync.api import Unmerged
 
 AnyKey = Annotated[str, QueryParameter(description=f"{KEY_FORMS[0].upper()}{KEY_FORMS[1:]}.", max_length=700)]
 
+Day = Annotated[
+    date | None, QueryParameter(description="Recency, frequency and value as of the end of this day; today without it.")
+]
+Timezone = Annotated[str, QueryParameter(description="Where days begin and end, such as Europe/Berlin.", max_length=60)]
 After = Annotated[int, QueryParameter(description="Go on after this history_id.", ge=0)]
 Limit = Annotated[int, QueryParameter(description="Lines at most.", ge=1, le=1_000)]
 
@@ -36,21 +42,25 @@ class UnmergeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 @get("/v1/profiles", guards=[require_key], opt={"scope": "read"}, sync_to_thread=True)
-def find_profile(request: Request[Any, Any, Any], key: AnyKey) -> ProfileView:
+def find_profile(
+    request: Request[Any, Any, Any], key: AnyKey, on: Day = None, timezone: Timezone = "UTC"
+) -> ProfileView:
     """Find a person by Global ID, e-mail, phone or system/stream/external-id."""
-    hub = hub_of(request)
-    with hub.database.transaction() as tx:
-        runtime = hub.runtimes.get(tx)
-        return view_profile(tx, profile_id=find_person(tx, key=key, runtime=runtime))
+    return _view(hub_of(request), key=key, on=on, timezone=timezone)
 
 
 @get("/v1/profiles/{global_id:uuid}", guards=[require_key], opt={"scope": "read"}, sync_to_thread=True)
-def get_profile(request: Request[Any, Any, Any], global_id: FromPath[UUID]) -> ProfileView:
+def get_profile(
+    request: Request[Any, Any, Any], global_id: FromPath[UUID], on: Day = None, timezone: Timezone = "UTC"
+) -> ProfileView:
     """Return a person whole; the Global ID of somebody who was merged answers with the survivor."""
-    hub = hub_of(request)
+    return _view(hub_of(request), key=str(global_id), on=on, timezone=timezone)
+
+
+def _view(hub: wiring.Hub, *, key: str, on: date | None, timezone: str) -> ProfileView:
     with hub.database.transaction() as tx:
-        runtime = hub.runtimes.get(tx)
-        return view_profile(tx, profile_id=find_person(tx, key=str(global_id), runtime=runtime))
+        profile_id = find_person(tx, key=key, runtime=hub.runtimes.get(tx))
+        return view_profile(tx, profile_id=profile_id, now=hub.clock.now(), on=on, timezone=timezone)
 
 
 @get(

@@ -1,7 +1,7 @@
 """What people and programs are shown: a person whole, and how the hub is doing. Read through doors only."""
 
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -36,13 +36,28 @@ class RecordView(msgspec.Struct, frozen=True, kw_only=True):
     linked_at: datetime
 
 
+class RfvView(msgspec.Struct, frozen=True, kw_only=True):
+    """Recency, frequency and value: when somebody bought last, how often, and for how much in minor units by currency.
+
+    As of the end of the day `on` in `timezone`, by what is known now of all that happened through that day. Cancelled
+    purchases are left out; returns are taken off the value; credit notes lower the value and are no purchases.
+    """
+
+    on: date
+    timezone: str
+    last_purchase_on: date | None
+    purchase_count: Annotated[int, msgspec.Meta(description="Without cancelled ones and credit notes.")]
+    value_minor: Annotated[dict[str, int], msgspec.Meta(description="By currency, less what came back.")]
+
+
 class ProfileView(msgspec.Struct, frozen=True, kw_only=True):
-    """One person: golden values, records in systems, memberships with balances, latest purchases."""
+    """One person: golden values, records in systems, memberships with balances, sums of purchases, the latest ones."""
 
     global_id: UUID
     attributes: dict[str, Any]
     records: list[RecordView]
     memberships: list[Member]
+    rfv: RfvView
     purchases: list[Purchase]
 
 
@@ -96,8 +111,10 @@ class StatusView(msgspec.Struct, frozen=True, kw_only=True):
     systems: list[SystemView]
 
 
-def view_profile(tx: Tx, *, profile_id: UUID) -> ProfileView:
-    """Return a person whole. Raises NotFound."""
+def view_profile(
+    tx: Tx, *, profile_id: UUID, now: datetime, on: date | None = None, timezone: str = "UTC"
+) -> ProfileView:
+    """Return a person whole; what was bought as of a day (today without it). Raises NotFound, UnknownTimeZone."""
     rows = profile.get_profiles(tx, profile_ids=[profile_id])
     if not rows:
         raise NotFound("This person has no profile (yet).", code="profile_not_found")
@@ -118,7 +135,21 @@ def view_profile(tx: Tx, *, profile_id: UUID) -> ProfileView:
             for record in records
         ],
         memberships=programme.find_members(tx, profile_ids=[profile_id]).get(profile_id, []),
+        rfv=_view_rfv(tx, profile_id=profile_id, on=on, now=now, timezone=timezone),
         purchases=activity.list_purchases(tx, profile_id=profile_id, limit_max=PURCHASES_SHOWN),
+    )
+
+
+def _view_rfv(tx: Tx, *, profile_id: UUID, on: date | None, now: datetime, timezone: str) -> RfvView:
+    zone = activity.to_zone(timezone)
+    day = on or now.astimezone(zone).date()
+    found = activity.find_rfv(tx, profile_ids=[profile_id], on=day, zone=zone).get(profile_id)
+    return RfvView(
+        on=day,
+        timezone=timezone,
+        last_purchase_on=found.last_purchase_on if found else None,
+        purchase_count=found.purchase_count if found else 0,
+        value_minor=found.value_minor if found else {},
     )
 
 
