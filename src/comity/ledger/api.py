@@ -177,8 +177,8 @@ def trial_balance(tx: Tx, *, day: date | None = None, known_at: datetime | None 
 
 
 def find_imbalance(tx: Tx) -> list[int]:
-    """Return holders whose stored balance is not what entries and lots add up to; there must be none. Reads all."""
-    return store.find_imbalance(tx)
+    """Return holders whose stored balance or open lots are not what the books say; there must be none. Reads all."""
+    return list(dict.fromkeys(account_id for account_id, _ in store.find_imbalance(tx)))
 
 
 def list_entries(

@@ -36,6 +36,13 @@ def judge_trial_balance(rows: Sequence[TrialBalanceRow]) -> list[str]:
     return [f"{book} {unit}: all entries sum to {total}" for (book, unit), total in sorted(sums.items()) if total]
 
 
+def tell_imbalance(account_id: int, lot_id: int | None) -> str:
+    """Say what of an account is not what the books say: its balance, or what is open of a lot."""
+    if lot_id is None:
+        return f"account {account_id}: its balance is not what the books say"
+    return f"account {account_id}: rest or terms of lot {lot_id} are not what the books say"
+
+
 class _Reader:
     """Reads an export line by line and keeps what the checks need."""
 

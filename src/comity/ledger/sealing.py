@@ -60,7 +60,7 @@ def verify(tx: Tx, *, anchor: tuple[int, str] | None = None) -> Proof:
     if anchor and anchor[0] > after:
         problems.append(f"block {anchor[0]} of the anchor is missing: the chain ends with block {after}")
     problems += [f"transfer {each}: its lots do not add up" for each in store.find_unlotted(tx)]
-    problems += [f"account {each}: its balance is not what the books say" for each in store.find_imbalance(tx)]
+    problems += [proof.tell_imbalance(account_id, lot_id) for account_id, lot_id in store.find_imbalance(tx)]
     problems += proof.judge_trial_balance(store.trial_balance(tx, day=None, known_at=None))
     return Proof(
         block_count=after,

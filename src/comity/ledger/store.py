@@ -203,9 +203,9 @@ def list_due_lots(tx: Tx, *, account_ids: Sequence[int], today: date) -> list[Du
     return _sql.list_due_lots.fetch(tx, DueLot, account_ids=list(account_ids), today=today)
 
 
-def find_imbalance(tx: Tx) -> list[int]:
-    """Return accounts whose stored balance disagrees with their entries."""
-    return [row[0] for row in _sql.find_imbalance.rows(tx)]
+def find_imbalance(tx: Tx) -> list[tuple[int, int | None]]:
+    """Return accounts, and lots in accounts, whose stored figures disagree with the books."""
+    return [(account_id, lot_id) for account_id, lot_id in _sql.find_imbalance.rows(tx)]
 
 
 def list_balances_on(tx: Tx, *, account_ids: Sequence[int], day: date, known_at: datetime | None) -> dict[int, int]:

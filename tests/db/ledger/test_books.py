@@ -266,6 +266,9 @@ class TestChain:
             ("delete from ledger.lot_entry where amount = -10", "lots do not add up"),
             ("update ledger.account set balance = balance + 1 where owner = 'bob'", "balance is not"),
             ("update ledger.holding set rest = rest + 1 where rest = 50", "balance is not"),
+            ("update ledger.holding set rest = rest + 1 where rest = 50", "rest or terms of lot"),
+            ("update ledger.holding set expires_on = '2099-01-01'", "rest or terms of lot"),
+            ("update ledger.holding set available_from = '2099-01-01'", "rest or terms of lot"),
             ("update ledger.block set digest = sha256('x')", "changed"),
         ],
     )
