@@ -8,6 +8,6 @@ for a debt that was allowed by name; an idempotency key is taken for good; a hol
 changed or deleted, corrections reverse.
 Tables: account, transfer, lot_entry, holding, lot_term, hold, hold_move, hold_end, open_hold, take_back,
 period_lock, block, seal_mark of the schema ledger; views v_balance, v_entry, v_holding, v_hold, v_lot, v_lot_entry,
-v_lot_term, v_period, v_line.
+v_lot_term, v_period, v_line, v_note.
 Place in the flow: after activity and below programme, which decides what to post.
 """

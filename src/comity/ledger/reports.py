@@ -43,23 +43,25 @@ class RollForward(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Block(msgspec.Struct, frozen=True, kw_only=True):
-    """A block of the hash chain; digests in hexadecimal."""
+    """A block of the hash chain; digests in hexadecimal. Notes are what stands beside the transfers."""
 
     block_number: int
     first_transfer_id: int
     last_transfer_id: int
     transfer_count: int
     total_count: int
+    note_count: int
     previous_digest: str
     digest: str
     sealed_at: datetime
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
-    """What a check of the books found; no problems means that they hold."""
+    """What a check of the books found; no problems means that they hold. Unsealed are transfers and notes."""
 
     block_count: int
     transfer_count: int
+    note_count: int
     unsealed_count: int
     head_digest: str
     problems: list[str]

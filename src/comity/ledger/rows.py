@@ -178,14 +178,18 @@ class TransferLegs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckedBlock(msgspec.Struct, frozen=True, kw_only=True):
-    """A block as it is stored, and what follows from its transfers as they are now."""
+    """A block as it is stored, and what follows from its transfers and notes as they are now."""
 
     block_number: int
     first_transfer_id: int
     last_transfer_id: int
     transfer_count: int
     total_count: int
+    first_note_id: int
+    last_note_id: int
+    note_count: int
     digest: str
     found_digest: str
     found_count: int
+    found_note_count: int
     is_linked: bool

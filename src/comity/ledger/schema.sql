@@ -6,7 +6,11 @@ create type posting as (key text, request text, debit_slot integer, credit_slot 
 create sequence ledger.transfer_id;
 
 create table ledger.account (
-    account_id bigint not null generated always as identity,
+    account_id bigint not null default 
+CASE
+    WHEN (pg_current_xact_id() IS NOT NULL) THEN nextval('ledger.transfer_id'::regclass)
+    ELSE NULL::bigint
+END,
     book text not null,
     unit text not null,
     kind text not null,
@@ -23,6 +27,7 @@ create table ledger.account (
     constraint holders_are_guarded CHECK (((kind = ANY (ARRAY['member'::text, 'pool'::text, 'reserved'::text, 'suspense'::text])) = (balance IS NOT NULL))),
     constraint money_accounts_hold_money CHECK (((kind <> 'money'::text) OR (book = 'money'::text)))
 ) with (fillfactor=70);
+CREATE TRIGGER account_is_immutable BEFORE DELETE OR UPDATE OF account_id, book, unit, kind, owner, opened_at OR TRUNCATE ON ledger.account FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
 create table ledger.block (
     block_number bigint not null,
@@ -33,9 +38,11 @@ create table ledger.block (
     previous_digest bytea not null,
     digest bytea not null,
     sealed_at timestamp with time zone not null,
+    last_note_id bigint not null default 0,
+    note_count bigint not null default 0,
     constraint block_pkey PRIMARY KEY (block_number),
     constraint block_block_number_check CHECK ((block_number > 0)),
-    constraint block_check CHECK ((first_transfer_id <= last_transfer_id))
+    constraint block_without_gaps CHECK ((first_transfer_id <= (last_transfer_id + 1)))
 );
 CREATE TRIGGER block_is_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.block FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
@@ -62,7 +69,7 @@ create table ledger.hold_end (
     constraint hold_end_key_once UNIQUE (idempotency_key),
     constraint hold_end_outcome_check CHECK ((outcome = ANY (ARRAY['captured'::text, 'released'::text, 'timed_out'::text])))
 );
-CREATE INDEX hold_end_of_capture ON ledger.hold_end USING btree (capture_transfer_id);
+CREATE INDEX hold_end_in_order ON ledger.hold_end USING btree (COALESCE(capture_transfer_id, release_transfer_id));
 CREATE TRIGGER hold_end_is_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.hold_end FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
 create table ledger.hold_move (
@@ -99,7 +106,11 @@ CREATE INDEX lot_entry_of_transfer ON ledger.lot_entry USING btree (transfer_id)
 CREATE TRIGGER lot_entry_is_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.lot_entry FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
 create table ledger.lot_term (
-    lot_term_id bigint not null generated always as identity,
+    lot_term_id bigint not null default 
+CASE
+    WHEN (pg_current_xact_id() IS NOT NULL) THEN nextval('ledger.transfer_id'::regclass)
+    ELSE NULL::bigint
+END,
     lot_id bigint not null,
     idempotency_key text not null,
     expires_on date,
@@ -120,7 +131,11 @@ create table ledger.open_hold (
 CREATE INDEX open_hold_due ON ledger.open_hold USING btree (deadline_at, hold_id);
 
 create table ledger.period_lock (
-    period_lock_id bigint not null generated always as identity,
+    period_lock_id bigint not null default 
+CASE
+    WHEN (pg_current_xact_id() IS NOT NULL) THEN nextval('ledger.transfer_id'::regclass)
+    ELSE NULL::bigint
+END,
     book text not null,
     unit text not null,
     locked_through date not null,
@@ -150,7 +165,13 @@ create table ledger.take_back (
     policy text not null,
     reversal_transfer_id bigint,
     booked_at timestamp with time zone not null,
+    take_back_id bigint not null default 
+CASE
+    WHEN (pg_current_xact_id() IS NOT NULL) THEN nextval('ledger.transfer_id'::regclass)
+    ELSE NULL::bigint
+END,
     constraint take_back_key_once PRIMARY KEY (idempotency_key),
+    constraint take_back_in_order UNIQUE (take_back_id),
     constraint take_back_numbered UNIQUE (transfer_id, reversal_number),
     constraint take_back_check CHECK (((taken >= 0) AND (taken <= wanted))),
     constraint take_back_wanted_check CHECK ((wanted > 0))
@@ -206,8 +227,9 @@ CREATE TRIGGER transfer_is_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON ledg
 -- view v_lot: lot_id bigint, account_id bigint, amount bigint, expires_on date, available_from date, is_pending boolean, effective_on date, booked_at timestamp with time zone, kind text, system text, external_id text
 -- view v_lot_entry: lot_id bigint, account_id bigint, transfer_id bigint, amount bigint
 -- view v_lot_term: lot_id bigint, expires_on date, available_from date
+-- view v_note: number bigint, note text, line text
 -- view v_period: book text, unit text, locked_through date
--- function digest_block(previous bytea, first_id bigint, last_id bigint): TABLE(digest bytea, transfer_count bigint)
+-- function digest_block(previous bytea, first_id bigint, last_id bigint, first_note_id bigint, last_note_id bigint): TABLE(digest bytea, transfer_count bigint, note_count bigint)
 -- function is_repeated(batch ledger.posting[], verdicts text[]): boolean
 -- function judge_keys(batch ledger.posting[], OUT former integer[], OUT ids bigint[], OUT debit_afters bigint[], OUT credit_afters bigint[], OUT verdicts text[]): record
 -- function judge_money(batch ledger.posting[], OUT pairs text[], OUT reasons text[]): record

@@ -1,4 +1,7 @@
-"""The hash chain over transfers: sealed off the hot path, checked by anybody, also away from the database."""
+"""The hash chain over transfers and what stands beside them.
+
+Sealed off the hot path, checked by anybody, also away from the database.
+"""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +14,7 @@ from comity.ledger.reports import Proof, Trace, Transfer
 from comity.ledger.types import UnknownTransfer
 
 TRANSFERS_MAX = 10_000
-"""Most transfers of one block."""
+"""Most transfers of one block, and most notes."""
 
 BLOCKS_MAX = 100
 """Most blocks of one call."""
@@ -21,10 +24,12 @@ ACCOUNTS_MAX = 10_000
 
 
 def seal(tx: Tx, *, now: datetime, blocks_max: int = BLOCKS_MAX) -> int:
-    """Append to the chain what nobody can add to any more, and return how many transfers were sealed. Repeatable.
+    """Append to the chain what nobody can add to any more, and return how many transfers and notes. Repeatable.
 
-    A transfer is sealed by the second call after it was committed: the first notes up to where ids have been drawn,
-    the next seals up to there once everybody who might have drawn one of them has ended. Postings never wait for it.
+    Notes are accounts, changed terms, holds and their ends, take-backs, closed periods. What was
+    noted before there were notes in the chain is sealed by the next blocks. All of it is sealed by the second call
+    after it was committed: the first notes up to where numbers have been drawn, the next seals up to there once
+    everybody who might have drawn one of them has ended. Postings never wait for it.
     The transaction must be its own. Somebody else who seals is left to it.
     """
     if not store.is_fresh(tx):
@@ -35,7 +40,7 @@ def seal(tx: Tx, *, now: datetime, blocks_max: int = BLOCKS_MAX) -> int:
     decided = store.mark_seal(tx, last_transfer_id=drawn)
     count = 0
     for _ in range(blocks_max):
-        sealed = store.seal_block(tx, last_transfer_id=decided, count_max=TRANSFERS_MAX, now=now)
+        sealed = store.seal_block(tx, last_id=decided, count_max=TRANSFERS_MAX, now=now)
         count += sealed
         if not sealed:
             break
@@ -43,13 +48,13 @@ def seal(tx: Tx, *, now: datetime, blocks_max: int = BLOCKS_MAX) -> int:
 
 
 def verify(tx: Tx, *, anchor: tuple[int, str] | None = None) -> Proof:
-    """Check the whole ledger: the chain, entries against transfers, lots against entries, balances against all.
+    """Check the whole ledger: the chain, lots and their terms, holds and balances against what was posted and noted.
 
     `anchor` is a block number and the digest it had when somebody noted it elsewhere: with it even a chain that was
     written anew is found out.
     """
     problems: list[str] = []
-    after, transfers, head = 0, 0, ""
+    after, transfers, notes, head = 0, 0, 0, ""
     while True:
         page = store.check_blocks(tx, after_block_number=after, limit_max=CHECKED_MAX)
         if not page:
@@ -57,14 +62,17 @@ def verify(tx: Tx, *, anchor: tuple[int, str] | None = None) -> Proof:
         for each in page:
             problems += proof.judge_block(each, after=after, anchor=anchor)
             after, transfers, head = each.block_number, each.total_count, each.digest
+            notes += each.note_count
     if anchor and anchor[0] > after:
         problems.append(f"block {anchor[0]} of the anchor is missing: the chain ends with block {after}")
     problems += [f"transfer {each}: its lots do not add up" for each in store.find_unlotted(tx)]
     problems += [proof.tell_imbalance(account_id, lot_id) for account_id, lot_id in store.find_imbalance(tx)]
+    problems += [f"hold {each}: its state is not what the books say" for each in store.find_astray_holds(tx)]
     problems += proof.judge_trial_balance(store.trial_balance(tx, day=None, known_at=None))
     return Proof(
         block_count=after,
         transfer_count=transfers,
+        note_count=notes,
         unsealed_count=store.count_unsealed(tx),
         head_digest=head,
         problems=problems,
@@ -74,7 +82,8 @@ def verify(tx: Tx, *, anchor: tuple[int, str] | None = None) -> Proof:
 def export(tx: Tx) -> Iterator[str]:
     """Yield the sealed ledger line by line; `check_export` proves it without any database.
 
-    First the accounts, then each transfer as it was sealed, and after those of a block the block itself.
+    First the accounts, for reading; then each transfer and each note as it was sealed (accounts are among the notes),
+    and after those of a block the block itself.
     """
     yield json.dumps({"comity_ledger": proof.EXPORT_FORMAT})
     after = 0
@@ -91,6 +100,7 @@ def export(tx: Tx) -> Iterator[str]:
             yield from store.list_lines(
                 tx, first_transfer_id=each.first_transfer_id, last_transfer_id=each.last_transfer_id
             )
+            yield from store.list_notes(tx, first_note_id=each.first_note_id, last_note_id=each.last_note_id)
             yield json.dumps(
                 {
                     "block": {
@@ -98,6 +108,7 @@ def export(tx: Tx) -> Iterator[str]:
                         "first_transfer_id": each.first_transfer_id,
                         "last_transfer_id": each.last_transfer_id,
                         "transfer_count": each.transfer_count,
+                        "note_count": each.note_count,
                         "digest": each.digest,
                     }
                 }

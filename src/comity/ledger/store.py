@@ -302,9 +302,9 @@ def mark_seal(tx: Tx, *, last_transfer_id: int) -> int:
     return rows[0][0] if rows else 0
 
 
-def seal_block(tx: Tx, *, last_transfer_id: int, count_max: int, now: datetime) -> int:
-    """Seal the next transfers and return how many."""
-    rows = _sql.seal_block.rows(tx, last_transfer_id=last_transfer_id, count_max=count_max, sealed_at=now)
+def seal_block(tx: Tx, *, last_id: int, count_max: int, now: datetime) -> int:
+    """Seal the next transfers and notes and return how many."""
+    rows = _sql.seal_block.rows(tx, last_id=last_id, count_max=count_max, sealed_at=now)
     return rows[0][0] if rows else 0
 
 
@@ -324,10 +324,20 @@ def list_lines(tx: Tx, *, first_transfer_id: int, last_transfer_id: int) -> list
     return [row[0] for row in rows]
 
 
+def list_notes(tx: Tx, *, first_note_id: int, last_note_id: int) -> list[str]:
+    """Return what stands beside transfers as it is sealed."""
+    return [row[0] for row in _sql.list_notes.rows(tx, first_note_id=first_note_id, last_note_id=last_note_id)]
+
+
 def list_accounts(tx: Tx, *, after_account_id: int, limit_max: int) -> list[tuple[int, str, str, str, str, int | None]]:
     """Return a page of all accounts: id, book, unit, kind, owner, stored balance."""
     rows = _sql.list_accounts.rows(tx, after_account_id=after_account_id, limit_max=limit_max)
     return [(row[0], row[1], row[2], row[3], row[4], row[5]) for row in rows]
+
+
+def find_astray_holds(tx: Tx) -> list[int]:
+    """Return holds whose state is not what the books say."""
+    return [row[0] for row in _sql.find_astray_holds.rows(tx)]
 
 
 def find_unlotted(tx: Tx) -> list[int]:
@@ -336,7 +346,7 @@ def find_unlotted(tx: Tx) -> list[int]:
 
 
 def count_unsealed(tx: Tx) -> int:
-    """Return how many transfers are not sealed yet."""
+    """Return how many transfers and notes are not sealed yet."""
     return _sql.count_unsealed.value(tx)
 
 

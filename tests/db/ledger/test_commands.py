@@ -101,11 +101,11 @@ def test_statement_and_trace(run):
 
 def test_seal_export_verify(run, tmp_path):
     sealed = run("seal", "--json")
-    assert sealed["sealed"] == 3
+    assert sealed["sealed"] == 3 + 2
     anchor = f"{sealed['head']['block_number']}:{sealed['head']['digest']}"
     assert anchor in run("seal")
     assert "Everything holds" in run("verify", "--anchor", anchor)
-    assert run("export", "books.ndjson", "--json")["lines"] == 7
+    assert run("export", "books.ndjson", "--json")["lines"] == 9
     assert run("verify", "--file", "books.ndjson", "--anchor", anchor, "--json")["problems"] == []
     path = tmp_path / "books.ndjson"
     path.write_text(path.read_text().replace('"amount": 30', '"amount": 29'))

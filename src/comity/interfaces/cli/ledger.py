@@ -299,7 +299,7 @@ def seal(*, data_dir: DataDir = None, json: Json = False) -> None:
     if json:
         print_json({"sealed": count, "head": head})
     else:
-        say(f"{count} transfers sealed." + (f" Anchor: {head.block_number}:{head.digest}" if head else ""))
+        say(f"{count} transfers and notes sealed." + (f" Anchor: {head.block_number}:{head.digest}" if head else ""))
 
 
 @ledger.command("export")
@@ -353,7 +353,8 @@ def verify(
             say(f"[red]{each}[/]")
         state = f"{len(proof.problems)} problems" if proof.problems else "Everything holds"
         say(
-            f"{state}: {proof.block_count} blocks, {proof.transfer_count} transfers, {proof.unsealed_count} not sealed."
+            f"{state}: {proof.block_count} blocks, {proof.transfer_count} transfers, {proof.note_count} notes, "
+            f"{proof.unsealed_count} not sealed."
         )
         if proof.block_count:
             say(f"Anchor: {proof.block_count}:{proof.head_digest}", style="dim")

@@ -43,3 +43,8 @@ for each statement execute function ledger.refuse_change();
 create or replace trigger block_is_immutable
 before update or delete or truncate on ledger.block
 for each statement execute function ledger.refuse_change();
+
+-- An account is what it is for good; its balance follows from what is posted.
+create or replace trigger account_is_immutable
+before update of account_id, book, unit, kind, owner, opened_at or delete or truncate on ledger.account
+for each statement execute function ledger.refuse_change();

@@ -65,7 +65,8 @@ from line l
 join ledger.transfer t using (transfer_id)
 join ledger.transfer m on m.transfer_id = l.lot_id
 join ledger.transfer b on b.transfer_id = coalesce(t.reverses_transfer_id, t.transfer_id)
-left join ledger.hold_end h on h.capture_transfer_id = b.transfer_id
+left join ledger.hold_end h
+    on coalesce(h.capture_transfer_id, h.release_transfer_id) = b.transfer_id and h.capture_transfer_id is not null
 join ledger.transfer o on o.transfer_id = coalesce(
     case when t.system = 'comity:transfer' then t.external_id::bigint end, h.hold_id, b.transfer_id)
 left join ledger.v_holder d on d.account_id = t.debit_account_id

@@ -8,7 +8,8 @@ select
 from ledger.transfer t
 join ledger.account d on d.account_id = t.debit_account_id
 join ledger.account c on c.account_id = t.credit_account_id
-left join ledger.hold_end e on e.capture_transfer_id = t.transfer_id
+left join ledger.hold_end e
+    on coalesce(e.capture_transfer_id, e.release_transfer_id) = t.transfer_id and e.capture_transfer_id is not null
 left join ledger.v_hold h on h.hold_id = e.hold_id
 left join lateral (
     select sum(r.wanted) as wanted, max(r.reversal_number) as number
