@@ -249,4 +249,4 @@ def explain_link(tx: Tx, *, record_a: RecordKey, record_b: RecordKey, match: Com
 
 def list_reviews(tx: Tx, *, limit: int = 100, after: int = 0) -> list[Review]:
     """List doubtful links that wait for a steward, oldest first, after a review id."""
-    return store.list_reviews(tx, after=after, limit=limit)
+    return explain.list_reviews(tx, after=after, limit=limit)

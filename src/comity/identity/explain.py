@@ -7,7 +7,16 @@ from comity.definitions.types import Comparison
 from comity.identity import store
 from comity.identity.match import KEY_SEPARATOR, CompiledMatch, CompiledRule, values_agree
 from comity.identity.rules import Edge, Node
-from comity.identity.types import Explanation, GuardFinding, Record, RecordKey, RecordUnknown, RuleFinding
+from comity.identity.types import (
+    Explanation,
+    GuardFinding,
+    Record,
+    RecordKey,
+    RecordUnknown,
+    Review,
+    ReviewKind,
+    RuleFinding,
+)
 from comity.kernel.database import Tx
 
 _VERDICTS: Final = {
@@ -46,6 +55,25 @@ def explain_link(tx: Tx, *, record_a: RecordKey, record_b: RecordKey, match: Com
         path=path,
         summary=_summary(is_same=is_same, findings=findings, told=told, path=path, remembered=remembered),
     )
+
+
+def list_reviews(tx: Tx, *, after: int, limit: int) -> list[Review]:
+    """List what waits for a steward; see the door."""
+    rows = store.list_reviews(tx, after=after, limit=limit)
+    wanted = {record_id for *_, record_a, record_b, _, _ in rows for record_id in (record_a, record_b)}
+    known = {record.record_id: record for record in store.list_records_by_id(tx, record_ids=sorted(wanted))}
+    return [
+        Review(
+            review_id=review_id,
+            kind=ReviewKind(kind),
+            rule=rule,
+            value=_readable(value),
+            records=tuple(known[each] for each in dict.fromkeys((record_a, record_b)) if each in known),
+            detail=detail,
+            opened_at=opened_at,
+        )
+        for review_id, kind, rule, value, record_a, record_b, detail, opened_at in rows
+    ]
 
 
 def _rule_findings(tx: Tx, node_a: Node, node_b: Node, match: CompiledMatch) -> tuple[RuleFinding, ...]:

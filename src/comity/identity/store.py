@@ -9,7 +9,7 @@ import msgspec
 
 from comity.identity.match import CompiledMatch, Features, Identifier, Key
 from comity.identity.rules import Decision, Edge, Node, Profile
-from comity.identity.types import KeyInvalid, Record, Review
+from comity.identity.types import KeyInvalid, Record
 from comity.kernel.database import Tx
 from comity.kernel.sql import SqlFolder, copy_in
 from comity.mapping.types import RecordKey
@@ -387,6 +387,8 @@ def close_shared_values(tx: Tx, *, keys: Sequence[Key], now: datetime) -> None:
     )
 
 
-def list_reviews(tx: Tx, *, after: int, limit: int) -> list[Review]:
-    """List doubtful links that wait."""
-    return _sql.list_reviews.fetch(tx, Review, after=after, limit=limit)
+def list_reviews(
+    tx: Tx, *, after: int, limit: int
+) -> list[tuple[int, str, str, str, int, int, dict[str, str | int], datetime]]:
+    """List doubtful links that wait: id, kind, rule, value, two records (0: none is meant), detail, since when."""
+    return _sql.list_reviews.rows(tx, after=after, limit=limit)

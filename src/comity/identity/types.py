@@ -133,14 +133,13 @@ class MergeNote(Struct, frozen=True, kw_only=True):
 
 
 class Review(Struct, frozen=True, kw_only=True):
-    """A doubtful link that waits for a steward. `record_a` and `record_b` are 0 where no pair is meant."""
+    """A doubtful link that waits for a steward: two records, one that connects too many, or none (a shared value)."""
 
     review_id: int
     kind: ReviewKind
     rule: str
     value: str
-    record_a: int
-    record_b: int
+    records: tuple[Record, ...]
     detail: dict[str, str | int]
     opened_at: datetime
 

@@ -11,6 +11,7 @@ from comity.definitions.types import Column
 from comity.kernel.database import Tx
 from comity.profile import bulk, explanation, names, rules, store
 from comity.profile.decide_sql import explain as explain_text
+from comity.profile.document import document
 from comity.profile.golden_sql import OF_PROFILES
 from comity.profile.model import compile_model
 from comity.profile.types import (
@@ -35,6 +36,7 @@ __all__ = [
     "apply_observations",
     "compile_model",
     "count_profiles",
+    "document",
     "drop_observations",
     "ensure_columns",
     "explain",

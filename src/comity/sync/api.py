@@ -38,11 +38,11 @@ from comity.sync.setup import (
     check_rules_document,
     plan_documents,
 )
+from comity.sync.stewarding import merge_people, unmerge_person
 from comity.sync.store import sum_runs
-from comity.sync.types import LoadReport, RecordFile, Unmerged
+from comity.sync.types import LoadReport, Merged, RecordFile, Unmerged
 from comity.sync.unify import READER, match_again
 from comity.sync.unify import apply as apply_batch
-from comity.sync.unmerging import unmerge_person
 
 __all__ = [
     "EVENTS_MAX",
@@ -50,6 +50,7 @@ __all__ = [
     "READER",
     "ApplyEffects",
     "Deliverer",
+    "Merged",
     "Prepared",
     "Puller",
     "Reaction",
@@ -78,6 +79,7 @@ __all__ = [
     "mark_loyalty_stale",
     "match_again",
     "mature_referrals",
+    "merge_people",
     "plan_documents",
     "plan_fields",
     "plan_subscription",

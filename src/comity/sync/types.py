@@ -37,6 +37,19 @@ class Unmerged(msgspec.Struct, frozen=True, kw_only=True):
     is_duplicate: bool
 
 
+class Merged(msgspec.Struct, frozen=True, kw_only=True):
+    """People were found to be one: `merged_global_ids` are aliases of `global_id` now.
+
+    Points, vouchers and tier follow within moments, and then what systems show.
+    """
+
+    global_id: UUID
+    merged_global_ids: list[UUID]
+    decided_by: str
+    reason: str
+    is_duplicate: bool
+
+
 class RunTotals(msgspec.Struct, frozen=True, kw_only=True):
     """The books of all runs of one kind and system."""
 

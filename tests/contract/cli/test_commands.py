@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import typer
@@ -195,6 +196,7 @@ class TestHub:
             ("profile", "show", "nobody@nowhere.example"),
             ("why", "x@y.example", "email"),
             ("profile", "merges", "nobody@nowhere.example"),
+            ("profile", "merge", "x@y.example", "a/b/c", "--reason", "twins", "--by", "Grace"),
             ("profile", "unmerge", "x@y.example", "--record", "a/b/c", "--reason", "twins", "--by", "Grace"),
         ],
     )
@@ -207,6 +209,29 @@ class TestHub:
     def test_before_the_first_apply_is_not_ready(self, hub, words):
         result = hub(*words, "--json")
         assert (result.exit_code, told(result)["code"]) == (7, "not_ready")
+
+
+class TestWhoChangedWhat:
+    def test_is_shown_of_all_and_of_one_document(self, project):
+        applies = told(project("history", "--json"))
+        assert len(applies) == 1 and applies[0]["author"]
+        versions = told(project("history", "rules/default", "--json"))
+        assert [each["version"] for each in versions] == [1]
+        assert "new" in project("history", "rules/default").stdout
+        assert project("history", "rules").exit_code == 3
+        assert project("history", "rule/default").exit_code == 2
+
+    def test_and_what_is_in_force_can_be_read(self, project):
+        text = project("describe").stdout
+        assert text.startswith("# Mapping specification") and "# Who leads where" in text
+        assert project("describe", "--output", "about.md").exit_code == 0
+        assert Path("about.md").read_text() == text
+
+
+def test_nothing_waits_for_a_steward_on_an_empty_hub(project):
+    assert told(project("profile", "reviews", "--json")) == []
+    assert "Nothing waits." in project("profile", "reviews").stdout
+    assert told(project("profile", "link", "a/b/c", "a/b/d", "--json"))["code"] == "record_unknown"
 
 
 class TestSettings:

@@ -155,3 +155,31 @@ class TestMalformed:
     def test_empty_project_is_refused(self, desk):
         assert post(desk, "apply", {}).status_code == 422
         assert post(desk, "apply", {"a.yaml": "# nothing\n"}).status_code == 422
+
+
+class TestHistory:
+    def test_of_a_document_says_who_changed_what(self, desk):
+        new = name()
+        text = ATTRIBUTE.format(name=new)
+        assert post(desk, "apply", files_in_force(desk) | {f"{new}.yaml": text}).status_code == 200
+        changed = text.replace("{type: text}", "{type: text, label: Why}")
+        assert post(desk, "apply", files_in_force(desk) | {f"{new}.yaml": changed}).status_code == 200
+        told = desk.http.get(f"/v1/definitions/history/attribute/{new}").json()
+        assert [each["version"] for each in told] == sorted((each["version"] for each in told), reverse=True)
+        assert [(each["field"], each["after"]) for each in told[0]["changes"]] == [("label", "Why")]
+        assert told[0]["author"] and told[-1]["changes"] == []
+        applies = desk.http.get("/v1/definitions/history").json()
+        assert applies[0]["author"] == told[0]["author"] and new in str(applies[0]["summary"])
+
+    def test_names_a_document_and_a_kind_that_are_none(self, desk):
+        answer = desk.http.get("/v1/definitions/history/rules/nothing")
+        assert (answer.status_code, answer.json()["code"]) == (404, "document_unknown")
+        answer = desk.http.get("/v1/definitions/history/rule/default")
+        assert (answer.status_code, answer.json()["code"]) == (422, "document_name_malformed")
+
+
+def test_description_is_for_people_to_read(desk):
+    answer = desk.http.get("/v1/definitions/description")
+    assert answer.headers["content-type"].startswith("text/markdown")
+    assert "# Mapping specification" in answer.text and "# Who leads where" in answer.text
+    assert "| `email` |" in answer.text

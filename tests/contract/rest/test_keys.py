@@ -24,6 +24,8 @@ def fill(path: str) -> str:
         .replace("{attribute}", "email")
         .replace("{adjustment_id}", "1")
         .replace("{referral_id}", "1")
+        .replace("{kind}", "rules")
+        .replace("{name}", "golden")
     )
 
 

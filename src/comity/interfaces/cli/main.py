@@ -5,7 +5,18 @@ from typing import Annotated
 import typer
 
 from comity import __version__
-from comity.interfaces.cli import keys, ledger, loading, parked, people, programme, project, running, systems
+from comity.interfaces.cli import (
+    keys,
+    ledger,
+    loading,
+    parked,
+    people,
+    programme,
+    project,
+    running,
+    stewarding,
+    systems,
+)
 from comity.interfaces.cli.demo.command import demo
 from comity.interfaces.cli.output import console
 
@@ -22,11 +33,13 @@ app.command()(project.validate)
 app.command()(project.plan)
 app.command()(project.apply)
 app.command()(project.export)
+app.command()(project.history)
+app.command()(project.describe)
 app.command()(loading.load)
 app.command()(running.up)
 app.command()(running.status)
 app.add_typer(systems.systems, name="systems")
-app.add_typer(people.profiles, name="profile")
+app.add_typer(stewarding.profiles, name="profile")
 app.command()(people.why)
 app.add_typer(parked.parked, name="parked")
 app.add_typer(keys.keys, name="keys")

@@ -1,21 +1,22 @@
-"""Commands on the project directory: init, validate, plan, apply, export."""
+"""Commands on the project directory: init, validate, plan, apply, export, history, describe."""
 
 import getpass
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 import typer
 from rich.markup import escape
 
 from comity import wiring
 from comity.definitions import api as definitions
-from comity.definitions.types import Document, Plan
+from comity.definitions.types import Apply, Document, Plan
 from comity.interfaces.cli.opening import DataDir, Project, get_settings, open_hub, read_hub
 from comity.interfaces.cli.output import Json, confirm, print_json, print_table, say, translates_errors
 from comity.interfaces.cli.programme import find_effects
 from comity.interfaces.cli.simulation import show_effects
+from comity.interfaces.shared.history import describe_runtime, list_history, tell_change, to_kind
 from comity.interfaces.shared.projects import check_documents
 from comity.kernel.errors import Conflict
 from comity.sync import api as sync
@@ -154,6 +155,79 @@ def export(
         say(f"{len(files)} files written to {escape(str(directory))}.")
 
 
+@translates_errors
+def history(
+    document: Annotated[str | None, typer.Argument(help="kind/name, such as rules/default; without: all.")] = None,
+    *,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Show who put which definitions in force and when; of one document, what each version changed."""
+    with read_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+        if document is None:
+            _show_applies(definitions.list_applies(tx), json=json)
+            return
+        kind, _, name = document.partition("/")
+        versions = list_history(tx, kind=to_kind(kind), name=name)
+    if json:
+        print_json(versions)
+        return
+    print_table(
+        document,
+        ("version", "when", "by", "what changed"),
+        [
+            (
+                each.version,
+                each.applied_at.isoformat(timespec="seconds"),
+                each.author,
+                "let go" if each.is_retired else "\n".join(map(tell_change, each.changes)) or "new",
+            )
+            for each in versions
+        ],
+        numbers=(0,),
+    )
+
+
+def _show_applies(applies: Sequence[Apply], *, json: bool) -> None:
+    if json:
+        print_json(applies)
+        return
+    print_table(
+        "Applies",
+        ("revision", "when", "by", "documents"),
+        [
+            (
+                each.revision,
+                each.applied_at.isoformat(timespec="seconds"),
+                each.author,
+                "\n".join(f"{what}: {', '.join(names)}" for what, names in each.summary.items() if names),
+            )
+            for each in applies
+        ],
+        numbers=(0,),
+    )
+
+
+@translates_errors
+def describe(
+    *,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file for it.")] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Write what is in force for people to read: the mapping specification, and who leads where (Markdown)."""
+    with read_hub(data_dir=data_dir) as hub:
+        text = describe_runtime(hub.get_runtime())
+    if output is not None:
+        output.write_text(text, encoding="utf-8")
+    if json:
+        print_json({"text": text, "file": output})
+    elif output is None:
+        typer.echo(text, nl=False)
+    else:
+        say(f"Written to {escape(str(output))}.")
+
+
 def load_project(directory: Path) -> tuple[Document, ...]:
     """Read and check a project. Raises DefinitionsInvalid with every problem found, or ProjectEmpty."""
     return check_documents(definitions.read_project(directory))
@@ -164,21 +238,12 @@ def show_plan(found: Plan) -> None:
     rows: list[tuple[str, str, str]] = []
     for sign, items in (("+ add", found.added), ("~ change", found.changed), ("- only in force", found.removed)):
         for item in items:
-            changes = "; ".join(
-                f"{c.field}: {_tell_value(c.before)} → {_tell_value(c.after)}" for c in item.changes[:4]
-            )
+            changes = "; ".join(map(tell_change, item.changes[:4]))
             more = f" and {len(item.changes) - 4} more" if len(item.changes) > 4 else ""
             rows.append((sign, f"{item.kind}/{item.name}", changes + more if sign == "~ change" else ""))
     if rows:
         print_table("", ("", "document", "what changes"), rows)
     say(f"{len(found.unchanged)} unchanged.")
-
-
-def _tell_value(value: Any) -> str:
-    """Return a value of a document as one would write it: text as it is, what has parts as JSON."""
-    if value is None:
-        return "nothing"
-    return value if isinstance(value, str) and value else msgspec.json.encode(value).decode()
 
 
 def _login_name() -> str:

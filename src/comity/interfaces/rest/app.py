@@ -25,6 +25,7 @@ from comity.interfaces.rest import (
     purchases,
     rewards,
     status,
+    stewarding,
     visits,
 )
 from comity.interfaces.rest.board import Board
@@ -46,6 +47,7 @@ log = get_logger()
 HANDLERS = [
     *status.HANDLERS,
     *people.HANDLERS,
+    *stewarding.HANDLERS,
     *members.HANDLERS,
     *moves.HANDLERS,
     *promotions.HANDLERS,

@@ -1,15 +1,17 @@
-"""Definitions over HTTP: what is in force, what a change would do, and the change itself."""
+"""Definitions over HTTP: what is in force, who changed what, what a change would do, and the change itself."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, get, post
-from litestar.params import JSONBody
+from litestar.params import FromPath, JSONBody
 
 from comity import wiring
 from comity.definitions import api as definitions
-from comity.definitions.types import PlanItem
+from comity.definitions.types import Apply, PlanItem
 from comity.interfaces.rest.guards import caller_of, hub_of, require_key
+from comity.interfaces.shared.history import VersionView, describe_runtime, list_history, to_kind
 from comity.interfaces.shared.projects import load_files
 from comity.sync import api as sync
 
@@ -48,6 +50,34 @@ def export_definitions(request: Request[Any, Any, Any]) -> dict[str, str]:
     """Return the definitions in force as files, comments kept."""
     with hub_of(request).database.transaction() as tx:
         return definitions.export(tx)
+
+
+@get("/v1/definitions/history", guards=[require_key], opt={"scope": "read"}, sync_to_thread=True)
+def list_applies(request: Request[Any, Any, Any]) -> Sequence[Apply]:
+    """Return who put which definitions in force and when, newest first, a hundred at most."""
+    with hub_of(request).database.transaction() as tx:
+        return definitions.list_applies(tx)
+
+
+@get("/v1/definitions/history/{kind:str}/{name:str}", guards=[require_key], opt={"scope": "read"}, sync_to_thread=True)
+def list_document_history(
+    request: Request[Any, Any, Any], kind: FromPath[str], name: FromPath[str]
+) -> list[VersionView]:
+    """Return the latest fifty versions of a document, newest first: author, time, and what each changed."""
+    with hub_of(request).database.transaction() as tx:
+        return list_history(tx, kind=to_kind(kind), name=name)
+
+
+@get(
+    "/v1/definitions/description",
+    guards=[require_key],
+    opt={"scope": "read"},
+    sync_to_thread=True,
+    media_type="text/markdown",
+)
+def describe_definitions(request: Request[Any, Any, Any]) -> str:
+    """Return what is in force for people to read (Markdown): the mapping specification, and who leads where."""
+    return describe_runtime(hub_of(request).get_runtime())
 
 
 @post("/v1/definitions/plan", guards=[require_key], opt={"scope": "configure"}, status_code=200, sync_to_thread=True)
@@ -92,4 +122,11 @@ def apply_definitions(request: Request[Any, Any, Any], data: JSONBody[Files]) ->
     )
 
 
-HANDLERS = [export_definitions, plan_definitions, apply_definitions]
+HANDLERS = [
+    export_definitions,
+    list_applies,
+    list_document_history,
+    describe_definitions,
+    plan_definitions,
+    apply_definitions,
+]
