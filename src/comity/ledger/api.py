@@ -110,8 +110,8 @@ def post(tx: Tx, *, postings: Sequence[Posting], now: datetime) -> list[PostingV
     A holder that is credited from outside gets a lot; a debit of a holder takes lots, soonest expiry first, and says
     which; between holders the lots move. A refused posting leaves the others alone and its idempotency key free. A key
     that is taken answers with the first transfer, or `key_reused` when it stood for something else. What is effective
-    in a locked period is booked on the first open day, the day asked for is kept. Locks holders in the order of their
-    ids. Raises TooManyPostings.
+    in a locked period is booked on the first open day; the day asked for is kept and decides which lots can be spent.
+    Locks holders in the order of their ids. Raises TooManyPostings.
     """
     if not postings:
         return []

@@ -9,8 +9,8 @@ from comity.ledger import rules, store
 from comity.ledger.reports import DayNotOver, PeriodLock, RollForward, UnknownUnit
 from comity.ledger.types import Book, PeriodOrder, UnknownAccount
 
-EASTERNMOST = timedelta(hours=14)
-"""So far ahead of UTC are those whose day ends first."""
+WESTERNMOST = timedelta(hours=12)
+"""So far behind UTC are those whose day ends last."""
 
 
 def get_balances_on(tx: Tx, *, account_ids: Sequence[int], day: date, known_at: datetime | None = None) -> list[int]:
@@ -55,12 +55,15 @@ def lock_period(
 ) -> None:
     """Close the books of a unit up to a day.
 
-    What is posted for a closed day from then on counts on the first open day and keeps the day it was for. Waits for
-    batches that still post. Raises UnknownUnit, DayNotOver, and PeriodOrder when that day is closed already.
+    What is posted for a closed day from then on counts on the first open day and keeps the day it was for; which lots
+    can be spent is still told by that day, so that closing the books takes no points from anybody. A day is over when
+    it is over everywhere: so today, wherever it is asked for, is open. Waits for batches that still post. Raises
+    UnknownUnit, DayNotOver, and PeriodOrder when that day is closed already.
     """
     _require_unit(tx, book=book, unit=unit)
-    if through >= (now.astimezone(UTC) + EASTERNMOST).date():
-        raise DayNotOver(details={"unit": unit, "asked": through, "remedy": "Close it when it is over."})
+    today = (now.astimezone(UTC) - WESTERNMOST).date()
+    if through >= today:
+        raise DayNotOver(details={"unit": unit, "asked": through, "last_over": today - timedelta(days=1)})
     store.lock_periods(tx)
     former = store.find_period(tx, book=book, unit=unit)
     if former is not None and through <= former:

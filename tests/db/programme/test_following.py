@@ -189,7 +189,7 @@ class TestCorrections:
     def test_what_was_earned_in_a_closed_period_stays(self, tx, till):
         shop = till(club(BASE, GOLD, corrections="freeze_closed_period"))
         shop.sell(1, 5_000, days=2)
-        through = (BOUGHT + timedelta(days=5)).date()
+        through = (BOUGHT + timedelta(days=4)).date()
         ledger.lock_period(tx, unit="club", through=through, by="ada", reason="month", now=BOUGHT + timedelta(days=6))
         shop.sell(2, 15_000, days=-10)
         assert shop.member.points == 200

@@ -67,7 +67,7 @@ declare
     h_former int;
     id bigint;
     lot bigint;
-    day date;
+    day date;                 -- what the posting asks for: it says which lots can be spent, also where the day is closed
     need bigint;              -- what no lot has been found for yet
     part bigint;
     due bigint;
@@ -172,9 +172,6 @@ begin
                 debit_keeps := slot_keeps[debit_slot];
                 credit_keeps := slot_keeps[credit_slot];
                 day := p.effective_on;
-                if locked_units is not null then
-                    day := greatest(day, locked_days[array_position(locked_units, slot_units[debit_slot])] + 1);
-                end if;
                 need := p.amount;
                 e_first := e_count;
 
@@ -228,6 +225,9 @@ begin
                     holder[i] := i;
                     ids[i] := id;
                     days[i] := day;
+                    if locked_units is not null then
+                        days[i] := greatest(day, locked_days[array_position(locked_units, slot_units[debit_slot])] + 1);
+                    end if;
                     slot_balances[debit_slot] := slot_balances[debit_slot] - p.amount;
                     slot_balances[credit_slot] := slot_balances[credit_slot] + p.amount;
                     e_debit := e_count;
