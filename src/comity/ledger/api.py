@@ -9,7 +9,7 @@ from comity.ledger.expiry import expire_lots
 from comity.ledger.holds import capture, release, reserve, time_out_holds
 from comity.ledger.moving import draw_mark, move_all
 from comity.ledger.parting import list_flows, part
-from comity.ledger.periods import get_balances_on, list_periods, lock_period, reopen_period, roll_forward
+from comity.ledger.periods import get_balances_on, list_lasting, list_periods, lock_period, reopen_period, roll_forward
 from comity.ledger.proof import check_export
 from comity.ledger.reports import (
     Block,
@@ -78,6 +78,7 @@ __all__ = [
     "list_flows",
     "list_holdings",
     "list_holds",
+    "list_lasting",
     "list_periods",
     "lock_period",
     "move_all",

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
+from msgspec import to_builtins
+
 from comity.kernel.database import Tx
 from comity.kernel.errors import Broken
+from comity.kernel.events import publish
 from comity.ledger import rules, store
-from comity.ledger.reports import DayNotOver, PeriodLock, RollForward, UnknownUnit
-from comity.ledger.types import Book, PeriodOrder, UnknownAccount
+from comity.ledger.reports import PERIOD_REOPENED, DayNotOver, PeriodLock, PeriodReopened, RollForward, UnknownUnit
+from comity.ledger.types import Book, PeriodOrder, Piece, UnknownAccount
 
 WESTERNMOST = timedelta(hours=12)
 """So far behind UTC are those whose day ends last."""
@@ -23,6 +26,18 @@ def get_balances_on(tx: Tx, *, account_ids: Sequence[int], day: date, known_at: 
     if missing:
         raise UnknownAccount(details={"account_ids": missing})
     return [found[account_id] for account_id in account_ids]
+
+
+def list_lasting(tx: Tx, *, account_id: int, day: date) -> tuple[int, list[Piece]]:
+    """Return how much could be taken from a holder as of a day, and the lots to take it from, in the order of spending.
+
+    That is what was there on that day and on every day since, so that no balance of any day falls below zero; of lots
+    that could be spent on that day alone. Locks the account.
+    """
+    store.lock_accounts(tx, account_ids=[account_id])
+    lowest, lots = store.list_lasting(tx, account_id=account_id, day=day)
+    pieces = [Piece(lot_id=lot_id, amount=amount) for lot_id, amount in lots]
+    return max(0, min(lowest, sum(each.amount for each in pieces))), pieces
 
 
 def roll_forward(tx: Tx, *, unit: str, first_on: date, last_on: date) -> RollForward:
@@ -84,9 +99,10 @@ def reopen_period(
     now: datetime,
     book: Book = Book.POINTS,
 ) -> None:
-    """Open days of a unit again, those after `through`; it takes two people and stays on record.
+    """Open days of a unit again, those after `through`; it takes two names, stays on record and is told.
 
-    Raises UnknownUnit, and PeriodOrder when those days are open already, or when nobody else confirms.
+    Who they are is for the caller to know: names are taken as they come. Publishes `ledger.period_reopened`. Raises
+    UnknownUnit, and PeriodOrder when those days are open already, or when nobody else confirms.
     """
     _require_unit(tx, book=book, unit=unit)
     store.lock_periods(tx)
@@ -103,6 +119,16 @@ def reopen_period(
         reason=reason,
         now=now,
     )
+    told = PeriodReopened(
+        book=book,
+        unit=unit,
+        first_on=through + timedelta(days=1),
+        last_on=former,
+        by=by,
+        confirmed_by=confirmed_by,
+        reason=reason,
+    )
+    publish(tx, kind=PERIOD_REOPENED, payloads=[to_builtins(told)], now=now)
 
 
 def list_periods(tx: Tx, *, limit_max: int) -> list[PeriodLock]:

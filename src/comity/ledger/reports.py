@@ -6,6 +6,9 @@ import msgspec
 
 from comity.kernel.errors import NotFound, Refused
 
+PERIOD_REOPENED = "ledger.period_reopened"
+"""Kind of the event that closed days were opened again."""
+
 
 class UnknownUnit(NotFound):
     """Nothing is booked in points of that name; `comity ledger trial-balance` lists the units there are."""
@@ -26,6 +29,18 @@ class PeriodLock(msgspec.Struct, frozen=True, kw_only=True):
     confirmed_by: str | None
     reason: str
     is_in_force: bool
+
+
+class PeriodReopened(msgspec.Struct, frozen=True, kw_only=True):
+    """Payload of `ledger.period_reopened`: these closed days are open again, first and last day included."""
+
+    book: str
+    unit: str
+    first_on: date
+    last_on: date
+    by: str
+    confirmed_by: str
+    reason: str
 
 
 class RollForward(msgspec.Struct, frozen=True, kw_only=True):

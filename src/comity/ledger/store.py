@@ -119,6 +119,12 @@ def list_holdings(tx: Tx, *, account_ids: Sequence[int]) -> dict[int, list[Holdi
     return found
 
 
+def list_lasting(tx: Tx, *, account_id: int, day: date) -> tuple[int, list[tuple[int, int]]]:
+    """Return the lowest balance of an account from a day on, and what of which lots was there all the time."""
+    *lots, (_, lowest) = _sql.list_lasting.rows(tx, account_id=account_id, day=day)
+    return lowest, lots
+
+
 def list_standings(tx: Tx, *, account_ids: Sequence[int], day: date) -> dict[int, Standing]:
     """Return what those accounts that are holders of points can do."""
     found = _sql.list_standings.fetch(tx, Standing, account_ids=list(account_ids), day=day)

@@ -8,14 +8,14 @@ from comity.definitions.types import AdjustmentSpec
 from comity.kernel.database import Tx
 from comity.kernel.errors import Broken, ComityError
 from comity.ledger import api as ledger
-from comity.ledger.types import PostingStatus
+from comity.ledger.types import Piece, PostingStatus
 from comity.programme import rules, store, store_stands
 from comity.programme.engine.days import name_period
 from comity.programme.engine.limits import Refusal, Verdict, decide_adjustment
 from comity.programme.kind_accounts import provide
 from comity.programme.kinds import choose_kind, name_unit
 from comity.programme.moving import find_bound, find_stands, publish_moved, tell_short
-from comity.programme.types import KeyReused, LockedMember, Programme, UnknownMember
+from comity.programme.types import InsufficientPoints, KeyReused, LockedMember, Programme, UnknownMember
 from comity.programme.wishes import (
     Adjustment,
     AdjustmentDecided,
@@ -162,7 +162,8 @@ def _require_open_day(tx: Tx, wish: AdjustmentWish, member: LockedMember) -> Non
 
 
 def _post(tx: Tx, wish: AdjustmentWish, member: LockedMember, programme: Programme, *, now: datetime) -> PointsMoved:
-    [verdict] = ledger.post(tx, postings=[rules.plan_adjustment(wish, member, programme)], now=now)
+    pieces = _list_pieces(tx, wish, member)
+    [verdict] = ledger.post(tx, postings=[rules.plan_adjustment(wish, member, programme, pieces=pieces)], now=now)
     if verdict.status is PostingStatus.INSUFFICIENT:
         bound = find_bound(tx, [member])[member.account_id]
         raise tell_short(wish.points, balance=verdict.balance_after, bound=bound)
@@ -181,6 +182,22 @@ def _post(tx: Tx, wish: AdjustmentWish, member: LockedMember, programme: Program
     )
     publish_moved(tx, moved=[moved], now=now)
     return moved
+
+
+def _list_pieces(tx: Tx, wish: AdjustmentWish, member: LockedMember) -> list[Piece] | None:
+    """Return the lots that points are taken from as of a day before today; None where any may be taken.
+
+    Nobody takes points as of a day before they were there, or that have gone since. Raises InsufficientPoints.
+    """
+    if wish.points > 0 or wish.effective_on is None or wish.effective_on >= member.today:
+        return None
+    lasting, pieces = ledger.list_lasting(tx, account_id=member.account_id, day=wish.effective_on)
+    if lasting < -wish.points:
+        raise InsufficientPoints(
+            "The member had fewer points than that on that day, or on a day since.",
+            details={"points": wish.points, "effective_on": wish.effective_on, "balance": lasting},
+        )
+    return pieces
 
 
 def _tell(made: Adjustment, member: LockedMember, booked: PointsMoved | None) -> Adjustment:

@@ -15,7 +15,9 @@ from comity.ledger.types import (
     AccountKind,
     Book,
     Move,
+    Piece,
     Posting,
+    Takes,
     Terms,
     TrialBalanceRow,
 )
@@ -235,8 +237,13 @@ def plan_transfer(wish: TransferWish, giver: LockedMember, receiver: LockedMembe
     )
 
 
-def plan_adjustment(wish: AdjustmentWish, member: LockedMember, programme: Programme) -> Posting:
-    """Turn an adjustment into a posting; what is given lives as long as points that are earned today."""
+def plan_adjustment(
+    wish: AdjustmentWish, member: LockedMember, programme: Programme, *, pieces: Sequence[Piece] | None = None
+) -> Posting:
+    """Turn an adjustment into a posting; what is given lives as long as points that are earned today.
+
+    Where pieces are named, nothing else is taken.
+    """
     is_gift = wish.points > 0
     lifetime = plan_terms(None, get_expiry(programme, member), member.today)
     return Posting(
@@ -250,6 +257,8 @@ def plan_adjustment(wish: AdjustmentWish, member: LockedMember, programme: Progr
         system=OWN_SYSTEM,
         external_id=wish.idempotency_key,
         terms=to_ledger_terms(lifetime, member.today) if is_gift else FREELY,
+        pieces=tuple(pieces or ()),
+        takes=Takes.SPENDABLE if pieces is None else Takes.NAMED,
     )
 
 

@@ -80,7 +80,8 @@ def test_periods_are_opened_by_two_and_slips_close_nothing(run):
     assert "No books have been closed" in run("periods")
     run("lock", "points", "2026-02-28", "--by", "ada")
     assert run("reopen", "points", "2026-02-28", *two, code=4)["code"] == "period_order"
-    assert run("reopen", "points", "2026-01-31", *two) == {"unit": "points", "locked_through": "2026-01-31"}
+    opened = {"unit": "points", "locked_through": "2026-01-31", "by": "ada", "confirmed_by": "bob"}
+    assert run("reopen", "points", "2026-01-31", *two) == opened
     told = [(each["locked_through"], each["confirmed_by"], each["is_in_force"]) for each in run("periods", "--json")]
     assert told == [("2026-01-31", "bob", True), ("2026-02-28", None, False)]
     assert "an invoice" in run("periods")

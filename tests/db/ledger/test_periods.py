@@ -115,6 +115,11 @@ class TestClosedPeriods:
             with pytest.raises(PeriodOrder):
                 api.reopen_period(tx, by=by, confirmed_by=confirmed_by, **again)
         api.reopen_period(tx, by="ada", confirmed_by="bob", **again)
+        [(told,)] = tx.execute("select payload from kernel.event where kind = 'ledger.period_reopened'").fetchall()
+        days = {"first_on": "2026-02-01", "last_on": "2026-02-28"}
+        assert told == {
+            "book": "points", "unit": "points", "by": "ada", "confirmed_by": "bob", "reason": "error", **days,
+        }  # fmt: skip
         transfer_id = post(tx, "a", programme, ada, 1, FEBRUARY[0]).transfer_id
         assert api.get_transfer(tx, transfer_id=transfer_id).effective_on == FEBRUARY[0]
 

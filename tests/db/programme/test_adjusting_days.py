@@ -89,3 +89,54 @@ def test_days_may_be_closed_while_it_waits(tx, now):
     told = api.confirm(tx, adjustment_id=waiting.adjustment_id, checker="Chen", programme=CLUB, now=now)
     assert (told.state, told.balance) == (AdjustmentState.POSTED, 1001)
     assert counted(tx) == [(day, 1001)]
+
+
+def lowest(tx, days):
+    account_id = api.find_members(tx, profile_ids=[ADA])[ADA][0].account_id
+    return [ledger.get_balances_on(tx, account_ids=[account_id], day=each)[0] for each in days]
+
+
+def test_takes_no_points_before_they_were_there(tx, now):
+    """No balance of any day falls below zero, and what has gone since is not taken a second time."""
+    today = now.date()
+    days = [today - n * DAY for n in range(12, -1, -1)]
+    adjust(tx, now, "a", today - 9 * DAY, points=100)
+    adjust(tx, now, "b", today - 6 * DAY, points=-70)
+    adjust(tx, now, "c", today - 3 * DAY, points=50)
+    for key, ago, points, lasting in (("x", 10, 1, 0), ("y", 8, 31, 30), ("z", 4, 31, 30), ("w", 3, 81, 80)):
+        with pytest.raises(api.InsufficientPoints, match="on that day, or on a day since") as error:
+            adjust(tx, now, key, today - ago * DAY, points=-points)
+        assert error.value.details == {"points": -points, "effective_on": today - ago * DAY, "balance": lasting}
+    assert adjust(tx, now, "y", today - 8 * DAY, points=-30).balance == 50
+    with pytest.raises(api.InsufficientPoints):
+        adjust(tx, now, "z", today - 4 * DAY, points=-1)
+    assert adjust(tx, now, "w", today - 3 * DAY, points=-50).balance == 0
+    found = lowest(tx, days)
+    assert (min(found), found[-1], found[4]) == (0, 0, 70)
+
+
+def test_takes_from_lots_that_were_good_on_the_day(tx, now):
+    """A lot that came later is left alone, however many points there were in all."""
+    today = now.date()
+    account_id = api.find_members(tx, profile_ids=[ADA])[ADA][0].account_id
+    adjust(tx, now, "a", today - 9 * DAY, points=100)
+    adjust(tx, now, "b", today - 7 * DAY, points=100)
+    adjust(tx, now, "c", today - 5 * DAY, points=-60)
+    with pytest.raises(api.InsufficientPoints) as error:
+        adjust(tx, now, "x", today - 8 * DAY, points=-41)
+    assert error.value.details["balance"] == 40
+    assert adjust(tx, now, "x", today - 8 * DAY, points=-40).balance == 100
+    assert [each.rest for each in ledger.list_holdings(tx, account_ids=[account_id])[account_id]] == [100]
+
+
+def test_what_waits_is_looked_at_again(tx, now):
+    """Points may go while the second key is out."""
+    day = now.date() - 5 * DAY
+    adjust(tx, now, "a", day, points=900)
+    adjust(tx, now, "b", day, points=900)
+    waiting = adjust(tx, now, "c", day, points=-1001)
+    assert waiting.state is AdjustmentState.WAITING
+    adjust(tx, now, "d", None, points=-900)
+    with pytest.raises(api.InsufficientPoints):
+        api.confirm(tx, adjustment_id=waiting.adjustment_id, checker="Chen", programme=CLUB, now=now)
+    assert api.get_adjustment(tx, adjustment_id=waiting.adjustment_id).state is AdjustmentState.WAITING

@@ -143,9 +143,9 @@ def reopen(
             tx, unit=unit, through=day, by=by, confirmed_by=confirmed_by, reason=reason, now=hub.clock.now()
         )
     if json:
-        print_json({"unit": unit, "locked_through": day})
+        print_json({"unit": unit, "locked_through": day, "by": by, "confirmed_by": confirmed_by})
     else:
-        say(f"The books of {unit} are open from the day after {day}.")
+        say(f"The books of {unit} are open from the day after {day}: {by} asked, {confirmed_by} confirmed.")
 
 
 @ledger.command("periods")
