@@ -45,21 +45,23 @@ def _give_part(spec: ProgrammeSpec | None, sample_of: int) -> ProgrammeSpec | No
 
 
 class Deed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One thing a member did: a purchase, a redemption of so many points, or a visit (neither of both).
+    """One thing a member did: a purchase, a redemption of so many points, or a visit (none of all).
 
+    Or so many points were given by hand, below zero taken: `adjusted`.
     `kind` is that of the points (None: the first). `was_member` says that the hub let the purchase earn in this
     programme, if only nothing.
     """
 
     purchase: facts.Purchase
     redeemed: int = 0
+    adjusted: int = 0
     kind: str | None = None
     was_member: bool = True
 
     @property
     def is_visit(self) -> bool:
-        """Nothing was bought, and nothing redeemed."""
-        return not self.redeemed and not self.purchase.purchase_id
+        """Nothing was bought, redeemed or adjusted."""
+        return not self.redeemed and not self.adjusted and not self.purchase.purchase_id
 
 
 class Course:
@@ -85,6 +87,8 @@ class Course:
         """Let a member do the next thing, in the order of time. What is after the last day is left out."""
         if deed.redeemed:
             self._redeem(deed)
+        elif deed.adjusted:
+            self._adjust(deed)
         elif deed.is_visit:
             self._slide(to_business_day(deed.purchase.occurred_at, self.rules.zone), ActivityKind.VISIT)
         elif self.takes_all or deed.was_member:
@@ -143,6 +147,12 @@ class Course:
         tally = self.kinds.setdefault(deed.kind or self.usual, Tally())
         if tally.take(deed.redeemed, day):
             self._slide(day, ActivityKind.REDEEM)
+
+    def _adjust(self, deed: Deed) -> None:
+        """Do what was done by hand: what is given lives as points earned that day do, and counts for no tier."""
+        day = to_business_day(deed.purchase.occurred_at, self.rules.zone)
+        if day <= self._on:
+            self.kinds.setdefault(deed.kind or self.usual, Tally()).adjust(deed.adjusted, day)
 
     def _slide(self, day: date, activity: ActivityKind) -> None:
         if day <= self._on:

@@ -155,8 +155,11 @@ def read_members(rows: Iterable[store.HistoryRow]) -> Iterator[tuple[UUID, list[
         )
         if details or returns or events:
             purchase = _tell_whole(purchase, details, returns, events)
-        redeemed = 0 if purchase_id else int(amount)
-        deeds.append(Deed(purchase=purchase, redeemed=redeemed, kind=kind, was_member=was_member == "t"))
+        points = 0 if purchase_id else int(amount)
+        adjusted = -points if currency == store.BY_HAND else 0
+        redeemed = 0 if adjusted else points
+        is_member = was_member == "t"
+        deeds.append(Deed(purchase=purchase, redeemed=redeemed, adjusted=adjusted, kind=kind, was_member=is_member))
     if deeds:
         yield UUID(current), deeds
 

@@ -45,13 +45,15 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """What one version comes to: issued = redeemed + expired + open.
+    """What one version comes to: issued + adjusted = redeemed + expired + open.
 
-    `points_short` are redemptions of the past that this version would not have covered.
+    `points_adjusted` were given by hand, less those that were taken so. `points_short` were redeemed or taken by hand,
+    and this version would not have covered them.
     """
 
     earning_count: int = 0
     points_issued: int = 0
+    points_adjusted: int = 0
     points_redeemed: int = 0
     points_short: int = 0
     points_expired: int = 0

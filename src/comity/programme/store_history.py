@@ -9,9 +9,12 @@ from comity.programme.simulating_types import Decided, History
 
 _sql = SqlFolder(__package__)
 
+BY_HAND = "by hand"
+"""What stands in place of a currency where points were given or taken by hand."""
+
 HistoryRow = tuple[str, str | None, str, str, str, str, str | None, str | None, str | None, str | None]
-"""profile_id, purchase_id (None: a redemption, or with amount 0 a visit), moment, amount, currency, was_member,
-details, returns and events (JSON), kind of points redeemed (None: the first).
+"""profile_id, purchase_id (None: a redemption, points by hand, or with amount 0 a visit), moment, amount, currency
+(BY_HAND for points by hand), was_member, details, returns and events (JSON), kind of points (None: the first).
 
 Each is text, as COPY writes it."""
 

@@ -10,10 +10,11 @@ from comity.programme.api import ExplainedEarning, Gain, Simulation, Step, tell_
 
 FIGURES = (
     ("points issued", "points_issued"),
+    ("+ adjusted by hand", "points_adjusted"),
     ("- redeemed", "points_redeemed"),
     ("- expired", "points_expired"),
     ("= open, the liability", "points_open"),
-    ("redeemed, but not covered", "points_short"),
+    ("redeemed or taken, but not covered", "points_short"),
     ("purchases that earn", "earning_count"),
 )
 MINUTES = "%Y-%m-%d %H:%M"

@@ -1,9 +1,10 @@
 -- The history of a part of the members, member by member in the order of time: purchases as they are known now, what was
--- redeemed for good, and visits, where they count.
--- Takes programme, until, sample_of, part, parts, asks_members, asks_visits. Writes profile_id, purchase_id (null: a
--- redemption or visit), moment, amount in minor units (points of a redemption, 0 for a visit), currency, whether the hub
+-- redeemed for good, given or taken by hand, and visits, where they count.
+-- Takes programme, until, sample_of, part, parts, asks_members, asks_visits. Writes profile_id, purchase_id (null: no
+-- purchase), moment, amount in minor units (points that were redeemed or taken, below zero those that were given, 0 for a
+-- visit), currency ('by hand' for what was given or taken so; empty for redemptions and visits), whether the hub
 -- let the purchase earn in the programme, its details, its returns and its events as PurchaseState has them (null: none),
--- and the kind of points that was redeemed (null: the first).
+-- and the kind of points (null: the first).
 copy (
     with returned as (
         select
@@ -38,10 +39,12 @@ copy (
         left join event v on v.purchase_id = p.purchase_id
         where not p.is_cancelled
         union all
-        select o.profile_id, null, t.booked_at, -t.amount, '', true, null, null, null, o.kind
+        select
+            o.profile_id, null, t.booked_at, -t.amount, case t.kind when 'adjust' then 'by hand' else '' end, true, null, null,
+            null, o.kind
         from owned o
         join ledger.v_entry t using (account_id)
-        where t.kind = 'redeem' and t.amount < 0
+        where (t.kind = 'adjust' or t.kind = 'redeem' and t.amount < 0)
           and not exists (
               select from programme.voucher v
               where v.transfer_id = t.transfer_id and v.state in ('cancelled', 'returned')
