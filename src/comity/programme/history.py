@@ -321,8 +321,8 @@ def restate(
         before, state = stands.get(purchase_id), states.get(purchase_id)
         booked = correction.booked.get(to_id(purchase_id))
         told = state or before
-        if told is None or (purchase_id not in changed and booked is None):
-            continue
+        if told is None or (state is None and purchase_id not in changed and booked is None):
+            continue  # What has no facts any more stands as it does; one that was cancelled meanwhile is gone.
         points, further_points = split_points(sum_lots(booked.lots) if booked else {}, further)
         after = Stand(
             purchase_id=purchase_id,

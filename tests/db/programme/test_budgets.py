@@ -143,7 +143,17 @@ def test_the_flow_comes_to_what_the_replay_says(tx, batches, limit, short):
     assert books.find_imbalance(tx) == []
 
 
+CANCELLED_MEANWHILE = [
+    [[("buy", 1, 0, 50, False)]],
+    [
+        [("buy", 1, 0, 150, False), ("buy", 2, 0, 8_050, False)],
+        [("buy", 1, 1, 50, True), ("buy", 3, 0, 4_150, False)],
+    ],
+]
+
+
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(told=CANCELLED_MEANWHILE, short="partial")
 @given(told=st.lists(stories, min_size=2, max_size=3), short=st.sampled_from(["partial", "nothing"]))
 def test_no_budget_is_exceeded_whatever_becomes_of_purchases(tx, told, short):
     number = next(numbers)
