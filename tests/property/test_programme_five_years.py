@@ -30,10 +30,11 @@ from comity.programme.engine.compiling import compile_programme
 from comity.programme.engine.days import to_business_day, to_first_instant
 from comity.programme.engine.evaluating import evaluate
 from comity.programme.engine.facts import Line, Member, Purchase
-from comity.programme.engine.lifetimes import release_terms, slide_expiry
+from comity.programme.engine.lifetimes import release_terms
 from comity.programme.engine.returning import LotRest, settle, take_back
 from comity.programme.engine.tiers import Qualifying, find_standing
 from tests.chance import seeds
+from tests.lifetimes import slide_expiry
 
 START = datetime(2024, 1, 1, tzinfo=UTC)  # Two leap days lie ahead.
 DAYS = 5 * 366

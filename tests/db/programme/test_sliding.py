@@ -10,12 +10,13 @@ from comity.activity.types import VisitFact, name_profile
 from comity.definitions.types import ActivityKind, SlidingExpiry, Span
 from comity.ledger import api as ledger
 from comity.programme import api
-from comity.programme.engine.lifetimes import prolong, slide_expiry
+from comity.programme.engine.lifetimes import prolong
 from comity.programme.running import find_ignored
 from comity.programme.simulating_types import History, Trial
 from comity.programme.types import InsufficientPoints
 from tests.db.programme.test_api import ADA, check_books
 from tests.db.programme.test_following import BASE, BOUGHT, Till, club
+from tests.lifetimes import slide_expiry
 
 SLIDING = {"kind": "sliding", "after": {"months": 1}, "at_most": {"months": 3}}
 FIRST = BOUGHT.date()

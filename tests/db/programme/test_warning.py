@@ -7,10 +7,10 @@ import pytest
 from comity.activity import api as activity
 from comity.activity.types import ProfileMove
 from comity.programme import api, parting
-from comity.programme.engine.lifetimes import list_warnings
 from comity.programme.types import POINTS_EXPIRING
 from tests.db.programme.test_api import ADA, BOB, published
 from tests.db.programme.test_following import BOUGHT, Till, club
+from tests.lifetimes import list_warnings
 
 WARN_DAYS = [3, 20, 8]
 LONG, SHORT = ({"kind": "rolling", "after": {"days": days}} for days in (45, 30))
