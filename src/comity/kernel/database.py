@@ -19,8 +19,21 @@ Tx = psycopg.Connection[tuple[Any, ...]]
 set_json_dumps(msgspec.json.encode)
 set_json_loads(msgspec.json.decode)
 
-SESSION_OPTIONS = "-c timezone=UTC -c jit=off -c lock_timeout=20s -c idle_in_transaction_session_timeout=120s"
-"""What every session of ours relies on, sent at connect so that no session state is set later."""
+SESSION_SETTINGS = {
+    "timezone": "UTC",
+    "datestyle": "ISO",
+    "intervalstyle": "postgres",
+    "jit": "off",
+    "lock_timeout": "20s",
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "120s",
+    "idle_session_timeout": "0",
+}
+
+SESSION_OPTIONS = " ".join(f"-c {name}={value}" for name, value in SESSION_SETTINGS.items())
+CLIENT_ENCODING = "UTF8"
+"""What every session of ours relies on, whatever server, database and role say; sent at connect, so that no session
+state is set later."""
 
 CONNECT_SECONDS_MAX = 20.0
 
@@ -98,7 +111,12 @@ class Database:
         self.dsn = dsn
         self._pool: ConnectionPool[Tx] = ConnectionPool(
             dsn,
-            kwargs={"autocommit": True, "options": SESSION_OPTIONS, "application_name": application_name},
+            kwargs={
+                "autocommit": True,
+                "application_name": application_name,
+                "options": SESSION_OPTIONS,
+                "client_encoding": CLIENT_ENCODING,
+            },
             min_size=0,
             max_size=pool_size_max,
             timeout=wait_seconds,
@@ -153,7 +171,13 @@ class Database:
     def connect(self) -> Tx:
         """Open a connection of the caller's own, outside the pool, in autocommit mode (for LISTEN and for bulk)."""
         try:
-            return psycopg.connect(self.dsn, autocommit=True, options=SESSION_OPTIONS, application_name="comity")
+            return psycopg.connect(
+                self.dsn,
+                autocommit=True,
+                application_name="comity",
+                options=SESSION_OPTIONS,
+                client_encoding=CLIENT_ENCODING,
+            )
         except psycopg.OperationalError as error:
             raise DatabaseUnavailable(details={"cause": str(error).strip()[:500]}) from error
 

@@ -2,6 +2,7 @@
 
 import socket
 import time
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -9,9 +10,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from comity.kernel.database import Database
 from comity.kernel.embedded import ServerUnsuitable, check_settings, find_problems
-from comity.kernel.embedded.check import ServerUnreachable, judge
+from comity.kernel.embedded.check import ServerRefuses, ServerUnreachable, judge
 from comity.kernel.embedded.tuning import MEGABYTE, settings_text
+from tests.conftest import NOW
 
 FINE = {
     "version": 18,
@@ -29,6 +32,8 @@ FINE = {
     "may_create": True,
     "database": "hub",
     "role": "hub",
+    "replication_role": "origin",
+    "transaction_timeout": "0",
 }
 
 
@@ -70,12 +75,15 @@ class TestFindProblems:
         assert "josÉ" in problem.found
         assert "create database" in problem.remedy
 
-    def test_names_each_setting_with_what_to_run(self, database_with):
+    def test_names_each_setting_with_what_to_run(self, admin, database_with):
+        version = admin.info.server_version // 10000
         wrong = {
             "synchronous_commit": "off",
             "standard_conforming_strings": "off",
             "default_transaction_isolation": "serializable",
             "default_transaction_read_only": "on",
+            "session_replication_role": "replica",
+            **({"transaction_timeout": "1h"} if version >= 17 else {}),
         }
         dsn = database_with(settings=[f"{name} = '{value}'" for name, value in wrong.items()])
         found = {problem.setting: problem for problem in find_problems(dsn)}
@@ -86,7 +94,7 @@ class TestFindProblems:
         with pytest.raises(ServerUnsuitable) as raised:
             check_settings(dsn)
         assert "synchronous_commit is off, and Comity needs on. Run: alter role" in raised.value.message
-        assert len(raised.value.details["problems"]) == 4
+        assert set(raised.value.details["settings"]) == set(wrong)
 
     def test_names_the_missing_right_to_create_schemas(self, admin, database_with):
         role = f"check_{uuid4().hex[:12]}"
@@ -108,9 +116,62 @@ class TestFindProblems:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         began = time.monotonic()
-        with pytest.raises(ServerUnreachable, match="does not answer"):
+        with pytest.raises(ServerUnreachable, match="does not answer") as raised:
             find_problems(f"postgresql://127.0.0.1:{port}/hub")
         assert time.monotonic() - began < 60
+        assert "host and port" in raised.value.details["remedy"]
+
+    def test_says_that_there_is_no_such_database(self, server_dsn):
+        with pytest.raises(ServerRefuses, match="nowhere") as raised:
+            find_problems(psycopg.conninfo.make_conninfo(server_dsn, dbname="nowhere"))
+        assert "create database NAME" in raised.value.details["remedy"]
+
+    @pytest.mark.parametrize(
+        ("change", "remedy"),
+        [("login password 'right'", "password"), ("nologin password 'wrong'", "may log in")],
+    )
+    def test_says_that_the_user_is_not_let_in(self, admin, server_dsn, change, remedy):
+        role = f"check_{uuid4().hex[:12]}"
+        admin.execute(sql.SQL("create role {} " + change).format(sql.Identifier(role)))
+        try:
+            with pytest.raises(ServerRefuses) as raised:
+                find_problems(psycopg.conninfo.make_conninfo(server_dsn, user=role, password="wrong"))
+            assert remedy in raised.value.details["remedy"]
+        finally:
+            admin.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "datestyle = 'German'",
+        "intervalstyle = 'iso_8601'",
+        "client_encoding = 'SQL_ASCII'",
+        "client_encoding = 'LATIN1'",
+        "timezone = 'Asia/Tokyo'",
+        "statement_timeout = '50ms'",
+        "idle_in_transaction_session_timeout = '50ms'",
+        "idle_session_timeout = '50ms'",
+    ],
+)
+def test_sessions_are_ours_whatever_the_database_says(database_with, setting):
+    dsn = database_with(settings=[setting])
+    check_settings(dsn)
+    database = Database(dsn=dsn)
+    try:
+        with database.transaction() as tx:
+            row = tx.execute(
+                "select '\u0160\u00fc'::text, %s::text::timestamptz, %s::text::interval, pg_sleep(0.2)",
+                (str(NOW), "1 day 2 hours"),
+            ).fetchone()
+            time.sleep(0.2)
+            assert row[:3] == ("\u0160\u00fc", NOW, timedelta(days=1, hours=2))
+            tx.execute("select")
+        with database.connect() as connection:
+            time.sleep(0.2)
+            assert connection.execute("select now()").fetchone()[0].utcoffset() == timedelta(0)
+    finally:
+        database.close()
 
 
 class TestJudge:

@@ -28,25 +28,69 @@ class ServerUnreachable(Unavailable):
     """The database server does not answer."""
 
 
+class ServerRefuses(Invalid):
+    """The database server does not let the hub in."""
+
+
+CREATE = (
+    "create database {} template template0 encoding 'UTF8' "
+    "locale_provider builtin builtin_locale 'C.UTF-8' (before PostgreSQL 17: locale 'C.UTF-8')"
+)
+
+REMEDIES = (
+    ("password authentication failed", "Correct the user and the password in COMITY_DATABASE_URL."),
+    ("no password supplied", "Write the password into COMITY_DATABASE_URL, after the user."),
+    (
+        "no pg_hba.conf entry",
+        "Have this machine and user let in by the server's pg_hba.conf; it may want sslmode=require.",
+    ),
+    ("not permitted to log in", "Name a user in COMITY_DATABASE_URL who may log in."),
+    ("permission denied for database", "Have the right to connect granted, or correct the database's name."),
+    ('database "', f"Correct the database's name in COMITY_DATABASE_URL, or run: {CREATE.format('NAME')}."),
+    ('role "', "Create the role, or correct the user in COMITY_DATABASE_URL."),
+)
+"""What a server says when it refuses a connection, and what helps; the first that is found counts."""
+
+
 def check_settings(dsn: str) -> None:
-    """Refuse a server that Comity could not rely on. Raises ServerUnsuitable, ServerUnreachable."""
+    """Refuse a server that Comity could not rely on. Raises ServerUnsuitable, ServerRefuses, ServerUnreachable."""
     problems = find_problems(dsn)
     if problems:
         raise ServerUnsuitable(
             "The database server will not do:\n" + "\n".join(f"- {problem}" for problem in problems),
-            details={"problems": [problem._asdict() for problem in problems]},
+            details={
+                "settings": [problem.setting for problem in problems],
+                "remedy": "Do what is said with each, then start again.",
+            },
         )
 
 
 def find_problems(dsn: str) -> list[SettingProblem]:
-    """List what is wrong with the server, all of it at once. Changes nothing. Raises ServerUnreachable."""
-    import psycopg  # Here, so that the guard, which needs no database driver, starts in half the time.
+    """List what is wrong with the server, all of it at once; changes nothing.
+
+    Raises ServerRefuses, ServerUnreachable.
+    """
+    # Here, so that the guard, which needs no database driver, starts in half the time.
+    import psycopg
+
+    from comity.kernel.database import CLIENT_ENCODING, SESSION_OPTIONS
 
     try:
-        with psycopg.connect(dsn, autocommit=True, connect_timeout=10, client_encoding="utf8") as connection:
+        with psycopg.connect(
+            dsn, autocommit=True, connect_timeout=10, options=SESSION_OPTIONS, client_encoding=CLIENT_ENCODING
+        ) as connection:
             row = connection.execute(QUESTION).fetchone()
     except psycopg.OperationalError as error:
-        raise ServerUnreachable(f"The database server does not answer: {str(error).strip()}") from error
+        cause = str(error).strip()
+        remedy = next((remedy for said, remedy in REMEDIES if said in cause), None)
+        if remedy is not None:
+            raise ServerRefuses(
+                f"The database server does not let the hub in: {cause}", details={"remedy": remedy}
+            ) from error
+        raise ServerUnreachable(
+            f"The database server does not answer: {cause}",
+            details={"remedy": "Start the server, or correct host and port in COMITY_DATABASE_URL."},
+        ) from error
     if row is None:
         raise ServerUnreachable("The database server gave no answer to a question about its settings.")
     return judge(dict(zip(ASKED, row, strict=True)))
@@ -55,6 +99,7 @@ def find_problems(dsn: str) -> list[SettingProblem]:
 ASKED = (
     *("version", "encoding", "lowered", "fsync", "full_page_writes", "synchronous_commit", "strings", "isolation"),
     *("connections", "reserved", "read_only", "recovery", "may_create", "database", "role"),
+    *("replication_role", "transaction_timeout"),
 )
 
 QUESTION = """
@@ -67,7 +112,19 @@ select current_setting('server_version_num')::int / 10000,
        current_setting('max_connections')::int, current_setting('superuser_reserved_connections')::int,
        current_setting('default_transaction_read_only'), pg_is_in_recovery(),
        has_database_privilege(current_user, current_database(), 'CREATE'),
-       current_database(), current_user
+       current_database(), current_user,
+       current_setting('session_replication_role'), coalesce(current_setting('transaction_timeout', true), '0')
+"""
+
+OF_ROLE = (
+    ("strings", "standard_conforming_strings", "on"),
+    ("isolation", "default_transaction_isolation", "read committed"),
+    ("replication_role", "session_replication_role", "origin"),
+    ("transaction_timeout", "transaction_timeout", "0"),
+)
+"""Settings of a role that have one good value: key of the answer, name, value.
+
+With another replication role no trigger keeps the ledger as it is. A rebuild is one long transaction.
 """
 
 
@@ -75,10 +132,7 @@ def judge(found: dict[str, Any]) -> list[SettingProblem]:
     """Give the problems in what a server answered. Pure."""
     database, role = _quote(found["database"]), _quote(found["role"])
     reload_after = "; select pg_reload_conf();"
-    make_again = (
-        f"Create a database anew: create database {database} template template0 encoding 'UTF8' "
-        "locale_provider builtin builtin_locale 'C.UTF-8' (before PostgreSQL 17: locale 'C.UTF-8')."
-    )
+    make_again = f"Create a database anew: {CREATE.format(database)}."
     checks = [
         (
             found["version"] >= VERSION_MIN,
@@ -103,15 +157,9 @@ def judge(found: dict[str, Any]) -> list[SettingProblem]:
             *("synchronous_commit", found["synchronous_commit"], "on"),
             f"Run: alter role {role} set synchronous_commit = on;",
         ),
-        (
-            found["strings"] == "on",
-            *("standard_conforming_strings", found["strings"], "on"),
-            f"Run: alter role {role} set standard_conforming_strings = on;",
-        ),
-        (
-            found["isolation"] == "read committed",
-            *("default_transaction_isolation", found["isolation"], "read committed"),
-            f"Run: alter role {role} set default_transaction_isolation = 'read committed';",
+        *(
+            (found[name] == wanted, setting, found[name], wanted, f"Run: alter role {role} set {setting} = '{wanted}';")
+            for name, setting, wanted in OF_ROLE
         ),
         (
             found["connections"] - found["reserved"] >= CONNECTIONS_MIN,
