@@ -9,11 +9,20 @@ from comity.ledger.expiry import expire_lots
 from comity.ledger.holds import capture, release, reserve, time_out_holds
 from comity.ledger.moving import draw_mark, move_all
 from comity.ledger.parting import list_flows, part
-from comity.ledger.periods import get_balances_on, list_lasting, list_periods, lock_period, reopen_period, roll_forward
+from comity.ledger.periods import (
+    find_known,
+    get_balances_on,
+    list_lasting,
+    list_periods,
+    lock_period,
+    reopen_period,
+    roll_forward,
+)
 from comity.ledger.proof import check_export
 from comity.ledger.reports import (
     Block,
     DayNotOver,
+    NotYetKnown,
     PeriodLock,
     Proof,
     RollForward,
@@ -46,6 +55,7 @@ __all__ = [
     "DayNotOver",
     "Flow",
     "HoldState",
+    "NotYetKnown",
     "Parted",
     "Parting",
     "PeriodLock",
@@ -172,9 +182,11 @@ def get_standings(tx: Tx, *, account_ids: Sequence[int], day: date) -> list[Stan
 def trial_balance(tx: Tx, *, day: date | None = None, known_at: datetime | None = None) -> list[TrialBalanceRow]:
     """Sum all entries by book, unit and kind of account, from the entries alone.
 
-    With `day` those that count up to that business day, with `known_at` as the books stood at that time.
+    With `day` those that count up to that business day, with `known_at` what was sealed by that time, so that it is
+    the same whenever it is asked. Raises NotYetKnown.
     """
-    return store.trial_balance(tx, day=day or (date.max if known_at else None), known_at=known_at)
+    known = find_known(tx, known_at=known_at)
+    return store.trial_balance(tx, day=day or (date.max if known_at else None), known_through=known)
 
 
 def find_imbalance(tx: Tx) -> list[int]:

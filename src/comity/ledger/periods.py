@@ -9,19 +9,42 @@ from comity.kernel.database import Tx
 from comity.kernel.errors import Broken
 from comity.kernel.events import publish
 from comity.ledger import rules, store
-from comity.ledger.reports import PERIOD_REOPENED, DayNotOver, PeriodLock, PeriodReopened, RollForward, UnknownUnit
+from comity.ledger.reports import (
+    PERIOD_REOPENED,
+    DayNotOver,
+    NotYetKnown,
+    PeriodLock,
+    PeriodReopened,
+    RollForward,
+    UnknownUnit,
+)
 from comity.ledger.types import Book, PeriodOrder, Piece, UnknownAccount
 
 WESTERNMOST = timedelta(hours=12)
 """So far behind UTC are those whose day ends last."""
 
 
+def find_known(tx: Tx, *, known_at: datetime | None) -> int | None:
+    """Return the last transfer that was known at a time, None where no time is given.
+
+    Known is what was sealed by then. `booked_at` would not do: it is the clock before the commit, so what is found by
+    it may still grow. Raises NotYetKnown for a time since which nothing has been sealed.
+    """
+    if known_at is None:
+        return None
+    found = store.find_known(tx, known_at=known_at)
+    if found is None:
+        raise NotYetKnown(details={"known_at": known_at})
+    return found
+
+
 def get_balances_on(tx: Tx, *, account_ids: Sequence[int], day: date, known_at: datetime | None = None) -> list[int]:
     """Return balances on a business day, as known at a time (now, when none is given), in the order asked.
 
-    Raises UnknownAccount.
+    Raises UnknownAccount, NotYetKnown.
     """
-    found = store.list_balances_on(tx, account_ids=account_ids, day=day, known_at=known_at)
+    known = find_known(tx, known_at=known_at)
+    found = store.list_balances_on(tx, account_ids=account_ids, day=day, known_through=known)
     missing = sorted(set(account_ids) - found.keys())
     if missing:
         raise UnknownAccount(details={"account_ids": missing})

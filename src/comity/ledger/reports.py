@@ -18,6 +18,10 @@ class DayNotOver(Refused):
     """A day that is not over cannot be closed: what happens on it would be booked on another."""
 
 
+class NotYetKnown(Refused):
+    """What was known then is decided once something is sealed later. Ask for an earlier time, or leave it out."""
+
+
 class PeriodLock(msgspec.Struct, frozen=True, kw_only=True):
     """A decision that closed the books of a unit through a day; with `confirmed_by` it opened the days after it."""
 

@@ -68,7 +68,7 @@ def verify(tx: Tx, *, anchor: tuple[int, str] | None = None) -> Proof:
     problems += [f"transfer {each}: its lots do not add up" for each in store.find_unlotted(tx)]
     problems += [proof.tell_imbalance(account_id, lot_id) for account_id, lot_id in store.find_imbalance(tx)]
     problems += [f"hold {each}: its state is not what the books say" for each in store.find_astray_holds(tx)]
-    problems += proof.judge_trial_balance(store.trial_balance(tx, day=None, known_at=None))
+    problems += proof.judge_trial_balance(store.trial_balance(tx, day=None, known_through=None))
     return Proof(
         block_count=after,
         transfer_count=transfers,

@@ -76,9 +76,13 @@ def list_balances(tx: Tx, *, account_ids: Sequence[int]) -> dict[int, int]:
     return dict(_sql.list_balances.rows(tx, account_ids=list(account_ids)))
 
 
-def trial_balance(tx: Tx, *, day: date | None, known_at: datetime | None) -> list[TrialBalanceRow]:
+def trial_balance(tx: Tx, *, day: date | None, known_through: int | None) -> list[TrialBalanceRow]:
     """Sum all entries, or those up to a day."""
-    rows = _sql.trial_balance.rows(tx) if day is None else _sql.trial_balance_on.rows(tx, day=day, known_at=known_at)
+    rows = (
+        _sql.trial_balance.rows(tx)
+        if day is None
+        else _sql.trial_balance_on.rows(tx, day=day, known_through=known_through)
+    )
     return [
         TrialBalanceRow(
             book=Book(book),
@@ -214,9 +218,14 @@ def find_imbalance(tx: Tx) -> list[tuple[int, int | None]]:
     return [(account_id, lot_id) for account_id, lot_id in _sql.find_imbalance.rows(tx)]
 
 
-def list_balances_on(tx: Tx, *, account_ids: Sequence[int], day: date, known_at: datetime | None) -> dict[int, int]:
+def find_known(tx: Tx, *, known_at: datetime) -> int | None:
+    """Return the last transfer that was sealed by a moment, or None where nothing has been sealed since."""
+    return _sql.find_known.value(tx, known_at=known_at)
+
+
+def list_balances_on(tx: Tx, *, account_ids: Sequence[int], day: date, known_through: int | None) -> dict[int, int]:
     """Return balances on a day as known at a time."""
-    return dict(_sql.balances_on.rows(tx, account_ids=list(account_ids), day=day, known_at=known_at))
+    return dict(_sql.balances_on.rows(tx, account_ids=list(account_ids), day=day, known_through=known_through))
 
 
 def roll_forward(tx: Tx, *, unit: str, first_on: date, last_on: date) -> tuple[int, int, int, int, int, int]:

@@ -47,7 +47,14 @@ from comity.programme.pools import (
     PoolWish,
     UnknownPool,
 )
-from comity.programme.progress import get_points, get_progress, list_statement, quote_purchase, quote_redemption
+from comity.programme.progress import (
+    get_balance_on,
+    get_points,
+    get_progress,
+    list_statement,
+    quote_purchase,
+    quote_redemption,
+)
 from comity.programme.promotions import BudgetState, Referral, ReferralNotOffered, ReferralWish, UnknownReferral
 from comity.programme.purchases import (
     PurchaseInvalid,
@@ -206,6 +213,7 @@ __all__ = [
     "find_members",
     "follow_purchases",
     "get_adjustment",
+    "get_balance_on",
     "get_member",
     "get_points",
     "get_pool",

@@ -1,7 +1,7 @@
 """How members stand and what would be: points by lots, what keeps and lifts a tier, quotes. Nothing is written."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -100,6 +100,26 @@ def list_statement(
         before_transfer_id=before_transfer_id,
         limit_max=min(limit_max, LIMIT_MAX),
     )
+
+
+def get_balance_on(
+    tx: Tx,
+    *,
+    profile_id: UUID,
+    programme: str,
+    day: date,
+    known_at: datetime | None,
+    now: datetime,
+    kind: str | None = None,
+) -> int:
+    """Return a member's points of a kind on a business day, pending ones too, as known at a time (now, without one).
+
+    Raises UnknownMember, ProgrammeNotDefined, UnknownKind, NotYetKnown.
+    """
+    member = _find(tx, profile_id=profile_id, programme=programme, kind=kind, now=now)
+    if not member.account_id:
+        return 0
+    return ledger.get_balances_on(tx, account_ids=[member.account_id], day=day, known_at=known_at)[0]
 
 
 def get_progress(tx: Tx, *, profile_id: UUID, programme: Programme, now: datetime) -> list[Standing]:

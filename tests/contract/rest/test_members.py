@@ -44,6 +44,21 @@ class TestPoints:
         assert refused(answer, status=404, code="programme_not_defined")["remedy"] == "Did you mean points?"
 
 
+class TestBalanceOn:
+    def ask(self, desk, member, **query):
+        return desk.http.get(f"/v1/members/{member}/balance-on", params={"programme": "points"} | query)
+
+    def test_tells_what_was_there_on_a_day(self, desk):
+        member = desk.join(points=100)
+        told = self.ask(desk, member, day="9000-01-01").json()
+        assert (told["balance"], told["known_at"]) == (100, None)
+        assert self.ask(desk, member, day="2000-01-01").json()["balance"] == 0
+
+    def test_of_what_nobody_knows_yet_is_refused(self, desk, member):
+        answer = self.ask(desk, member, day="2026-03-01", known_at="9000-01-01T00:00:00Z")
+        refused(answer, status=409, code="not_yet_known")
+
+
 class TestStatement:
     def test_pages_to_the_end(self, desk, member):
         for amount in (1, 2, 3):

@@ -56,7 +56,14 @@ def run(database, monkeypatch, tmp_path):
 def test_trial_balance_and_roll_forward(run):
     rows = run("trial-balance", "--json")
     assert {each["kind"]: each["balance"] for each in rows} == {"member": 90, "programme": -90}
-    assert "Every unit sums to zero" in run("trial-balance", "--on", "2026-03-02", "--known-at", "2026-03-03")
+    early = ("--on", "2026-03-03", "--known-at", "2026-03-03")
+    assert run("trial-balance", *early, "--json", code=6)["code"] == "not_yet_known"
+    run("seal")
+    assert "Every unit sums to zero" in run("trial-balance", *early)
+    assert run("trial-balance", *early, "--json") == []
+    [told] = run("statement", run.account, *early, "--json")
+    assert (told["balance"], told["on"], told["known_at"][:10]) == (0, "2026-03-03", "2026-03-03")
+    assert "on 2026-03-03: 90" in run("statement", run.account, "--on", "2026-03-03")
     assert sum(abs(each["balance"]) for each in run("trial-balance", "--on", "2026-03-02", "--json")) == 0
     first = run("roll-forward", "points", "2026-03-01", "2026-03-31", "--json")
     assert (first["issued"], first["redeemed"], first["closing"]) == (120, 30, 90)

@@ -1,11 +1,12 @@
 """Commands about the books: trial balance, roll-forward, statement, trace, the chain and its proof."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from comity.interfaces.cli.days import Day, KnownAt, to_day, to_moment
 from comity.interfaces.cli.opening import DataDir, open_hub, read_hub
 from comity.interfaces.cli.output import FileUnusable, Json, print_json, print_table, say, translates_errors
 from comity.interfaces.shared.keys import KEY_FORMS, find_person
@@ -28,25 +29,15 @@ class AnchorUnreadable(Invalid):
     """An anchor is a block number and its digest, joined by a colon."""
 
 
-class DayUnreadable(Invalid):
-    """A day is written as 2026-03-31."""
-
-
 class PeriodBackwards(Invalid):
     """The first day of a period is not after its last."""
-
-
-Day = Annotated[str | None, typer.Option("--on", help="Up to this business day, as 2026-03-31.")]
-KnownAt = Annotated[
-    str | None, typer.Option("--known-at", help="As the books stood then, as 2026-04-10 or with a time.")
-]
 
 
 @ledger.command("trial-balance")
 @translates_errors
 def trial_balance(*, on: Day = None, known_at: KnownAt = None, data_dir: DataDir = None, json: Json = False) -> None:
     """Sum all entries by book, unit and kind of account; each unit sums to zero."""
-    day, moment = to_day(on), _to_moment(known_at)
+    day, moment = to_day(on), to_moment(known_at)
     with read_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
         rows = books.trial_balance(tx, day=day, known_at=moment)
     if json:
@@ -187,10 +178,15 @@ def statement(
     key: Annotated[str, typer.Argument(help=f"Number of an account, or a person: {KEY_FORMS}.")],
     *,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many lines, the newest first.")] = LINES_MAX,
+    on: Day = None,
+    known_at: KnownAt = None,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Show an account line by line, and the lots it holds with their expiry."""
+    """Show an account line by line, and the lots it holds with their expiry; of a day, the balance alone."""
+    if on or known_at:
+        _show_balances_on(key, on=on, known_at=known_at, data_dir=data_dir, json=json)
+        return
     with read_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
         accounts = _find_accounts(tx, key=key, runtimes=hub.runtimes)
         lines = {each: books.list_entries(tx, account_id=each, limit_max=limit) for each in accounts}
@@ -228,6 +224,24 @@ def statement(
             [(lot.lot_id, lot.rest, lot.expires_on or "never", _available(lot)) for lot in lots.get(each, [])],
             numbers=(0, 1),
         )
+
+
+def _show_balances_on(key: str, *, on: str | None, known_at: str | None, data_dir: DataDir, json: bool) -> None:
+    day, moment = to_day(on) or date.max, to_moment(known_at)
+    with open_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+        accounts = _find_accounts(tx, key=key, runtimes=hub.runtimes)
+        balances = books.get_balances_on(tx, account_ids=accounts, day=day, known_at=moment)
+    if json:
+        print_json(
+            [
+                {"account_id": each, "balance": balance, "on": on, "known_at": moment}
+                for each, balance in zip(accounts, balances, strict=True)
+            ]
+        )
+        return
+    asked = " ".join((*(("on", on) if on else ()), *(("as known at", known_at) if known_at else ())))
+    for each, balance in zip(accounts, balances, strict=True):
+        say(f"Account {each} {asked}: {balance}")
 
 
 def _available(lot: Holding) -> str:
@@ -369,19 +383,3 @@ def _to_anchor(text: str | None) -> tuple[int, str] | None:
     if not number.isdecimal() or not digest:
         raise AnchorUnreadable(details={"anchor": text})
     return int(number), digest
-
-
-def to_day(text: str | None) -> date | None:
-    """Return the day a text says, if any. Raises DayUnreadable."""
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError as error:
-        raise DayUnreadable(details={"day": text}) from error
-
-
-def _to_moment(text: str | None) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text) if text else None
-    except ValueError as error:
-        raise DayUnreadable(details={"time": text}) from error
-    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment

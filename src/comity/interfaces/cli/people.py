@@ -6,7 +6,7 @@ import typer
 from rich.markup import escape
 
 from comity.identity import api as identity
-from comity.interfaces.cli.ledger import to_day
+from comity.interfaces.cli.days import to_day
 from comity.interfaces.cli.opening import DataDir, open_hub, read_hub
 from comity.interfaces.cli.output import Json, print_json, print_table, say, translates_errors
 from comity.interfaces.shared.keys import KEY_FORMS, find_person, require_attribute, to_record_keys

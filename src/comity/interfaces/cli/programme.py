@@ -15,7 +15,7 @@ from comity import wiring
 from comity.activity import api as activity
 from comity.definitions import api as definitions
 from comity.definitions.types import DefinitionsInvalid, Document, Kind, Plan, ProgrammeSpec
-from comity.interfaces.cli.ledger import to_day
+from comity.interfaces.cli.days import to_day
 from comity.interfaces.cli.opening import DataDir, read_hub
 from comity.interfaces.cli.output import FileUnusable, Json, errors, print_json, print_table, say, translates_errors
 from comity.interfaces.cli.simulation import show_explanation, show_simulation

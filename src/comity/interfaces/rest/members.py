@@ -1,6 +1,6 @@
 """Members over HTTP: points by lots, statement, what keeps and lifts a tier, and what would be earned or redeemed."""
 
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -22,6 +22,8 @@ CSV = "text/csv"
 Programme = Annotated[str, QueryParameter(description="The programme's name.", max_length=200)]
 Kind = Annotated[str | None, QueryParameter(description="Kind of points; the first without it.", max_length=200)]
 Before = Annotated[int | None, QueryParameter(description="Only lines before this transfer.", ge=1, le=2**63 - 1)]
+Day = Annotated[date, QueryParameter(description="The business day, as 2026-03-31.")]
+KnownAt = Annotated[datetime | None, QueryParameter(description="What was sealed by then; without a zone it is UTC.")]
 Amount = Annotated[int, msgspec.Meta(ge=-AMOUNT_MAX, le=AMOUNT_MAX)]
 Limit = Annotated[int, QueryParameter(description="Lines at most.", ge=1, le=1_000)]
 
@@ -33,6 +35,17 @@ class StatementView(msgspec.Struct, frozen=True, kw_only=True):
     programme: str
     lines: list[StatementLine]
     next_before: int | None
+
+
+class BalanceOn(msgspec.Struct, frozen=True, kw_only=True):
+    """Points on a business day, pending ones too; with `known_at` as far as they were sealed by then."""
+
+    global_id: UUID
+    programme: str
+    kind: str | None
+    day: date
+    known_at: datetime | None
+    balance: int
 
 
 class LineQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -86,6 +99,32 @@ def get_points(request: Request[Any, Any, Any], global_id: FromPath[UUID], progr
     hub = hub_of(request)
     with hub.database.transaction() as tx:
         return loyalty.get_points(tx, profile_id=global_id, programme=programme, now=hub.clock.now())
+
+
+@get("/v1/members/{global_id:uuid}/balance-on", guards=[require_key], opt={"scope": "read"}, sync_to_thread=True)
+def get_balance_on(
+    request: Request[Any, Any, Any],
+    global_id: FromPath[UUID],
+    programme: Programme,
+    day: Day,
+    *,
+    known_at: KnownAt = None,
+    kind: Kind = None,
+) -> BalanceOn:
+    """Return what a member had on a business day, as far as it was known at a time; the same whenever that is asked."""
+    hub = hub_of(request)
+    moment = known_at.replace(tzinfo=UTC) if known_at and known_at.tzinfo is None else known_at
+    with hub.database.transaction() as tx:
+        balance = loyalty.get_balance_on(
+            tx,
+            profile_id=global_id,
+            programme=programme,
+            kind=kind,
+            day=day,
+            known_at=moment,
+            now=hub.clock.now(),
+        )
+    return BalanceOn(global_id=global_id, programme=programme, kind=kind, day=day, known_at=moment, balance=balance)
 
 
 @get("/v1/members/{global_id:uuid}/statement", guards=[require_key], opt={"scope": "read"}, sync_to_thread=True)
@@ -170,4 +209,4 @@ def quote_redemption(request: Request[Any, Any, Any], data: JSONBody[RedemptionQ
         )
 
 
-HANDLERS = [get_points, get_statement, get_tier_progress, quote_purchase, quote_redemption]
+HANDLERS = [get_points, get_balance_on, get_statement, get_tier_progress, quote_purchase, quote_redemption]
