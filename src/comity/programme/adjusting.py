@@ -15,6 +15,7 @@ from comity.programme.engine.limits import Refusal, Verdict, decide_adjustment
 from comity.programme.kind_accounts import provide
 from comity.programme.kinds import choose_kind, name_unit
 from comity.programme.moving import find_bound, find_stands, publish_moved, tell_short
+from comity.programme.tiers import lock_members
 from comity.programme.types import InsufficientPoints, KeyReused, LockedMember, Programme, UnknownMember
 from comity.programme.wishes import (
     Adjustment,
@@ -141,7 +142,8 @@ def _repeat(found: Adjustment, state: AdjustmentState, checker: str) -> Adjustme
 
 
 def _lock(tx: Tx, wish: AdjustmentWish, programme: Programme, *, now: datetime) -> LockedMember:
-    found = store.lock_members(tx, wishes=[(wish.profile_id, wish.programme)], now=now)
+    wishes = [(wish.profile_id, wish.programme)]
+    found = lock_members(tx, wishes=wishes, programmes={programme.name: programme}, now=now)
     if not found:
         raise UnknownMember(details={"profile_id": str(wish.profile_id), "programme": wish.programme})
     chosen = choose_kind(provide(tx, found, programme=programme, now=now)[0], wish.kind, is_spent=False)

@@ -1,6 +1,7 @@
 """The door of programmes."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from comity.kernel.database import Tx
@@ -77,12 +78,14 @@ from comity.programme.settling import follow_purchases
 from comity.programme.simulating_run import count_history, simulate, simulate_on_processes
 from comity.programme.simulating_types import ExplainedEarning, Gain, History, Simulation, Trial
 from comity.programme.strangers import tell_stranger, tell_undefined
+from comity.programme.tiers import show_today
 from comity.programme.types import (
     Earned,
     InsufficientPoints,
     InvalidRedemption,
     KeyReused,
     Member,
+    Programme,
     ProgrammeTotals,
     UnknownMember,
 )
@@ -211,6 +214,7 @@ __all__ = [
     "find_earnings",
     "find_ignored",
     "find_members",
+    "find_members_today",
     "follow_purchases",
     "get_adjustment",
     "get_balance_on",
@@ -269,6 +273,19 @@ def find_members(tx: Tx, *, profile_ids: Sequence[UUID], programme: str | None =
     for asked, member in store.list_members(tx, profile_ids=profile_ids, programme=programme):
         found.setdefault(asked, []).append(member)
     return found
+
+
+def find_members_today(
+    tx: Tx, *, profile_ids: Sequence[UUID], programmes: Sequence[Programme], now: datetime, programme: str | None = None
+) -> dict[UUID, list[Member]]:
+    """Return the same at the tiers of today, also of those whom the hourly work has not got to yet."""
+    found = store.list_members(tx, profile_ids=profile_ids, programme=programme)
+    defined = {each.name: each for each in programmes}
+    told: dict[UUID, list[Member]] = {}
+    members = show_today(tx, [each for _, each in found], programmes=defined, now=now)
+    for (asked, _), member in zip(found, members, strict=True):
+        told.setdefault(asked, []).append(member)
+    return told
 
 
 def get_member(tx: Tx, *, profile_id: UUID, programme: str) -> Member:

@@ -11,6 +11,7 @@ from comity.programme import rules, store
 from comity.programme.engine.limits import decide_transfer
 from comity.programme.kind_accounts import choose, provide
 from comity.programme.moving import find_stands, publish_moved
+from comity.programme.tiers import lock_members
 from comity.programme.types import Counted, InsufficientPoints, KeyReused, LockedMember, Programme, UnknownMember
 from comity.programme.wishes import PointsMoved, Transferred, TransferRefused, TransferWish, WishInvalid
 
@@ -86,7 +87,7 @@ def _note(
 def _lock(tx: Tx, wish: TransferWish, programme: Programme, *, now: datetime) -> tuple[LockedMember, LockedMember]:
     """Return both, locked, as holders of the kind that is named, or that transfers are of."""
     wishes = [(wish.profile_id, programme.name), (wish.to_profile_id, programme.name)]
-    found = store.lock_members(tx, wishes=wishes, now=now)
+    found = lock_members(tx, wishes=wishes, programmes={programme.name: programme}, now=now)
     for place, (profile_id, name) in enumerate(wishes):
         if place not in found:
             raise UnknownMember(details={"profile_id": str(profile_id), "programme": name})

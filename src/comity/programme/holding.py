@@ -18,7 +18,8 @@ from comity.programme.moving import (
     tell_short,
 )
 from comity.programme.strangers import tell_strangers
-from comity.programme.types import KeyReused, LockedMember, PointsRedeemed
+from comity.programme.tiers import lock_members
+from comity.programme.types import KeyReused, LockedMember, PointsRedeemed, Programme
 from comity.programme.wishes import (
     EndWish,
     Held,
@@ -38,17 +39,19 @@ RELEASE = "release"
 """What keys of the ledger begin with, and causes of `programme.points_moved`."""
 
 
-def hold_many(tx: Tx, *, holds: Sequence[HoldWish], now: datetime) -> list[Held | ComityError]:
+def hold_many(
+    tx: Tx, *, holds: Sequence[HoldWish], now: datetime, programmes: Mapping[str, Programme] | None = None
+) -> list[Held | ComityError]:
     """Reserve points, in order, each wish on its own merits; return for each what is held, or why nothing is.
 
     The same wish again answers with the first hold. Errors: WishInvalid, UnknownMember, ProgrammeNotDefined,
     UnknownKind, KindNotSpendable, InsufficientPoints, KeyReused.
-    Publishes `programme.points_moved`.
+    Publishes `programme.points_moved` and `programme.tier_changed`.
     """
     answers: list[Held | ComityError] = [WishInvalid() for _ in holds]
     places = [place for place, each in enumerate(holds) if rules.can_post_wish(each.idempotency_key, each.reason)]
     wishes = [(holds[place].profile_id, holds[place].programme) for place in places]
-    found = store.lock_members(tx, wishes=wishes, now=now) if places else {}
+    found = lock_members(tx, wishes=wishes, programmes=programmes, now=now) if places else {}
     members = {place: found[index] for index, place in enumerate(places) if index in found}
     strangers = [place for place in places if place not in members]
     told = tell_strangers(tx, asked=[(holds[place].profile_id, holds[place].programme) for place in strangers])
@@ -99,13 +102,13 @@ def hold_many(tx: Tx, *, holds: Sequence[HoldWish], now: datetime) -> list[Held 
 
 
 def end_holds(
-    tx: Tx, *, ends: Sequence[EndWish], now: datetime, large_above: Mapping[str, int] | None = None
+    tx: Tx, *, ends: Sequence[EndWish], now: datetime, programmes: Mapping[str, Programme] | None = None
 ) -> list[HoldEnded | ComityError]:
     """Capture or release holds, each wish on its own merits; return for each how the hold ended, or what is wrong.
 
     What is not captured is released. A hold ends once; the same wish again answers as the first time. Errors:
     WishInvalid, UnknownHold, HoldExceeded, HoldResolved, HoldOverdue, KeyReused. Publishes `programme.points_redeemed`,
-    `programme.points_moved` and, above the limits by programme, `programme.large_redemption`.
+    `programme.points_moved`, `programme.large_redemption` and `programme.tier_changed`.
     """
     answers: list[HoldEnded | ComityError] = [WishInvalid() for _ in ends]
     places = [place for place, each in enumerate(ends) if rules.can_post_wish(each.idempotency_key, each.reason)]
@@ -119,14 +122,15 @@ def end_holds(
     if not places:
         return answers
     held = [backings[known[ends[place].hold_id].account_id] for place in places]
-    found = store.lock_members(tx, wishes=[(each.profile_id, each.programme) for each in held], now=now)
+    wishes = [(each.profile_id, each.programme) for each in held]
+    found = lock_members(tx, wishes=wishes, programmes=programmes, now=now)
     members = {place: found[index].of_kind(held[index].kind or "") for index, place in enumerate(places)}
     verdicts = _end(tx, {place: ends[place] for place in places}, members, now=now)
     balances = {account_id: points for account_id, (points, _) in find_stands(tx, members.values()).items()}
     for place, verdict in verdicts.items():
         member = members[place]
         answers[place] = _to_ended(ends[place], member, verdict, balance=balances[member.account_id])
-    _publish_ended(tx, members, verdicts, balances, large_above, now=now)
+    _publish_ended(tx, members, verdicts, balances, programmes, now=now)
     return answers
 
 
@@ -246,7 +250,7 @@ def _publish_ended(
     members: Mapping[int, LockedMember],
     verdicts: Mapping[int, HoldVerdict],
     balances: Mapping[int, int],
-    large_above: Mapping[str, int] | None,
+    programmes: Mapping[str, Programme] | None,
     *,
     now: datetime,
 ) -> None:
@@ -266,7 +270,7 @@ def _publish_ended(
             for place, each in done.items()
             if each.captured
         ],
-        large_above=large_above,
+        programmes=programmes,
         now=now,
     )
     publish_moved(

@@ -20,6 +20,7 @@ from comity.programme.types import (
     LargeRedemption,
     LockedMember,
     PointsRedeemed,
+    Programme,
 )
 from comity.programme.wishes import POINTS_MOVED, PointsMoved
 
@@ -84,26 +85,27 @@ def publish_redeemed(
     *,
     member_ids: Sequence[int],
     redeemed: Sequence[PointsRedeemed],
-    large_above: Mapping[str, int] | None,
+    programmes: Mapping[str, Programme] | None,
     now: datetime,
     pool_id: int | None = None,
 ) -> None:
     """Remember when members last redeemed; publish `programme.points_redeemed` and `programme.large_redemption`.
 
-    `large_above` are the limits of those programmes that have one; `pool_id` says that they were points of a pool.
+    `programmes` say above how many points a redemption is large; `pool_id` says that they were points of a pool.
     """
     if not redeemed:
         return
-    limits = large_above or {}
+    limits = {name: each.spec.redemptions.large_above for name, each in (programmes or {}).items()}
     store.note_redemptions(tx, member_ids=sorted(set(member_ids)), now=now)
     publish(tx, kind=POINTS_REDEEMED, payloads=[tell_of(each, pool_id=pool_id) for each in redeemed], now=now)
     publish(
         tx,
         kind=LARGE_REDEMPTION,
         payloads=[
-            tell_of(LargeRedemption(**asdict(each), large_above=limits[each.programme]), pool_id=pool_id)
+            tell_of(LargeRedemption(**asdict(each), large_above=limit), pool_id=pool_id)
             for each in redeemed
-            if each.points > limits.get(each.programme, each.points)
+            for limit in [limits.get(each.programme)]
+            if limit is not None and each.points > limit
         ],
         now=now,
     )

@@ -14,6 +14,7 @@ from comity.profile import api as profile
 from comity.programme import ladders, rules, store, store_vouchers
 from comity.programme.engine.limits import Verdict, decide_reward
 from comity.programme.strangers import tell_stranger
+from comity.programme.tiers import look
 from comity.programme.types import LockedMember, Programme
 from comity.programme.vouchers import RewardOffer
 
@@ -36,6 +37,7 @@ def list_rewards(
     member = store.find_member(tx, profile_id=profile_id, programme=programme.name, now=now)
     if member is None:
         raise tell_stranger(tx, profile_id=profile_id, programme=programme.name)
+    member = look(tx, {0: member}, programmes={programme.name: programme}, now=now)[0]
     issued = store_vouchers.list_stock(tx, programme=programme.name)
     holders = {each.name: member.of_kind(each.points or member.first_kind) for each in programme.spec.rewards}
     asking = ask(

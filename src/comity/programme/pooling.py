@@ -32,6 +32,7 @@ from comity.programme.pools import (
     UnknownPool,
 )
 from comity.programme.strangers import tell_stranger
+from comity.programme.tiers import lock_members
 from comity.programme.types import KeyReused, LockedMember, PointsRedeemed, Programme
 from comity.programme.wishes import WishInvalid
 
@@ -133,7 +134,7 @@ def end_pool(tx: Tx, *, pool_id: int, profile_id: UUID, now: datetime) -> PoolVi
     pool = get_pool(tx, pool_id)
     known = {each.profile_id for each in store_pools.list_pool_members(tx, pool_ids=[pool_id])} - {profile_id}
     wishes = [(each, pool.programme) for each in (profile_id, *sorted(known))]
-    found = store.lock_members(tx, wishes=wishes, now=now)
+    found = lock_members(tx, wishes=wishes, programmes=None, now=now)
     if 0 not in found:
         raise tell_stranger(tx, profile_id=profile_id, programme=pool.programme)
     members = {each.member_id: each for each in found.values()}
@@ -162,12 +163,12 @@ def redeem_from_pool(tx: Tx, *, wish: PoolSpending, programmes: Mapping[str, Pro
     """Spend points of a pool, as one who is in it. The same wish again spends nothing.
 
     Raises WishInvalid, UnknownPool, UnknownMember, PoolRefused, InsufficientPoints, KeyReused. Publishes
-    `programme.points_redeemed`.
+    `programme.points_redeemed`, `programme.tier_changed`.
     """
     if not rules.can_post_wish(wish.idempotency_key, wish.reason):
         raise WishInvalid
     pool = get_pool(tx, wish.pool_id)
-    member = _lock(tx, wish.profile_id, pool.programme, now=now)
+    member = _lock(tx, wish.profile_id, pool.programme, programmes=programmes, now=now)
     store_pools.lock_pools(tx, pool_ids=[pool.pool_id])
     posting = Posting(
         idempotency_key=f"pool-redeem:{wish.idempotency_key}",
@@ -181,9 +182,8 @@ def redeem_from_pool(tx: Tx, *, wish: PoolSpending, programmes: Mapping[str, Pro
         system=rules.OWN_SYSTEM,
         external_id=wish.idempotency_key,
     )
-    programme = programmes.get(pool.programme)
     if not ledger.find_posted(tx, keys=[posting.idempotency_key]):
-        _require_spender(tx, pool, member, _get_spec(programme))
+        _require_spender(tx, pool, member, _get_spec(programmes.get(pool.programme)))
     [verdict] = ledger.post(tx, postings=[posting], now=now)
     [standing] = ledger.get_standings(tx, account_ids=[pool.account_id], day=member.today)
     match verdict.status:
@@ -196,12 +196,13 @@ def redeem_from_pool(tx: Tx, *, wish: PoolSpending, programmes: Mapping[str, Pro
         case _:
             raise Broken("Points of a pool could not be spent.", details={"status": verdict.status})
     if verdict.status is PostingStatus.POSTED:
-        _tell_redeemed(tx, wish, member, programme, verdict.transfer_id, now=now)
+        _tell_redeemed(tx, wish, member, programmes, verdict.transfer_id, now=now)
     return PoolRedeemed(
         transfer_id=verdict.transfer_id or 0,
         points=wish.points,
-        spendable=standing.spendable,
+        balance=standing.spendable,
         pending=standing.pending,
+        tier=member.tier,
         is_duplicate=verdict.status is PostingStatus.DUPLICATE,
     )
 
@@ -226,12 +227,11 @@ def _tell_redeemed(
     tx: Tx,
     wish: PoolSpending,
     member: LockedMember,
-    programme: Programme | None,
+    programmes: Mapping[str, Programme],
     transfer_id: int | None,
     *,
     now: datetime,
 ) -> None:
-    limit = programme.spec.redemptions.large_above if programme else None
     publish_redeemed(
         tx,
         member_ids=[member.member_id],
@@ -245,7 +245,7 @@ def _tell_redeemed(
                 kind=member.kind_name,
             )
         ],
-        large_above={} if limit is None else {member.programme: limit},
+        programmes=programmes,
         pool_id=wish.pool_id,
         now=now,
     )
@@ -257,8 +257,10 @@ def _get_spec(programme: Programme | None) -> PoolSpec:
     return programme.spec.pools
 
 
-def _lock(tx: Tx, profile_id: UUID, programme: str, *, now: datetime) -> LockedMember:
-    found = store.lock_members(tx, wishes=[(profile_id, programme)], now=now)
+def _lock(
+    tx: Tx, profile_id: UUID, programme: str, *, programmes: Mapping[str, Programme] | None = None, now: datetime
+) -> LockedMember:
+    found = lock_members(tx, wishes=[(profile_id, programme)], programmes=programmes, now=now)
     if not found:
         raise tell_stranger(tx, profile_id=profile_id, programme=programme)
     return found[0]

@@ -58,12 +58,13 @@ class PoolView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PoolRedeemed(msgspec.Struct, frozen=True, kw_only=True):
-    """Points that were spent from a pool; `spendable` and `pending` are what it has now."""
+    """Points that were spent from a pool: what can be spent of it now, what is pending, and who spent's tier."""
 
     transfer_id: int
     points: int
-    spendable: int
+    balance: int
     pending: int
+    tier: str | None
     is_duplicate: bool
 
 

@@ -1,6 +1,6 @@
 """How members stand and what would be: points by lots, what keeps and lifts a tier, quotes. Nothing is written."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -21,15 +21,18 @@ from comity.programme.engine.tiers import Standing, find_standing
 from comity.programme.kinds import choose_kind, list_kinds, tell_points
 from comity.programme.moving import find_stands
 from comity.programme.strangers import tell_stranger
+from comity.programme.tiers import look
 from comity.programme.types import LockedMember, Programme
 from comity.programme.wishes import KindPoints, MemberPoints, OpenLot, PurchaseQuote, QuotedLot, RedemptionQuote
 
 LIMIT_MAX = 1_000
 
 
-def get_points(tx: Tx, *, profile_id: UUID, programme: str, now: datetime) -> MemberPoints:
+def get_points(
+    tx: Tx, *, profile_id: UUID, programme: str, programmes: Mapping[str, Programme] | None = None, now: datetime
+) -> MemberPoints:
     """Return what a member has, lot by lot, soonest expiry first. Raises UnknownMember, ProgrammeNotDefined."""
-    member = _find(tx, profile_id=profile_id, programme=programme, now=now)
+    member = _find(tx, profile_id=profile_id, programme=programme, programmes=programmes, now=now)
     views = {kind: member.of_kind(kind) for kind in member.list_kinds()}
     accounts = [each.account_id for each in views.values() if each.account_id]
     standings = {each.account_id: each for each in ledger.get_standings(tx, account_ids=accounts, day=member.today)}
@@ -153,7 +156,8 @@ def quote_purchase(
 
     `details` are channel, store, brand and lines, as of a reported purchase. Raises UnknownMember, InvalidPurchase.
     """
-    member = _find(tx, profile_id=profile_id, programme=programme.name, now=now)
+    known = {programme.name: programme}
+    member = _find(tx, profile_id=profile_id, programme=programme.name, programmes=known, now=now)
     purchase = PurchaseRecorded(
         purchase_id=0,
         profile_id=member.profile_id,
@@ -196,13 +200,22 @@ def quote_purchase(
 
 
 def quote_redemption(
-    tx: Tx, *, profile_id: UUID, programme: str, points: int, now: datetime, kind: str | None = None
+    tx: Tx,
+    *,
+    profile_id: UUID,
+    programme: str,
+    points: int,
+    programmes: Mapping[str, Programme] | None = None,
+    now: datetime,
+    kind: str | None = None,
 ) -> RedemptionQuote:
     """Return whether a member could redeem so many points of a kind now.
 
     Raises UnknownMember, ProgrammeNotDefined, UnknownKind, KindNotSpendable.
     """
-    member = _find(tx, profile_id=profile_id, programme=programme, kind=kind, is_spent=True, now=now)
+    member = _find(
+        tx, profile_id=profile_id, programme=programme, programmes=programmes, kind=kind, is_spent=True, now=now
+    )
     if not member.account_id:
         return RedemptionQuote(
             is_possible=False,
@@ -234,11 +247,19 @@ def _place(tx: Tx, member: LockedMember, programme: Programme, picked: Rules, mo
 
 
 def _find(
-    tx: Tx, *, profile_id: UUID, programme: str, now: datetime, kind: str | None = None, is_spent: bool = False
+    tx: Tx,
+    *,
+    profile_id: UUID,
+    programme: str,
+    programmes: Mapping[str, Programme] | None = None,
+    now: datetime,
+    kind: str | None = None,
+    is_spent: bool = False,
 ) -> LockedMember:
     found = store.find_member(tx, profile_id=profile_id, programme=programme, now=now)
     if found is None:
         raise tell_stranger(tx, profile_id=profile_id, programme=programme)
+    found = look(tx, {0: found}, programmes=programmes, now=now)[0]
     if kind is None and not is_spent:
         return found
     chosen = choose_kind(found, kind, is_spent=is_spent)

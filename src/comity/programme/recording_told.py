@@ -19,6 +19,7 @@ from comity.programme.explaining import explain_purchase
 from comity.programme.purchases import EarnedIn, KindEarned, LotTold, PurchaseTold, RuleTold
 from comity.programme.simulating_types import ExplainedEarning
 from comity.programme.stands import BookedEarning
+from comity.programme.tiers import show_today
 from comity.programme.types import Member, Programme
 
 _TELLING = frozenset({StepKind.AWARD, StepKind.BONUS, StepKind.CAP, StepKind.BUDGET})
@@ -75,7 +76,7 @@ def tell(
     """
     owners = {each.purchase_id: require_profile(each) for each in facts}
     booked = _list_booked(tx, sorted(owners))
-    members = _list_members(tx, sorted(set(owners.values())), programmes)
+    members = _list_members(tx, sorted(set(owners.values())), programmes, now=now)
     standings = _list_standings(tx, [each for own in members.values() for each in own], programmes, now=now)
     told: dict[int, list[EarnedIn]] = {}
     for purchase_id, profile_id in owners.items():
@@ -194,10 +195,14 @@ def _list_booked(tx: Tx, purchase_ids: Sequence[int]) -> dict[int, dict[str, lis
     return found
 
 
-def _list_members(tx: Tx, profile_ids: Sequence[UUID], programmes: Sequence[Programme]) -> dict[UUID, list[Member]]:
-    defined = {each.name for each in programmes}
+def _list_members(
+    tx: Tx, profile_ids: Sequence[UUID], programmes: Sequence[Programme], *, now: datetime
+) -> dict[UUID, list[Member]]:
+    defined = {each.name: each for each in programmes}
+    found = store.list_members(tx, profile_ids=profile_ids, programme=None)
+    told = show_today(tx, [each for _, each in found], programmes=defined, now=now)
     members: dict[UUID, list[Member]] = {}
-    for profile_id, member in store.list_members(tx, profile_ids=profile_ids, programme=None):
+    for (profile_id, _), member in zip(found, told, strict=True):
         if member.programme in defined:
             members.setdefault(profile_id, []).append(member)
     return members

@@ -15,12 +15,14 @@ from comity.programme.kind_accounts import choose
 from comity.programme.kinds import KindNotSpendable, UnknownKind
 from comity.programme.moving import find_bound, find_stands, publish_redeemed, tell_balance
 from comity.programme.strangers import tell_strangers
+from comity.programme.tiers import lock_members
 from comity.programme.types import (
     InsufficientPoints,
     InvalidRedemption,
     KeyReused,
     LockedMember,
     PointsRedeemed,
+    Programme,
     Redeemed,
     Redemption,
     RedemptionStatus,
@@ -52,21 +54,21 @@ _REFUSED = {error: status for status, error in _REFUSALS.items()}
 
 
 def redeem_many(
-    tx: Tx, *, redemptions: Sequence[Redemption], now: datetime, large_above: Mapping[str, int] | None = None
+    tx: Tx, *, redemptions: Sequence[Redemption], now: datetime, programmes: Mapping[str, Programme] | None = None
 ) -> list[RedemptionVerdict]:
     """Redeem in order, each on its own merits, and return one verdict each, with balance and tier.
 
     An idempotency key stands for (profile, programme, points, kind, reason) for good: the same request again gets the
     transfer of the first time, with balance and tier as they are now; another request is `key_reused`. Balances are
     what can be spent, as `Member.points`. A refused redemption leaves its key free.
-    Publishes `programme.points_redeemed` and, above the limits by programme, `programme.large_redemption`.
+    Publishes `programme.points_redeemed`, `programme.large_redemption` and `programme.tier_changed`.
     """
     verdicts = [RedemptionVerdict(status=RedemptionStatus.INVALID) for _ in redemptions]
     places = [place for place, each in enumerate(redemptions) if rules.is_valid_redemption(each)]
     if not places:
         return verdicts
     wishes = [(redemptions[place].profile_id, redemptions[place].programme) for place in places]
-    found = store.lock_members(tx, wishes=wishes, now=now)
+    found = lock_members(tx, wishes=wishes, programmes=programmes, now=now)
     members = {place: found[index] for index, place in enumerate(places) if index in found}
     strangers = [place for place in places if place not in members]
     told = tell_strangers(
@@ -88,7 +90,7 @@ def redeem_many(
     for place in short:
         balance = (verdicts[place].balance or 0) - bound[members[place].account_id]
         verdicts[place] = replace(verdicts[place], balance=max(0, balance))
-    _note_redeemed(tx, redemptions, members, verdicts, large_above, now=now)
+    _note_redeemed(tx, redemptions, members, verdicts, programmes, now=now)
     return verdicts
 
 
@@ -169,7 +171,7 @@ def _note_redeemed(
     redemptions: Sequence[Redemption],
     members: dict[int, LockedMember],
     verdicts: Sequence[RedemptionVerdict],
-    large_above: Mapping[str, int] | None,
+    programmes: Mapping[str, Programme] | None,
     *,
     now: datetime,
 ) -> None:
@@ -195,6 +197,6 @@ def _note_redeemed(
             )
             for place in done
         ],
-        large_above=large_above,
+        programmes=programmes,
         now=now,
     )

@@ -20,6 +20,7 @@ from comity.programme.kind_accounts import provide
 from comity.programme.moving import find_stands, publish_redeemed, tell_balance
 from comity.programme.offering import AttributeTypes, ask, decide
 from comity.programme.strangers import tell_strangers, tell_undefined
+from comity.programme.tiers import lock_members
 from comity.programme.types import (
     Counted,
     InsufficientPoints,
@@ -78,7 +79,7 @@ def issue_rewards(
             specs[place] = found
     places = list(specs)
     asked = [(wishes[place].profile_id, wishes[place].programme) for place in places]
-    locked = store.lock_members(tx, wishes=asked, now=now) if places else {}
+    locked = lock_members(tx, wishes=asked, programmes=programmes, now=now) if places else {}
     members = _look_up(
         tx,
         wishes,
@@ -259,7 +260,6 @@ def _tell(
     now: datetime,
 ) -> None:
     stands = find_stands(tx, [each.member for each in made.values()])
-    limits = {name: each.spec.redemptions.large_above for name, each in programmes.items()}
     publish_redeemed(
         tx,
         member_ids=[each.member.member_id for each in made.values()],
@@ -276,7 +276,7 @@ def _tell(
             )
             for place, each in made.items()
         ],
-        large_above={name: limit for name, limit in limits.items() if limit is not None},
+        programmes=programmes,
         now=now,
     )
     told = [

@@ -276,4 +276,4 @@ CREATE INDEX voucher_used_by ON programme.voucher USING btree (used_key) WHERE (
 
 -- view v_member: profile_id uuid, programme text, tier text, points bigint, pending bigint, qualifying_points bigint, enrolled_at timestamp with time zone, last_redemption_at timestamp with time zone, tier_since timestamp with time zone, account_id bigint, member_id bigint, first_kind text, is_spendable boolean, further jsonb
 -- view v_pool: pool_id bigint, programme text, account_id bigint, profile_id uuid
--- function lock_members(wishes jsonb, moment timestamp with time zone): TABLE(place integer, member_id bigint, profile_id uuid, programme text, account_id bigint, tier text, further_tiers jsonb, programme_account_id bigint, today date, first_kind text, is_spendable boolean, further_kinds jsonb, accounts jsonb)
+-- function lock_members(wishes jsonb, moment timestamp with time zone): TABLE(place integer, member_id bigint, profile_id uuid, programme text, account_id bigint, tier text, further_tiers jsonb, programme_account_id bigint, today date, first_kind text, is_spendable boolean, further_kinds jsonb, accounts jsonb, is_tier_due boolean)

@@ -98,6 +98,7 @@ def lock_members(tx: Tx, *, wishes: Sequence[tuple[UUID, str]], now: datetime) -
             is_spendable=row[10],
             further_kinds=row[11],
             accounts=row[12],
+            is_tier_due=row[13],
         )
         for row in rows
     }

@@ -63,6 +63,11 @@ def lock_due_members(
     return [row[0] for row in rows]
 
 
+def list_due(tx: Tx, *, account_ids: Sequence[int], now: datetime) -> list[tuple[int, int, str, date]]:
+    """Return (account, member, programme, day) of those whose tiers were due on a day that has come."""
+    return list(_sql.list_due.rows(tx, account_ids=list(account_ids), now=now)) if account_ids else []
+
+
 def list_qualifying(tx: Tx, *, member_id: int, further: Collection[str]) -> Qualified:
     """Return what counts for a member's tiers, day by day; `further` are the kinds of points after the first."""
     others = _sql.list_further_qualifying.rows(tx, member_id=member_id) if further else []

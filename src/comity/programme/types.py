@@ -307,7 +307,8 @@ class LockedMember(msgspec.Struct, frozen=True, kw_only=True):
     """A living member nobody else changes in this transaction; `today` is the day in the programme's time zone.
 
     The accounts are those of the first kind of points, or of `kind`; `accounts` are those of the others, by kind, as
-    far as they are open, and `further_kinds` what the programme keeps of these (account_id, is_spendable).
+    far as they are open, and `further_kinds` what the programme keeps of these (account_id, is_spendable). Where
+    `is_tier_due` the levels may be those of a day before; `programme.tiers` brings them up to date.
     """
 
     member_id: int
@@ -323,6 +324,7 @@ class LockedMember(msgspec.Struct, frozen=True, kw_only=True):
     further_kinds: dict[str, dict[str, Any]] | None = None
     accounts: dict[str, int] | None = None
     kind: str | None = None
+    is_tier_due: bool = False
 
     @property
     def kind_name(self) -> str:

@@ -16,6 +16,7 @@ from comity.programme import rules, store, store_vouchers
 from comity.programme.engine.lifetimes import plan_terms
 from comity.programme.moving import find_stands, publish_moved
 from comity.programme.offering import tell_stranger
+from comity.programme.tiers import lock_members
 from comity.programme.types import Counted, KeyReused, LockedMember, Programme
 from comity.programme.vouchers import (
     VOUCHER_CANCELLED,
@@ -81,7 +82,7 @@ def end_vouchers(
     """
     answers, found = _find(tx, wishes)
     asked = [(each.profile_id, each.programme) for each in found.values()]
-    locked = store.lock_members(tx, wishes=asked, now=now) if asked else {}
+    locked = lock_members(tx, wishes=asked, programmes=programmes, now=now) if asked else {}
     members = {place: locked[index].of_kind(voucher.kind) for index, (place, voucher) in enumerate(found.items())}
     held = store_vouchers.lock_vouchers(tx, voucher_ids=sorted({each.voucher_id for each in found.values()}))
     sent = _list_sent(tx, wishes, found)

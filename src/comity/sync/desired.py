@@ -55,7 +55,7 @@ def load_items(tx: Tx, *, system: str, claims: Sequence[Claim], runtime: Runtime
     """
     profile_ids = [claim.profile_id for claim in claims]
     golden = {row["profile_id"]: row for row in profile.get_profiles(tx, profile_ids=profile_ids)}
-    members = _list_members(tx, profile_ids=profile_ids, runtime=runtime)
+    members = _list_members(tx, profile_ids=profile_ids, runtime=runtime, now=now)
     known = [record for record in identity.list_records(tx, profile_ids=list(golden)) if record.system == system]
     records = [record for record in known if not record.is_deleted]
     # Whoever deleted a person's record there does not want it back from us.
@@ -124,12 +124,14 @@ def _without_silent_clears(
     return {field: value for field, value in fields.items() if field not in silent or value not in (None, "")}
 
 
-def _list_members(tx: Tx, *, profile_ids: Sequence[UUID], runtime: Runtime) -> dict[UUID, Member]:
+def _list_members(tx: Tx, *, profile_ids: Sequence[UUID], runtime: Runtime, now: datetime) -> dict[UUID, Member]:
     """Return memberships of the first programme by name, which is the one `loyalty.*` speaks of."""
     if not runtime.programmes:
         return {}
     name = runtime.programmes[0].name
-    found = programme.find_members(tx, profile_ids=profile_ids, programme=name)
+    found = programme.find_members_today(
+        tx, profile_ids=profile_ids, programmes=runtime.programmes[:1], programme=name, now=now
+    )
     return {profile_id: members[0] for profile_id, members in found.items()}
 
 

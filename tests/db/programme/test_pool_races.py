@@ -172,7 +172,7 @@ def test_sixty_four_spend_from_one_pool_what_there_is(database):
             idempotency_key=f"d{number}",
         )  # fmt: skip
         try:
-            return api.redeem_from_pool(tx, wish=wish, programmes=world.programmes, now=NOW).spendable
+            return api.redeem_from_pool(tx, wish=wish, programmes=world.programmes, now=NOW).balance
         except InsufficientPoints:
             return None
 

@@ -134,7 +134,7 @@ class TestPoints:
         family.join(pool, BOB)
         family.buy(ADA, 100)
         told = family.spend(pool, BOB, 20)
-        assert (told.spendable, told.is_duplicate) == (30, False)
+        assert (told.balance, told.is_duplicate) == (30, False)
         assert family.spend(pool, BOB, 20).transfer_id == told.transfer_id and family.pooled(ADA) == [30]
         assert refused(family.spend, pool, EVE, 1, "e") == "not_in_pool"
         with pytest.raises(InsufficientPoints) as caught:
@@ -146,7 +146,7 @@ class TestPoints:
         assert (event["profile_id"], event["points"]) == (str(BOB), 20)
         family.define(spenders="first")
         assert refused(family.spend, pool, BOB, 1, "b") == "not_the_first"
-        assert family.spend(pool, ADA, 30, "a").spendable == 0
+        assert family.spend(pool, ADA, 30, "a").balance == 0
 
     def test_go_with_who_leaves_as_far_as_they_are_left(self, family):
         pool = family.open(ADA)

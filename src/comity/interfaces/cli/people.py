@@ -40,8 +40,9 @@ def show(
     """Show one person whole: golden values, records in systems, points and tier, purchases."""
     day = to_day(on)
     with read_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
-        profile_id = find_person(tx, key=key, runtime=hub.runtimes.get(tx))
-        view = view_profile(tx, profile_id=profile_id, now=hub.clock.now(), on=day, timezone=timezone)
+        runtime = hub.runtimes.get(tx)
+        profile_id = find_person(tx, key=key, runtime=runtime)
+        view = view_profile(tx, profile_id=profile_id, runtime=runtime, now=hub.clock.now(), on=day, timezone=timezone)
     if json:
         print_json(view)
         return

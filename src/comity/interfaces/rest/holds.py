@@ -13,7 +13,7 @@ from comity.interfaces.rest.callers import Callers
 from comity.interfaces.rest.edge import KEY_LENGTH_MAX, Verb, decode_wish, require_wish_key
 from comity.interfaces.rest.events import Name
 from comity.interfaces.rest.redeem import REASON_LENGTH_MAX, REMEDIES
-from comity.interfaces.shared.programmes import list_large
+from comity.interfaces.shared.programmes import list_programmes
 from comity.kernel.errors import ComityError
 from comity.ledger.types import AMOUNT_MAX
 from comity.programme import api as programme
@@ -126,7 +126,11 @@ def open_hold(hub: wiring.Hub, callers: Callers) -> Verb[HoldWish, Held]:
         )
 
     def work(wishes: Sequence[HoldWish]) -> Sequence[Held | ComityError]:
-        return hub.database.run(lambda tx: programme.hold_many(tx, holds=wishes, now=hub.clock.now()))
+        return hub.database.run(
+            lambda tx: programme.hold_many(
+                tx, holds=wishes, now=hub.clock.now(), programmes=list_programmes(hub.runtimes, tx)
+            )
+        )
 
     return Verb(
         name="hold",
@@ -173,7 +177,7 @@ def _open_end(hub: wiring.Hub, callers: Callers, *, name: str, read: ReadEnd) ->
     def work(wishes: Sequence[EndWish]) -> Sequence[HoldEnded | ComityError]:
         return hub.database.run(
             lambda tx: programme.end_holds(
-                tx, ends=wishes, now=hub.clock.now(), large_above=list_large(hub.runtimes, tx)
+                tx, ends=wishes, now=hub.clock.now(), programmes=list_programmes(hub.runtimes, tx)
             )
         )
 

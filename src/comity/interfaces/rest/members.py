@@ -11,7 +11,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from comity.interfaces.rest.events import Name
 from comity.interfaces.rest.guards import hub_of, require_key
-from comity.interfaces.shared.programmes import require_programme
+from comity.interfaces.shared.programmes import list_programmes, require_programme
 from comity.interfaces.shared.statements import to_csv
 from comity.ledger.types import AMOUNT_MAX, StatementLine
 from comity.programme import api as loyalty
@@ -98,7 +98,13 @@ def get_points(request: Request[Any, Any, Any], global_id: FromPath[UUID], progr
     """
     hub = hub_of(request)
     with hub.database.transaction() as tx:
-        return loyalty.get_points(tx, profile_id=global_id, programme=programme, now=hub.clock.now())
+        return loyalty.get_points(
+            tx,
+            profile_id=global_id,
+            programme=programme,
+            programmes=list_programmes(hub.runtimes, tx),
+            now=hub.clock.now(),
+        )
 
 
 @get("/v1/members/{global_id:uuid}/balance-on", guards=[require_key], opt={"scope": "read"}, sync_to_thread=True)
@@ -205,6 +211,7 @@ def quote_redemption(request: Request[Any, Any, Any], data: JSONBody[RedemptionQ
             programme=data.programme,
             points=data.points,
             kind=data.kind,
+            programmes=list_programmes(hub.runtimes, tx),
             now=hub.clock.now(),
         )
 

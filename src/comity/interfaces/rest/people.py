@@ -42,8 +42,9 @@ def get_profile(
 
 def _view(hub: wiring.Hub, *, key: str, on: date | None, timezone: str) -> ProfileView:
     with hub.database.transaction() as tx:
-        profile_id = find_person(tx, key=key, runtime=hub.runtimes.get(tx))
-        return view_profile(tx, profile_id=profile_id, now=hub.clock.now(), on=on, timezone=timezone)
+        runtime = hub.runtimes.get(tx)
+        profile_id = find_person(tx, key=key, runtime=runtime)
+        return view_profile(tx, profile_id=profile_id, runtime=runtime, now=hub.clock.now(), on=on, timezone=timezone)
 
 
 @get(
@@ -67,8 +68,12 @@ def get_balance(request: Request[Any, Any, Any], global_id: FromPath[UUID]) -> l
     """Return memberships with points and tier."""
     hub = hub_of(request)
     with hub.database.transaction() as tx:
-        profile_id = find_person(tx, key=str(global_id), runtime=hub.runtimes.get(tx))
-        return programme.find_members(tx, profile_ids=[profile_id]).get(profile_id, [])
+        runtime = hub.runtimes.get(tx)
+        profile_id = find_person(tx, key=str(global_id), runtime=runtime)
+        found = programme.find_members_today(
+            tx, profile_ids=[profile_id], programmes=runtime.programmes, now=hub.clock.now()
+        )
+        return found.get(profile_id, [])
 
 
 HANDLERS = [find_profile, get_profile, explain_value, get_balance]

@@ -11,7 +11,7 @@ from comity.access.types import Caller
 from comity.interfaces.rest.callers import Callers
 from comity.interfaces.rest.edge import KEY_LENGTH_MAX, Verb, decode_wish, require_wish_key
 from comity.interfaces.rest.events import Name
-from comity.interfaces.shared.programmes import list_large
+from comity.interfaces.shared.programmes import list_programmes
 from comity.kernel.errors import ComityError, Invalid
 from comity.ledger.types import AMOUNT_MAX
 from comity.programme import api as programme
@@ -69,7 +69,7 @@ def open_redeem(hub: wiring.Hub, callers: Callers) -> Verb[Redemption, Redemptio
     def work(wanted: Sequence[Redemption]) -> Sequence[RedemptionVerdict | ComityError]:
         verdicts = hub.database.run(
             lambda tx: programme.redeem_many(
-                tx, redemptions=wanted, now=hub.clock.now(), large_above=list_large(hub.runtimes, tx)
+                tx, redemptions=wanted, now=hub.clock.now(), programmes=list_programmes(hub.runtimes, tx)
             )
         )
         return [

@@ -15,11 +15,10 @@ def require_programme(runtime: Runtime, name: str) -> Programme:
     raise tell_undefined(name, known=known)
 
 
-def list_large(source: RuntimeSource, tx: Tx) -> dict[str, int]:
-    """Return above how many points programmes want to hear of a redemption; those that say nothing are left out."""
+def list_programmes(source: RuntimeSource, tx: Tx) -> dict[str, Programme]:
+    """Return the programmes as defined now, by name; none before the first apply."""
     try:
         runtime = source.get(tx)
     except NotReady:
         return {}
-    limits = {each.name: each.spec.redemptions.large_above for each in runtime.programmes}
-    return {name: limit for name, limit in limits.items() if limit is not None}
+    return {each.name: each for each in runtime.programmes}

@@ -112,7 +112,7 @@ class StatusView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def view_profile(
-    tx: Tx, *, profile_id: UUID, now: datetime, on: date | None = None, timezone: str = "UTC"
+    tx: Tx, *, profile_id: UUID, runtime: sync.Runtime, now: datetime, on: date | None = None, timezone: str = "UTC"
 ) -> ProfileView:
     """Return a person whole; what was bought as of a day (today without it). Raises NotFound, UnknownTimeZone."""
     rows = profile.get_profiles(tx, profile_ids=[profile_id])
@@ -120,6 +120,7 @@ def view_profile(
         raise NotFound("This person has no profile (yet).", code="profile_not_found")
     hidden = {"profile_id", "rules_version", "updated_at"}
     records = identity.list_records(tx, profile_ids=[profile_id])
+    memberships = programme.find_members_today(tx, profile_ids=[profile_id], programmes=runtime.programmes, now=now)
     return ProfileView(
         global_id=profile_id,
         attributes={name: value for name, value in rows[0].items() if name not in hidden},
@@ -134,7 +135,7 @@ def view_profile(
             )
             for record in records
         ],
-        memberships=programme.find_members(tx, profile_ids=[profile_id]).get(profile_id, []),
+        memberships=memberships.get(profile_id, []),
         rfv=_view_rfv(tx, profile_id=profile_id, on=on, now=now, timezone=timezone),
         purchases=activity.list_purchases(tx, profile_id=profile_id, limit_max=PURCHASES_SHOWN),
     )

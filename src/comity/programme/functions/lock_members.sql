@@ -6,7 +6,7 @@ create or replace function programme.lock_members(wishes jsonb, moment timestamp
 returns table (
     place int, member_id bigint, profile_id uuid, programme text, account_id bigint, tier text,
     further_tiers jsonb, programme_account_id bigint, today date, first_kind text, is_spendable boolean,
-    further_kinds jsonb, accounts jsonb
+    further_kinds jsonb, accounts jsonb, is_tier_due boolean
 )
 language plpgsql as $$
 #variable_conflict use_column
@@ -35,7 +35,8 @@ begin
                        select jsonb_object_agg(a.kind, a.account_id)
                        from programme.member_account a
                        where a.member_id = m.member_id
-                   ) end
+                   ) end,
+                   coalesce(m.tiers_due_on <= (moment at time zone p.timezone)::date, false)
             from unnest(wished) with ordinality as w(member_id, place)
             join programme.member m using (member_id)
             join programme.programme p using (programme);

@@ -5,7 +5,8 @@ select m.member_id, m.profile_id, m.programme, m.account_id, m.tier, m.further_t
        p.kind as first_kind, p.is_spendable, p.further_kinds,
        case when p.further_kinds is not null then (
            select jsonb_object_agg(k.kind, k.account_id) from programme.member_account k where k.member_id = m.member_id
-       ) end as accounts
+       ) end as accounts,
+       coalesce(m.tiers_due_on <= (%(now)s::timestamptz at time zone p.timezone)::date, false) as is_tier_due
 from programme.member a
 join programme.member m on m.member_id = coalesce(a.merged_into, a.member_id)
 join programme.programme p on p.programme = m.programme
