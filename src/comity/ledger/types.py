@@ -323,15 +323,20 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
         """True while the points cannot be spent yet."""
         return self.is_pending or (self.available_from is not None and self.available_from > day)
 
+    def is_expired(self, day: date) -> bool:
+        """True from the day on which the points are gone."""
+        return self.expires_on is not None and self.expires_on <= day
+
     def is_spendable(self, day: date) -> bool:
         """True on days on which the points can be spent."""
-        return self.rest > 0 and not self.is_waiting(day) and (self.expires_on is None or self.expires_on > day)
+        return self.rest > 0 and not self.is_waiting(day) and not self.is_expired(day)
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """What a holder can do with its points on a day.
 
-    `balance` is all but what is reserved; `spendable` is free of debts, neither pending nor expired.
+    `balance` is all but what is reserved; `spendable` is free of debts, neither pending nor expired. What has
+    `expired` by that day is in neither, though it stands in the books until the expiry is posted.
     """
 
     account_id: int
@@ -340,6 +345,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     pending: int
     reserved: int
     owed: int
+    expired: int
 
 
 class TimedOut(msgspec.Struct, frozen=True, kw_only=True):

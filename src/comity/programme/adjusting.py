@@ -178,7 +178,7 @@ def _post(tx: Tx, wish: AdjustmentWish, member: LockedMember, programme: Program
         programme=member.programme,
         cause=rules.ADJUST,
         points=wish.points,
-        balance=find_stands(tx, [member])[member.account_id][0],
+        balance=find_stands(tx, [member])[member.account_id].points,
         transfer_id=verdict.transfer_id,
         kind=member.kind_name,
     )

@@ -55,6 +55,7 @@ from comity.programme.progress import (
     list_statement,
     quote_purchase,
     quote_redemption,
+    show_today,
 )
 from comity.programme.promotions import BudgetState, Referral, ReferralNotOffered, ReferralWish, UnknownReferral
 from comity.programme.purchases import (
@@ -78,7 +79,6 @@ from comity.programme.settling import follow_purchases
 from comity.programme.simulating_run import count_history, simulate, simulate_on_processes
 from comity.programme.simulating_types import ExplainedEarning, Gain, History, Simulation, Trial
 from comity.programme.strangers import tell_stranger, tell_undefined
-from comity.programme.tiers import show_today
 from comity.programme.types import (
     Earned,
     InsufficientPoints,
@@ -278,7 +278,7 @@ def find_members(tx: Tx, *, profile_ids: Sequence[UUID], programme: str | None =
 def find_members_today(
     tx: Tx, *, profile_ids: Sequence[UUID], programmes: Sequence[Programme], now: datetime, programme: str | None = None
 ) -> dict[UUID, list[Member]]:
-    """Return the same at the tiers of today, also of those whom the hourly work has not got to yet."""
+    """Return the same as of today: at its tiers and without what has expired, also before the hourly work has been."""
     found = store.list_members(tx, profile_ids=profile_ids, programme=programme)
     defined = {each.name: each for each in programmes}
     told: dict[UUID, list[Member]] = {}

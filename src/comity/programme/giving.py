@@ -42,7 +42,7 @@ def transfer(tx: Tx, *, wish: TransferWish, programme: Programme, now: datetime)
         raise Broken("A transfer between members stands in the books without id.")
     is_duplicate = verdict.status is PostingStatus.DUPLICATE
     stands = find_stands(tx, [giver, receiver])
-    balances = {account_id: points for account_id, (points, _) in stands.items()}
+    balances = {account_id: each.points for account_id, each in stands.items()}
     if not is_duplicate:
         _note(tx, wish, giver, receiver, balances, transfer_id=verdict.transfer_id, now=now)
     return Transferred(

@@ -126,7 +126,7 @@ def end_holds(
     found = lock_members(tx, wishes=wishes, programmes=programmes, now=now)
     members = {place: found[index].of_kind(held[index].kind or "") for index, place in enumerate(places)}
     verdicts = _end(tx, {place: ends[place] for place in places}, members, now=now)
-    balances = {account_id: points for account_id, (points, _) in find_stands(tx, members.values()).items()}
+    balances = {account_id: each.points for account_id, each in find_stands(tx, members.values()).items()}
     for place, verdict in verdicts.items():
         member = members[place]
         answers[place] = _to_ended(ends[place], member, verdict, balance=balances[member.account_id])

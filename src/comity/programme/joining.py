@@ -11,7 +11,7 @@ from comity.kernel.errors import Refused
 from comity.ledger import api as ledger
 from comity.programme import rules, store
 from comity.programme.enrolment import Chooser, enrol
-from comity.programme.tiers import show_today
+from comity.programme.tiers import show_tiers
 from comity.programme.types import Programme, UnknownMember
 
 
@@ -49,7 +49,7 @@ def join(tx: Tx, *, profile_id: UUID, programme: Programme, now: datetime, choos
         raise EnrolmentRefused(details={"programme": programme.name, "reason": "condition", "condition": spec.when})
     enrolled = [] if is_member else enrol(tx, profile_ids=[living], programme=programme, now=now)
     [(_, found)] = store.list_members(tx, profile_ids=[living], programme=programme.name)
-    [member] = show_today(tx, [found], programmes={programme.name: programme}, now=now)
+    [member] = show_tiers(tx, [found], programmes={programme.name: programme}, now=now)
     today = rules.to_local_date(now, programme.spec.timezone)
     [standing] = ledger.get_standings(tx, account_ids=[member.account_id], day=today)
     return Enrolment(

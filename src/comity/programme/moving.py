@@ -11,8 +11,8 @@ from comity.kernel.database import Tx
 from comity.kernel.errors import Broken
 from comity.kernel.events import publish
 from comity.ledger import api as ledger
-from comity.ledger.types import POSTINGS_MAX, Posting, PostingStatus, PostingVerdict
-from comity.programme import store, store_kinds
+from comity.ledger.types import POSTINGS_MAX, Posting, PostingStatus, PostingVerdict, Standing
+from comity.programme import store
 from comity.programme.types import (
     LARGE_REDEMPTION,
     POINTS_REDEEMED,
@@ -24,16 +24,35 @@ from comity.programme.types import (
 )
 from comity.programme.wishes import POINTS_MOVED, PointsMoved
 
-Stands = Mapping[int, tuple[int, int]]
-"""What members can spend, and what is pending, by account."""
+Stands = Mapping[int, "Stand"]
+"""How members stand, by account."""
+
+
+class Stand(msgspec.Struct, frozen=True, kw_only=True):
+    """What a member can spend today (below zero it is owed), what is pending, and what expired and is to be posted."""
+
+    points: int
+    pending: int
+    expired: int
 
 
 def find_stands(tx: Tx, members: Iterable[LockedMember]) -> Stands:
-    """Return what members can spend and what is pending, as it stands in this transaction and as `Member` tells it."""
-    accounts = {each.account_id: each.kind for each in members}
-    found = store.list_spendable(tx, account_ids=sorted(each for each, kind in accounts.items() if kind is None))
-    others = sorted(each for each, kind in accounts.items() if kind is not None)
-    return found | store_kinds.list_stands(tx, account_ids=others) if others else found
+    """Return what members can spend and what is pending, as it stands on their day in this transaction."""
+    return {each.account_id: to_stand(each) for each in _list_standings(tx, members)}
+
+
+def to_stand(standing: Standing) -> Stand:
+    """Return what can be spent by what there is: what is pending is there, and cannot."""
+    return Stand(points=standing.balance - standing.pending, pending=standing.pending, expired=standing.expired)
+
+
+def _list_standings(tx: Tx, members: Iterable[LockedMember]) -> list[Standing]:
+    days = {each.account_id: each.today for each in members}
+    return [
+        standing
+        for day in sorted(set(days.values()))
+        for standing in ledger.get_standings(tx, account_ids=sorted(a for a in days if days[a] == day), day=day)
+    ]
 
 
 def post_all(tx: Tx, postings: Sequence[Posting], *, failure: str, now: datetime) -> list[PostingVerdict]:
@@ -47,22 +66,16 @@ def post_all(tx: Tx, postings: Sequence[Posting], *, failure: str, now: datetime
     return verdicts
 
 
-def tell_balance(status: PostingStatus, balance_after: int | None, stand: tuple[int, int]) -> int | None:
+def tell_balance(status: PostingStatus, balance_after: int | None, stand: Stand) -> int | None:
     """Return what could be spent after a transfer was booked; of one that was booked before, what can be spent now."""
-    points, pending = stand
     if status is PostingStatus.DUPLICATE:
-        return points
-    return None if balance_after is None else balance_after - pending
+        return stand.points
+    return None if balance_after is None else balance_after - stand.pending - stand.expired
 
 
 def find_bound(tx: Tx, members: Iterable[LockedMember]) -> dict[int, int]:
     """Return how much of their balances members cannot spend today, by account: what is pending, or expired."""
-    days = {each.account_id: each.today for each in members}
-    return {
-        standing.account_id: standing.balance - standing.spendable
-        for day in sorted(set(days.values()))
-        for standing in ledger.get_standings(tx, account_ids=sorted(a for a in days if days[a] == day), day=day)
-    }
+    return {each.account_id: each.balance + each.expired - each.spendable for each in _list_standings(tx, members)}
 
 
 def tell_short(points: int, *, balance: int | None, bound: int) -> InsufficientPoints:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from comity.definitions.types import AttributeType, RewardSpec, condition_function, reward_words
 from comity.kernel.database import Tx
@@ -13,6 +14,7 @@ from comity.ledger import api as ledger
 from comity.profile import api as profile
 from comity.programme import ladders, rules, store, store_vouchers
 from comity.programme.engine.limits import Verdict, decide_reward
+from comity.programme.moving import find_stands
 from comity.programme.strangers import tell_stranger
 from comity.programme.tiers import look
 from comity.programme.types import LockedMember, Programme
@@ -96,12 +98,14 @@ def _list_rows(tx: Tx, members: Mapping[int, LockedMember]) -> dict[int, dict[st
         (each.profile_id, each.programme): each
         for _, each in store.list_members(tx, profile_ids=profile_ids, programme=None)
     }
+    first = {each.member_id: stands[each.profile_id, each.programme].account_id for each in members.values()}
+    points = find_stands(tx, [replace(each, account_id=first[each.member_id]) for each in members.values()])
     rows: dict[int, dict[str, Any]] = {}
     for member in members.values():
         stand = stands[member.profile_id, member.programme]
         rows[member.member_id] = {
             **golden.get(member.profile_id, {}),
-            "loyalty.points": stand.points,
+            "loyalty.points": points[stand.account_id].points,
             "loyalty.programme": member.programme,
             "loyalty.enrolled_at": stand.enrolled_at,
             "loyalty.tier": member.tier,

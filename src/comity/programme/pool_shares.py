@@ -270,7 +270,7 @@ def _tell_moved(tx: Tx, moved: Sequence[tuple[LockedMember, int, int]], *, now: 
                 programme=member.programme,
                 cause=POOL,
                 points=points,
-                balance=stands[member.account_id][0],
+                balance=stands[member.account_id].points,
                 transfer_id=transfer_id,
                 kind=member.kind_name,
             )

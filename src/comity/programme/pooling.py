@@ -240,7 +240,7 @@ def _tell_redeemed(
                 profile_id=member.profile_id,
                 programme=member.programme,
                 points=wish.points,
-                balance=find_stands(tx, [member])[member.account_id][0],
+                balance=find_stands(tx, [member])[member.account_id].points,
                 transfer_id=transfer_id,
                 kind=member.kind_name,
             )

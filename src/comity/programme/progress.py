@@ -19,10 +19,10 @@ from comity.programme.engine.days import to_business_day
 from comity.programme.engine.replaying import pick_version
 from comity.programme.engine.tiers import Standing, find_standing
 from comity.programme.kinds import choose_kind, list_kinds, tell_points
-from comity.programme.moving import find_stands
+from comity.programme.moving import Stands, to_stand
 from comity.programme.strangers import tell_stranger
-from comity.programme.tiers import look
-from comity.programme.types import LockedMember, Programme
+from comity.programme.tiers import look, show_tiers
+from comity.programme.types import LockedMember, Member, Programme
 from comity.programme.wishes import KindPoints, MemberPoints, OpenLot, PurchaseQuote, QuotedLot, RedemptionQuote
 
 LIMIT_MAX = 1_000
@@ -75,9 +75,41 @@ def _tell_kind(member: LockedMember, standing: LedgerStanding | None, lots: Sequ
                 is_pending=each.is_waiting(member.today),
             )
             for each in lots
-            if each.rest > 0
+            if each.rest > 0 and not each.is_expired(member.today)
         ],
     )
+
+
+def show_today(
+    tx: Tx, members: Sequence[Member], *, programmes: Mapping[str, Programme], now: datetime
+) -> list[Member]:
+    """Return memberships with the tiers and the points of today, whatever of it is booked; nothing is written."""
+    accounts: dict[date, set[int]] = {}
+    for each in members:
+        if each.programme in programmes:
+            today = rules.to_local_date(now, programmes[each.programme].spec.timezone)
+            own = (each.account_id, *(kind.account_id for kind in each.kinds.values()))
+            accounts.setdefault(today, set()).update(account_id for account_id in own if account_id)
+    stands = {
+        each.account_id: to_stand(each)
+        for day, account_ids in accounts.items()
+        for each in ledger.get_standings(tx, account_ids=sorted(account_ids), day=day)
+    }
+    return [
+        _show(each, stands) if each.account_id in stands else each
+        for each in show_tiers(tx, members, programmes=programmes, now=now)
+    ]
+
+
+def _show(member: Member, stands: Stands) -> Member:
+    own = stands[member.account_id]
+    kinds = {
+        kind: replace(each, points=stands[each.account_id].points, pending=stands[each.account_id].pending)
+        if each.account_id
+        else each
+        for kind, each in member.kinds.items()
+    }
+    return replace(member, points=own.points, pending=own.pending, kinds=kinds)
 
 
 def list_statement(
@@ -227,14 +259,14 @@ def quote_redemption(
             tier=member.tier,
         )
     [standing] = ledger.get_standings(tx, account_ids=[member.account_id], day=member.today)
-    points_now, pending = find_stands(tx, [member])[member.account_id]
+    stand = to_stand(standing)
     return RedemptionQuote(
         is_possible=points <= standing.spendable,
         points=points,
         spendable=standing.spendable,
         points_missing=max(0, points - standing.spendable),
-        balance_after=points_now - points if points <= standing.spendable else None,
-        pending=pending,
+        balance_after=stand.points - points if points <= standing.spendable else None,
+        pending=stand.pending,
         tier=member.tier,
     )
 

@@ -19,7 +19,7 @@ from comity.programme.explaining import explain_purchase
 from comity.programme.purchases import EarnedIn, KindEarned, LotTold, PurchaseTold, RuleTold
 from comity.programme.simulating_types import ExplainedEarning
 from comity.programme.stands import BookedEarning
-from comity.programme.tiers import show_today
+from comity.programme.tiers import show_tiers
 from comity.programme.types import Member, Programme
 
 _TELLING = frozenset({StepKind.AWARD, StepKind.BONUS, StepKind.CAP, StepKind.BUDGET})
@@ -200,7 +200,7 @@ def _list_members(
 ) -> dict[UUID, list[Member]]:
     defined = {each.name: each for each in programmes}
     found = store.list_members(tx, profile_ids=profile_ids, programme=None)
-    told = show_today(tx, [each for _, each in found], programmes=defined, now=now)
+    told = show_tiers(tx, [each for _, each in found], programmes=defined, now=now)
     members: dict[UUID, list[Member]] = {}
     for (profile_id, _), member in zip(found, told, strict=True):
         if member.programme in defined:

@@ -13,7 +13,7 @@ from comity.ledger.types import PostingStatus, PostingVerdict
 from comity.programme import rules, store
 from comity.programme.kind_accounts import choose
 from comity.programme.kinds import KindNotSpendable, UnknownKind
-from comity.programme.moving import find_bound, find_stands, publish_redeemed, tell_balance
+from comity.programme.moving import Stand, find_bound, find_stands, publish_redeemed, tell_balance
 from comity.programme.strangers import tell_strangers
 from comity.programme.tiers import lock_members
 from comity.programme.types import (
@@ -149,7 +149,7 @@ def tell_refusal(redemption: Redemption, verdict: RedemptionVerdict) -> ComityEr
     return error(details={name: value for name, value in details.items() if value is not None})
 
 
-def _to_verdict(verdict: PostingVerdict, member: LockedMember, stand: tuple[int, int]) -> RedemptionVerdict:
+def _to_verdict(verdict: PostingVerdict, member: LockedMember, stand: Stand) -> RedemptionVerdict:
     status = _STATUSES.get(verdict.status)
     if status is None:
         raise Broken("A member's account is missing.", details={"account_id": member.account_id})
@@ -161,7 +161,7 @@ def _to_verdict(verdict: PostingVerdict, member: LockedMember, stand: tuple[int,
         status=status,
         transfer_id=verdict.transfer_id,
         balance=tell_balance(verdict.status, verdict.debit_balance_after, stand),
-        pending=stand[1],
+        pending=stand.pending,
         tier=member.tier,
     )
 

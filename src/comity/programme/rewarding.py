@@ -314,5 +314,7 @@ def _answer(
     for place, member in members.items():
         told = answers[place]
         if isinstance(told, VoucherTold):
-            points, pending = stands[member.account_id]
-            answers[place] = msgspec.structs.replace(told, balance=points, pending=pending, tier=member.tier)
+            stand = stands[member.account_id]
+            answers[place] = msgspec.structs.replace(
+                told, balance=stand.points, pending=stand.pending, tier=member.tier
+            )

@@ -155,12 +155,6 @@ def release_points(tx: Tx, *, programme: str, today: date) -> list[tuple[UUID, s
     return [(profile_id, kind, points, pool_id) for profile_id, kind, points, pool_id in rows]
 
 
-def list_spendable(tx: Tx, *, account_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
-    """Return (points that can be spent, points that are pending) of members, by account."""
-    rows = _sql.list_spendable.rows(tx, account_ids=list(account_ids)) if account_ids else []
-    return {account_id: (points, pending) for account_id, points, pending in rows}
-
-
 def has_warned(tx: Tx, *, programme: str, today: date) -> bool:
     """Return whether all warnings of a day have been given."""
     return bool(_sql.has_warned.value(tx, programme=programme, today=today))

@@ -14,12 +14,6 @@ def insert_accounts(tx: Tx, *, accounts: Sequence[tuple[int, str, int]]) -> None
     _sql.insert_accounts.execute(tx, accounts=Jsonb(rows))
 
 
-def list_stands(tx: Tx, *, account_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
-    """Return (points that can be spent, points that are pending), by account of a kind after the first."""
-    rows = _sql.list_kind_stands.rows(tx, account_ids=list(account_ids))
-    return {account_id: (points, pending) for account_id, points, pending in rows}
-
-
 def list_accounts(tx: Tx, *, member_ids: Sequence[int]) -> dict[int, dict[str, int]]:
     """Return the accounts of members of the kinds after the first, by member and kind."""
     found: dict[int, dict[str, int]] = {}

@@ -1,7 +1,7 @@
 """Tiers follow the points that count: by the walk of the engine, or by a statement that comes to the same.
 
 The calendar moves them, too. The hourly work places whose day has come; what is answered before it has got there is
-answered at the levels of today: `lock_members` places them, `look` and `show_today` write nothing.
+answered at the levels of today: `lock_members` places them, `look` and `show_tiers` write nothing.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -49,7 +49,7 @@ def look(
     return _stand(members, placings)
 
 
-def show_today(
+def show_tiers(
     tx: Tx, members: Sequence[Member], *, programmes: Mapping[str, Programme], now: datetime
 ) -> list[Member]:
     """Return memberships at the levels of today; nothing is written."""

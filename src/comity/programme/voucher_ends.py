@@ -286,7 +286,7 @@ def _give_back(
                 programme=each.programme,
                 cause=VOUCHER,
                 points=each.points,
-                balance=stands[members[place].account_id][0],
+                balance=stands[members[place].account_id].points,
                 transfer_id=moved[place].transfer_id if place in moved else None,
                 kind=members[place].kind_name,
             )
@@ -368,7 +368,7 @@ def _tell_now(
         if isinstance(answer, VoucherTold):
             answer = replace(answer, voucher=vouchers[answer.voucher.voucher_id])
             if members is not None:
-                points, pending = stands[members[place].account_id]
-                answer = replace(answer, balance=points, pending=pending, tier=members[place].tier)
+                stand = stands[members[place].account_id]
+                answer = replace(answer, balance=stand.points, pending=stand.pending, tier=members[place].tier)
         told.append(answer)
     return told
