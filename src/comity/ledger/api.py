@@ -33,7 +33,7 @@ from comity.ledger.reports import (
 )
 from comity.ledger.reversing import reverse
 from comity.ledger.rows import Flow, HoldState
-from comity.ledger.sealing import export, get_transfer, seal, trace, verify
+from comity.ledger.sealing import export, get_transfer, list_caused, seal, trace, verify
 from comity.ledger.sharing import Parted, Parting, Shortfall
 from comity.ledger.terms import change_terms
 from comity.ledger.types import (
@@ -84,6 +84,7 @@ __all__ = [
     "get_standings",
     "get_transfer",
     "hold_accounts",
+    "list_caused",
     "list_entries",
     "list_flows",
     "list_holdings",

@@ -1,7 +1,6 @@
 """Pure decisions about reversals; see reversing."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 
 import msgspec
 from msgspec.structs import replace
@@ -186,7 +185,7 @@ def _plan_give_back(wish: Reversal, legs: TransferLegs, wanted: int, lots: Seque
     """Give back into the lots that were spent, the last one first.
 
     A lot that has expired meanwhile takes its units back and expires again at once, so that nobody dodges expiry by
-    cancelling; with a day of grace its units become a new lot that expires then.
+    cancelling.
     """
     spent: dict[int, tuple[int, Terms]] = {}
     for each in lots:
@@ -199,8 +198,7 @@ def _plan_give_back(wish: Reversal, legs: TransferLegs, wanted: int, lots: Seque
         if part <= 0:
             continue
         left -= part
-        if wish.grace_until is None or not _has_expired(terms, wish.effective_on):
-            pieces.append(Piece(lot_id=lot_id, amount=part, terms=terms))
+        pieces.append(Piece(lot_id=lot_id, amount=part, terms=terms))
     return _plan(
         wish,
         legs,
@@ -210,12 +208,7 @@ def _plan_give_back(wish: Reversal, legs: TransferLegs, wanted: int, lots: Seque
         pieces=tuple(pieces),
         takes=Takes.SPENDABLE,
         may_owe=False,
-        terms=Terms(expires_on=wish.grace_until),
     )
-
-
-def _has_expired(terms: Terms, day: date) -> bool:
-    return terms.expires_on is not None and terms.expires_on <= day
 
 
 def _plan(
@@ -228,7 +221,6 @@ def _plan(
     pieces: tuple[Piece, ...],
     takes: Takes,
     may_owe: bool,
-    terms: Terms | None = None,
 ) -> Posting:
     money = wish.money
     if money is None and amount == legs.amount and legs.money_amount is not None:
@@ -254,5 +246,4 @@ def _plan(
         takes=takes,
         may_owe=may_owe,
         money=money,
-        terms=terms or Terms(),
     )

@@ -21,6 +21,7 @@ BLOCKS_MAX = 100
 
 CHECKED_MAX = 20
 ACCOUNTS_MAX = 10_000
+CAUSED_MAX = 100
 
 
 def seal(tx: Tx, *, now: datetime, blocks_max: int = BLOCKS_MAX) -> int:
@@ -127,8 +128,16 @@ def get_transfer(tx: Tx, *, transfer_id: int) -> Transfer:
 def trace(tx: Tx, *, transfer_id: int) -> Trace:
     """Return a transfer with the whole story of its lots: back to the accruals, forward to what became of them.
 
-    Raises UnknownTransfer.
+    A lot that a reversal made comes with the lots of what was reversed. Raises UnknownTransfer.
     """
     transfer = get_transfer(tx, transfer_id=transfer_id)
     lots = store.list_lots_of(tx, transfer_id=transfer_id)
     return Trace(transfer=transfer, lines=store.trace_lots(tx, lot_ids=lots))
+
+
+def list_caused(tx: Tx, *, system: str, external_id: str) -> list[int]:
+    """Return the transfers that a source caused, the first 100 of them. Reads all. Raises UnknownTransfer."""
+    found = store.list_caused(tx, system=system, external_id=external_id, limit_max=CAUSED_MAX)
+    if not found:
+        raise UnknownTransfer(details={"system": system, "external_id": external_id})
+    return found

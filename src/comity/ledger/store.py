@@ -376,8 +376,14 @@ def trace_lots(tx: Tx, *, lot_ids: Sequence[int]) -> list[TraceLine]:
 
 
 def list_lots_of(tx: Tx, *, transfer_id: int) -> list[int]:
-    """Return the lots a transfer touched."""
+    """Return the lots a transfer touched, and those they came from by a reversal."""
     return [row[0] for row in _sql.list_lots_of.rows(tx, transfer_id=transfer_id)]
+
+
+def list_caused(tx: Tx, *, system: str, external_id: str, limit_max: int) -> list[int]:
+    """Return the transfers a source caused."""
+    rows = _sql.list_caused.rows(tx, system=system, external_id=external_id, limit_max=limit_max)
+    return [row[0] for row in rows]
 
 
 def _array(values: Iterable[object]) -> str:

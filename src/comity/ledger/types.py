@@ -207,8 +207,7 @@ class Reversal(msgspec.Struct, frozen=True, kw_only=True):
     """A wish to undo a transfer, or a part of it, by a new one in the other direction.
 
     `amount` null: all that has not been undone. `account_id`: the account the member has now, where it is another
-    than then. `grace_until`: when lots that come back have expired meanwhile, their points become a new lot that
-    expires then; without it they come back as they are and expire at once. `money`: what is undone in the money book;
+    than then. `money`: what is undone in the money book;
     a reversal in one piece undoes the whole leg by itself.
     """
 
@@ -221,7 +220,6 @@ class Reversal(msgspec.Struct, frozen=True, kw_only=True):
     amount: int | None = None
     policy: ReturnPolicy = ReturnPolicy.EXACT
     account_id: int | None = None
-    grace_until: date | None = None
     money: MoneyLeg | None = None
 
 

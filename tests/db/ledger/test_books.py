@@ -216,6 +216,15 @@ class TestTrace:
         with books.transaction() as tx, pytest.raises(UnknownTransfer):
             api.trace(tx, transfer_id=-1)
 
+    def test_goes_on_behind_a_reversal_that_made_a_new_lot(self, tx):
+        programme, ada, _ = open_books(tx)
+        earned = post(tx, "a", programme, ada, 10, MARCH[0]).transfer_id
+        spent = post(tx, "s", ada, programme, 10, MARCH[0]).transfer_id
+        back = post(tx, "r", programme, ada, 10, MARCH[0], reverses_transfer_id=spent).transfer_id
+        again = post(tx, "t", ada, programme, 4, MARCH[0]).transfer_id
+        story = [(each.lot_id, each.transfer_id) for each in api.trace(tx, transfer_id=again).lines]
+        assert story == [(earned, earned), (earned, spent), (back, back), (back, again)]
+
 
 class TestRoles:
     """L5: the application's role, whatever it is granted, changes nothing that was posted."""

@@ -35,7 +35,7 @@ def run(database, monkeypatch, tmp_path):
         wishes = [
             posting("a", programme, ada, 100, terms=Terms(expires_on=date(2027, 1, 1))),
             posting("b", programme, ada, 20, terms=Terms(is_pending=True)),
-            posting("c", ada, programme, 30),
+            posting("c", ada, programme, 30, reason="INV-7"),
         ]
         ids = [each.transfer_id for each in api.post(tx, postings=wishes, now=NOW)]
     monkeypatch.chdir(tmp_path)
@@ -101,10 +101,14 @@ def test_statement_and_trace(run):
     shown = run("statement", run.account)
     assert "pending" in shown and "2027-01-01" in shown and "shop/order-a" in shown
     assert run("statement", "999999", "--json", code=3)["code"] == "unknown_account"
-    story = run("trace", str(run.ids[2]), "--json")
+    [story] = run("trace", str(run.ids[2]), "--json")
     assert [(each["lot_id"], each["amount"]) for each in story["lines"]] == [(run.ids[0], 100), (run.ids[0], -30)]
     assert "not sealed yet" in run("trace", str(run.ids[2]))
     assert run("trace", "999999", "--json", code=3)["code"] == "unknown_transfer"
+    assert run("trace", "shop/order-c", "--json") == [story]
+    assert "INV-7" in run("trace", "shop/order-c") and "INV-7" in shown
+    assert run("trace", "shop/order-z", "--json", code=3)["code"] == "unknown_transfer"
+    assert run("trace", "order-c", "--json", code=2)["code"] == "source_unreadable"
 
 
 def test_seal_export_verify(run, tmp_path):

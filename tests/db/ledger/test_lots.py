@@ -369,15 +369,6 @@ class TestReturns:
         assert api.list_entries(books.tx, account_id=books.ada)[0].effective_on == may
         assert books.balance(books.ada) == 0
 
-    def test_give_back_of_an_expired_lot_with_grace(self, books):
-        books.earn(books.ada, 10, date(2026, 4, 1))
-        spent = books.redeem(books.ada, 10).transfer_id
-        may = date(2026, 5, 1)
-        back = books.reverse(spent, effective_on=may, grace_until=date(2026, 6, 1))
-        assert books.lots(books.ada) == [(back.transfer_id, 10)]
-        assert books.expire(may) == 0
-        assert books.expire(date(2026, 6, 1)) == 1
-
     def test_of_a_capture_go_to_the_member(self, books):
         lot = books.earn(books.ada, 10)
         hold_id = books.reserve(books.ada, 6).transfer_id

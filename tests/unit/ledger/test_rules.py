@@ -130,11 +130,6 @@ class TestGivingBack:
         assert to_pairs(plan.posting) == [(5, 5), (4, 25), (3, 10)]
         assert plan.posting.pieces[2].terms.expires_on == date(2026, 3, 1)
 
-    def test_makes_a_new_lot_of_what_expired_when_there_is_grace(self):
-        plan = returns.plan_reversal(reversal(grace_until=date(2026, 4, 1)), spent(), None, self.LOTS, {})
-        assert to_pairs(plan.posting) == [(5, 5), (4, 25)]
-        assert (plan.posting.amount, plan.posting.terms.expires_on) == (50, date(2026, 4, 1))
-
     def test_of_a_capture_goes_to_the_member(self):
         legs = spent(debit_account_id=8, debit_kind=AccountKind.RESERVED, held_account_id=2)
         assert returns.plan_reversal(reversal(), legs, None, self.LOTS, {}).posting.credit_account_id == 2

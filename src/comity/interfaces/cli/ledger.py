@@ -9,6 +9,7 @@ import typer
 from comity.interfaces.cli.days import Day, KnownAt, to_day, to_moment
 from comity.interfaces.cli.opening import DataDir, open_hub, read_hub
 from comity.interfaces.cli.output import FileUnusable, Json, print_json, print_table, say, translates_errors
+from comity.interfaces.cli.stories import show_story
 from comity.interfaces.shared.keys import KEY_FORMS, find_person
 from comity.kernel.database import Tx
 from comity.kernel.errors import Invalid
@@ -27,6 +28,10 @@ LINES_MAX = 100
 
 class AnchorUnreadable(Invalid):
     """An anchor is a block number and its digest, joined by a colon."""
+
+
+class SourceUnreadable(Invalid):
+    """A transfer is named by its number, or by what caused it: system/external-id."""
 
 
 class PeriodBackwards(Invalid):
@@ -264,38 +269,28 @@ def _find_accounts(tx: Tx, *, key: str, runtimes: RuntimeSource) -> list[int]:
 @ledger.command("trace")
 @translates_errors
 def trace(
-    transfer: Annotated[int, typer.Argument(help="Number of a transfer; a lot has that of its accrual.")],
+    key: Annotated[str, typer.Argument(help="Number of a transfer or lot, or what caused it: system/external-id.")],
     *,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Follow the points of a transfer: back to the accruals they came from, forward to what became of them."""
+    """Follow the points of transfers: back to the accruals they came from, forward to what became of them."""
     with read_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
-        found = books.trace(tx, transfer_id=transfer)
+        stories = [books.trace(tx, transfer_id=each) for each in _find_transfers(tx, key=key)]
     if json:
-        print_json(found)
+        print_json(stories)
         return
-    it = found.transfer
-    say(f"[bold]Transfer {it.transfer_id}[/]: {it.kind} of {it.amount} {it.unit}, {it.effective_on}")
-    say(f"from account {it.debit_account_id} ({it.debit_kind}) to {it.credit_account_id} ({it.credit_kind})")
-    say(f"caused by {it.system}/{it.external_id}; block {it.block_number or 'not sealed yet'}", style="dim")
-    print_table(
-        "",
-        ("lot", "transfer", "day", "what", "account", "source", "points"),
-        [
-            (
-                line.lot_id,
-                line.transfer_id,
-                line.effective_on.isoformat(),
-                line.kind,
-                f"{line.account_id} {line.account_kind}",
-                f"{line.system}/{line.external_id}",
-                line.amount,
-            )
-            for line in found.lines
-        ],
-        numbers=(0, 1, 6),
-    )
+    for each in stories:
+        show_story(each)
+
+
+def _find_transfers(tx: Tx, *, key: str) -> list[int]:
+    if key.isdecimal():
+        return [int(key)]
+    system, slash, external_id = key.partition("/")
+    if not slash:
+        raise SourceUnreadable(details={"key": key})
+    return books.list_caused(tx, system=system, external_id=external_id)
 
 
 @ledger.command("seal")
