@@ -108,7 +108,8 @@ def test_standing_says_what_can_be_spent(books):
     hold = NewHold(idempotency_key="h", account_id=books.ada, amount=20, deadline_at=NOW, **SOURCE)
     api.reserve(books.tx, holds=[hold], now=NOW)
     [standing] = api.get_standings(books.tx, account_ids=[books.ada], day=DAY)
-    assert (standing.balance, standing.spendable, standing.pending, standing.reserved) == (42, 25, 10, 20)
+    assert (standing.balance, standing.spendable, standing.pending, standing.reserved) == (35, 25, 10, 20)
+    assert standing.expired == 7, "it is in the books still"
     books.owe(books.bob, 5)
     [standing] = api.get_standings(books.tx, account_ids=[books.bob], day=DAY)
     assert (standing.balance, standing.spendable, standing.owed) == (-5, 0, 5)
