@@ -28,6 +28,7 @@ from comity.identity import api as identity
 from comity.inbox import api as inbox
 from comity.inbox.types import NewChange
 from comity.interfaces.worker.flow import Holder, UnifyLoop
+from comity.interfaces.worker.loop import AT_ONCE
 from comity.outbox import api as outbox
 from comity.profile import api as profile
 from comity.sync import api as sync
@@ -187,7 +188,8 @@ class Worker:
         started = time.perf_counter()
         with self.watch.watching():
             while self._waiting():
-                self._loop.step()
+                while self._loop.step() == AT_ONCE:
+                    pass
         seconds = time.perf_counter() - started
         self.seconds += seconds
         self.count += count
