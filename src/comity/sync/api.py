@@ -36,6 +36,7 @@ from comity.sync.setup import (
     apply_documents,
     check_mapping_document,
     check_rules_document,
+    find_new_variables,
     plan_documents,
 )
 from comity.sync.stewarding import merge_people, unmerge_person
@@ -70,6 +71,7 @@ __all__ = [
     "enrol_strangers",
     "expire_points",
     "expire_vouchers",
+    "find_new_variables",
     "give_up",
     "is_behind",
     "keep_memberships",

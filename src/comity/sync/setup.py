@@ -6,7 +6,17 @@ from datetime import datetime
 import msgspec
 
 from comity.definitions import api as definitions
-from comity.definitions.types import ApplyResult, Checker, Definitions, Document, Kind, MappingSpec, Plan, PlanItem
+from comity.definitions.types import (
+    ApplyResult,
+    Checker,
+    Definitions,
+    Document,
+    Kind,
+    MappingSpec,
+    Plan,
+    PlanItem,
+    SystemSpec,
+)
 from comity.identity import api as identity
 from comity.inbox import api as inbox
 from comity.kernel import schedules
@@ -23,12 +33,17 @@ from comity.systems import api as systems
 
 
 class ApplyEffects(msgspec.Struct, frozen=True, kw_only=True):
-    """What putting definitions in force set in motion."""
+    """What putting definitions in force set in motion.
+
+    `new_variables`: variables of the environment that systems name and none named before; processes of the hub that
+    were started without them have to be started anew.
+    """
 
     result: ApplyResult
     new_attributes: list[str]
     decided_anew_count: int
     stale_systems: list[str]
+    new_variables: dict[str, list[str]]
 
 
 def check_mapping_document(document: Document, current: Definitions) -> Sequence[Fault]:
@@ -54,6 +69,26 @@ def plan_documents(tx: Tx, *, documents: Sequence[Document]) -> Plan:
     return definitions.plan(tx, documents=documents)
 
 
+def find_new_variables(tx: Tx, *, documents: Sequence[Document]) -> dict[str, list[str]]:
+    """Return, by system, the variables of the environment that these documents name and those in force do not.
+
+    A process knows only the environment it was started with.
+    """
+    known = {name for names in _list_variables(definitions.get_definitions(tx).documents).values() for name in names}
+    found = {
+        system: [each for each in names if each not in known] for system, names in _list_variables(documents).items()
+    }
+    return {system: names for system, names in found.items() if names}
+
+
+def _list_variables(documents: Sequence[Document]) -> dict[str, list[str]]:
+    return {
+        each.name: sorted({secret.env for secret in each.spec.secrets.values() if secret.env is not None})
+        for each in sorted(documents, key=lambda each: each.name)
+        if isinstance(each.spec, SystemSpec)
+    }
+
+
 def apply_documents(
     tx: Tx,
     *,
@@ -68,6 +103,7 @@ def apply_documents(
     Raises PlanStale, DefinitionsInvalid, AttributeTypeFixed, KindMoved.
     """
     before = definitions.get_definitions(tx)
+    new_variables = find_new_variables(tx, documents=plan.documents)
     result = definitions.apply(
         tx, plan=plan, author=author, now=now, is_removal_allowed=is_removal_allowed, checkers=checkers
     )
@@ -100,7 +136,11 @@ def apply_documents(
     if stale:
         outbox.mark_everybody(tx, systems=stale, lane=Lane.BACKFILL)
     return ApplyEffects(
-        result=result, new_attributes=new_attributes, decided_anew_count=decided_anew, stale_systems=stale
+        result=result,
+        new_attributes=new_attributes,
+        decided_anew_count=decided_anew,
+        stale_systems=stale,
+        new_variables=new_variables,
     )
 
 

@@ -96,6 +96,25 @@ class TestProject:
         removed = told(project("apply", "--json", "--allow-removal"))["result"]["removed"]
         assert [each["name"] for each in removed] == ["points"]
 
+    def test_names_the_variables_that_a_running_hub_does_not_know(self, project, tmp_path):
+        assert told(project("plan", "--json"))["new_variables"] == {}
+        assert "restarted" not in project("plan").stdout
+        system = tmp_path / "systems/hubspot-us.yaml"
+        system.write_text(
+            system.read_text().replace(
+                "token: {env: HUBSPOT_US_TOKEN}",
+                "token: {env: SALESFORCE_EMEA_TOKEN}\n    client_secret: {env: NEW_SECRET}",
+            )
+        )
+        assert told(project("plan", "--json"))["new_variables"] == {"hubspot-us": ["NEW_SECRET"]}
+        shown = project("plan").stdout
+        assert "hubspot-us takes NEW_SECRET" in shown and "restarted" in shown
+        assert "SALESFORCE_EMEA_TOKEN from" not in shown, "the hub that runs has it"
+        applied = project("apply", "--yes").stdout
+        assert "(re)started with NEW_SECRET set" in applied
+        system.write_text(system.read_text().replace("{env: NEW_SECRET}", "{file: new.secret}"))
+        assert told(project("apply", "--json"))["new_variables"] == {}
+
     def test_problems_are_printed_with_place_and_remedy(self, run, tmp_path):
         run("init")
         (tmp_path / "rules.yaml").write_text("kind: rules\nname: default\nspec:\n  defalt: {rule: most_recent}\n")

@@ -2,7 +2,7 @@
 
 import getpass
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -85,11 +85,13 @@ def plan(
         documents = load_project(hub.settings.project_dir)
         with hub.database.transaction() as tx:
             found = sync.plan_documents(tx, documents=documents)
+            new_variables = sync.find_new_variables(tx, documents=documents)
         effects = find_effects(hub, found) if simulation else []
     if json:
-        print_json({**_to_view(found), "simulations": effects})
+        print_json({**_to_view(found), "new_variables": new_variables, "simulations": effects})
     else:
         show_plan(found)
+        _show_new_variables(new_variables)
         show_effects(effects)
 
 
@@ -108,8 +110,10 @@ def apply(
         documents = load_project(hub.settings.project_dir)
         with hub.database.transaction() as tx:
             found = sync.plan_documents(tx, documents=documents)
+            new_variables = sync.find_new_variables(tx, documents=documents)
         if not json:
             show_plan(found)
+            _show_new_variables(new_variables)
         if not (yes or json) and not found.is_empty:
             confirm("Apply this?", remedy="Look at `comity plan`, then run `comity apply --yes`.")
         effects = hub.database.run(
@@ -126,6 +130,9 @@ def apply(
         print_json(effects)
     else:
         say(f"[green]In force: revision {effects.result.revision}.[/]")
+        if effects.new_variables:
+            names = ", ".join(dict.fromkeys(name for each in effects.new_variables.values() for name in each))
+            say(f"  needed before these systems can be worked with: the hub (re)started with {escape(names)} set")
         if effects.new_attributes:
             say(f"  new attributes: {', '.join(effects.new_attributes)}")
         if effects.stale_systems:
@@ -244,6 +251,16 @@ def show_plan(found: Plan) -> None:
     if rows:
         print_table("", ("", "document", "what changes"), rows)
     say(f"{len(found.unchanged)} unchanged.")
+
+
+def _show_new_variables(new_variables: Mapping[str, list[str]]) -> None:
+    """Say which systems a running hub cannot work with before it was started anew."""
+    for system, names in new_variables.items():
+        say(
+            f"{escape(system)} takes {escape(', '.join(names))} from the environment: a hub that runs without it must "
+            "be restarted with it set. (A secret in a file needs no restart.)",
+            style="yellow",
+        )
 
 
 def _login_name() -> str:

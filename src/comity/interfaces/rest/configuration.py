@@ -24,17 +24,24 @@ class Files(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class PlanView(msgspec.Struct, frozen=True, kw_only=True):
-    """What applying would do."""
+    """What applying would do.
+
+    `new_variables`, by system: variables of the environment that the hub has to be (re)started with.
+    """
 
     revision: int
     added: tuple[PlanItem, ...]
     changed: tuple[PlanItem, ...]
     removed: tuple[PlanItem, ...]
     unchanged_count: int
+    new_variables: dict[str, list[str]]
 
 
 class ApplyView(msgspec.Struct, frozen=True, kw_only=True):
-    """What was put in force."""
+    """What was put in force.
+
+    `new_variables`, by system: variables of the environment that the hub has to be (re)started with.
+    """
 
     revision: int
     added: tuple[PlanItem, ...]
@@ -43,6 +50,7 @@ class ApplyView(msgspec.Struct, frozen=True, kw_only=True):
     kept: tuple[PlanItem, ...]
     new_attributes: list[str]
     stale_systems: list[str]
+    new_variables: dict[str, list[str]]
 
 
 @get("/v1/definitions", guards=[require_key], opt={"scope": "read"}, sync_to_thread=True)
@@ -86,12 +94,14 @@ def plan_definitions(request: Request[Any, Any, Any], data: JSONBody[Files]) -> 
     documents = load_files(data.files)
     with hub_of(request).database.transaction() as tx:
         plan = sync.plan_documents(tx, documents=documents)
+        new_variables = sync.find_new_variables(tx, documents=documents)
     return PlanView(
         revision=plan.revision,
         added=plan.added,
         changed=plan.changed,
         removed=plan.removed,
         unchanged_count=len(plan.unchanged),
+        new_variables=new_variables,
     )
 
 
@@ -119,6 +129,7 @@ def apply_definitions(request: Request[Any, Any, Any], data: JSONBody[Files]) ->
         kept=result.kept,
         new_attributes=effects.new_attributes,
         stale_systems=effects.stale_systems,
+        new_variables=effects.new_variables,
     )
 
 
