@@ -27,12 +27,18 @@ START = datetime(2026, 1, 1, 9, tzinfo=UTC)
 LIMITS = {"budget.promo.points.month": 90, "budget.gift.money.ever": 60}
 
 
-def compile_with(when_short):
+def compile_with(when_short, day_max=None):
     spec = ProgrammeSpec(
         title="Club",
         currency="EUR",
         timezone="Europe/Berlin",
-        points=(PointsSpec(name="coins", worth=WorthSpec(points=3, minor=2)),),
+        points=(
+            PointsSpec(
+                name="coins",
+                worth=WorthSpec(points=3, minor=2),
+                caps=() if day_max is None else (Cap(per=CapPeriod.DAY, points=day_max),),
+            ),
+        ),
         earning_rules=(
             EarningRule(name="base", rate=RateSpec(points=1, per_minor=100)),
             EarningRule(name="double", multiplier_percent=300, budget="promo"),
@@ -47,6 +53,7 @@ def compile_with(when_short):
 
 
 VERSIONS = {each: compile_with(each) for each in WhenShort}
+CAPPED = {each: compile_with(each, day_max=50) for each in WhenShort}
 PURCHASES = st.builds(
     lambda number, hours, amount, returned: Purchase(
         purchase_id=f"p{number}",
@@ -99,9 +106,9 @@ class Shared:
 
 
 @settings(max_examples=150, deadline=None)
-@given(NEWS, st.sampled_from(CorrectionPolicy), st.sampled_from(WhenShort))
-def test_holds_whatever_comes_and_a_second_time_nothing_is_left_to_do(news, policy, when_short):
-    shared = Shared(VERSIONS[when_short], policy)
+@given(NEWS, st.sampled_from(CorrectionPolicy), st.sampled_from(WhenShort), st.sampled_from([VERSIONS, CAPPED]))
+def test_holds_whatever_comes_and_a_second_time_nothing_is_left_to_do(news, policy, when_short, versions):
+    shared = Shared(versions[when_short], policy)
     for member, each in news:
         shared.hear(member, each)
         assert all(0 <= amount <= LIMITS[name] for (name, _), amount in shared.used.items())
@@ -147,3 +154,31 @@ def test_what_returns_give_back_is_there_for_others_and_nobody_loses_by_it():
     assert shared.used[month] == 90  # The return was a mistake, but what it gave back is gone.
     shared.hear("a", "p1")
     assert shared.used[month] == 60
+
+
+def test_a_cap_of_the_points_comes_before_the_budget_so_that_what_was_drawn_is_drawn_again():
+    spec = ProgrammeSpec(
+        title="Club",
+        currency="EUR",
+        timezone="UTC",
+        points=(
+            PointsSpec(name="coins", worth=WorthSpec(points=3, minor=2), caps=(Cap(per=CapPeriod.DAY, points=123),)),
+        ),
+        earning_rules=(
+            EarningRule(name="base", rate=RateSpec(points=1, per_minor=100)),
+            EarningRule(name="gift", fixed=40, budget="promo"),
+        ),
+        budgets=(BudgetSpec(name="promo", money_minor=40, per=CapPeriod.MONTH),),
+    )
+    versions = (Version(rules=compile_programme("club", 1, spec), first_day=date(2026, 1, 1)),)
+    shared = Shared(versions, CorrectionPolicy.RE_DERIVE)
+    month = ("budget.promo.money.month", "2026-01")
+    shared.hear("a", buy(1, 120))
+    assert shared.used[month] == 21  # 31 of 40 points within the cap, at 2 for 3.
+    shared.hear("b", buy(2, 120))
+    assert shared.used[month] == 40  # 28 points were left to give; the rule without a budget gives the other 95.
+    assert {lot.points for key in "ab" for booked in shared.booked[key].values() for lot in booked.lots} == {123}
+    shared.hear("c", buy(3, 120))
+    assert [lot.points for lot in shared.booked["c"]["p3"].lots] == [120]  # A budget that is spent costs nobody points.
+    shared.hear("a", buy(4, 120, hours=48))
+    assert shared.used[month] == 40

@@ -11,7 +11,7 @@ from datetime import date
 from comity.definitions.types import Stacking
 from comity.programme.engine.arithmetic import apportion_within
 from comity.programme.engine.asking import Asked
-from comity.programme.engine.compiling import Rules
+from comity.programme.engine.compiling import Limit, Rules
 from comity.programme.engine.days import name_period
 from comity.programme.engine.facts import (
     AMOUNT_MAX,
@@ -26,7 +26,15 @@ from comity.programme.engine.facts import (
     Step,
     StepKind,
 )
-from comity.programme.engine.granting import Grant, count_grants, cut_grant, find_places, grant_award
+from comity.programme.engine.granting import (
+    Grant,
+    count_grants,
+    cut_grant,
+    draw_budgets,
+    find_places,
+    grant_award,
+    try_budgets,
+)
 from comity.programme.engine.lifetimes import is_lapsed
 
 _NO_COUNTS: Counts = {}
@@ -69,8 +77,7 @@ def evaluate(
     if rules.exclusions:
         places = _exclude(asked, rules, places, asides)
     grants = _collect(asked, rules, places, asides if explains and tells_skipped else None) if places else []
-    if rules.has_point_limits:
-        _limit_totals(asked, rules, grants)
+    _limit_totals(asked, rules, grants)
     total = sum([grant.points for grant in grants])
     if total > AMOUNT_MAX:
         return _close(asked, rules, Outcome.TOO_LARGE, [], [])
@@ -114,15 +121,21 @@ def _collect(asked: Asked, rules: Rules, places: Sequence[int], skipped: list[St
             rivals.setdefault((rule.group, rule.currency), []).append((index, held))
         else:
             grants += grant_award(rule, asked, held, rules.points[rule.currency].name)
-    for group in sorted(rivals):
-        grants += _take_best(asked, rules, rivals[group], skipped)
+    if rivals:
+        try_budgets(grants, asked, rules)
+        for group in sorted(rivals):
+            grants += _take_best(asked, rules, rivals[group], skipped)
+        asked.budget_counts = {}
     return grants
 
 
 def _take_best(
     asked: Asked, rules: Rules, rivals: Sequence[tuple[int, Sequence[int]]], skipped: list[Step] | None
 ) -> list[Grant]:
-    """Let the award that gives most give alone, with its multipliers and after its limits; of equals the first."""
+    """Let the award that gives most give alone, with its multipliers and after its limits; of equals the first.
+
+    What budgets leave of each is only tried here: they are drawn on when the caps of the kinds of points are known.
+    """
     counts, budget_counts = dict(asked.counts), dict(asked.budget_counts)
     best: tuple[int, list[Grant], dict[tuple[str, str], int], dict[tuple[str, str], int]] | None = None
     told: list[tuple[str, int]] = []
@@ -130,7 +143,7 @@ def _take_best(
         asked.counts, asked.budget_counts = dict(counts), dict(budget_counts)
         rule = rules.awards[index]
         grants = grant_award(rule, asked, held, rules.points[rule.currency].name)
-        points = sum(grant.points for grant in grants)
+        points = try_budgets(grants, asked, rules)
         told.append((rule.name, points))
         if best is None or points > best[0]:
             best = (points, grants, asked.counts, asked.budget_counts)
@@ -147,22 +160,50 @@ def _take_best(
 
 
 def _limit_totals(asked: Asked, rules: Rules, grants: Sequence[Grant]) -> None:
-    """Let the caps of each kind of points reduce all that gives them, pro rata."""
+    """Let the caps of each kind of points reduce all that gives them, pro rata, and budgets what draws on them.
+
+    What draws on a budget asks for its part of the cap, not for what it wanted: so it asks for the same when the
+    purchase is worked out again after others have drawn. What a budget leaves of the cap the other rules may give.
+    """
+    capped = _find_capped(asked, rules, grants) if rules.has_point_limits else []
+    for limit, room, given in capped:
+        for grant, points in zip(given, apportion_within(room, [grant.points for grant in given]), strict=True):
+            if grant.rule.budget is not None:
+                _cap(grant, points, limit, asked, rules)
+    if rules.has_limits:
+        draw_budgets(grants, asked, rules)
+    for limit, room, given in capped:
+        free = [grant for grant in given if grant.rule.budget is None]
+        left = room - sum([grant.points for grant in given if grant.rule.budget is not None])
+        wanted = [grant.points for grant in free]
+        for grant, points in zip(free, apportion_within(min(left, sum(wanted)), wanted), strict=True):
+            _cap(grant, points, limit, asked, rules)
+
+
+def _find_capped(asked: Asked, rules: Rules, grants: Sequence[Grant]) -> list[tuple[Limit, int, list[Grant]]]:
+    """Return the tightest cap of each kind of points that is given beyond it, its room and what gives the points."""
+    found: list[tuple[Limit, int, list[Grant]]] = []
     for place, limits in enumerate(rules.point_limits):
-        if not limits:
-            continue
+        rooms = [max(limit.most - _count_used(limit, asked), 0) for limit in limits]
         given = [grant for grant in grants if grant.rule.currency == place and grant.points]
-        for limit in limits:
-            counter = (limit.counter, name_period(asked.business_on, limit.period))
-            used = asked.member.counts.get(counter, 0)
-            room, total = max(limit.most - used, 0), sum(grant.points for grant in given)
-            if room >= total:
-                continue
-            left = apportion_within(room, [grant.points for grant in given])
-            told: dict[str, int | str | date] = {"cap": limit.counter, "most": limit.most, "used": used}
-            for grant, points in zip(given, left, strict=True):
-                if points < grant.points:
-                    cut_grant(grant, asked, points, StepKind.CAP, inputs=told, currency=rules.points[place].name)
+        if rooms and sum([grant.points for grant in given]) > min(rooms):
+            room = min(rooms)
+            found.append((limits[rooms.index(room)], room, given))
+    return found
+
+
+def _count_used(limit: Limit, asked: Asked) -> int:
+    return asked.member.counts.get((limit.counter, name_period(asked.business_on, limit.period)), 0)
+
+
+def _cap(grant: Grant, points: int, limit: Limit, asked: Asked, rules: Rules) -> None:
+    if points < grant.points:
+        told: dict[str, int | str | date] = {
+            "cap": limit.counter,
+            "most": limit.most,
+            "used": _count_used(limit, asked),
+        }
+        cut_grant(grant, asked, points, StepKind.CAP, inputs=told, currency=rules.points[grant.rule.currency].name)
 
 
 def _close(asked: Asked, rules: Rules, outcome: Outcome, grants: Sequence[Grant], asides: Sequence[Step]) -> Earning:

@@ -52,7 +52,10 @@ def find_places(rule: Rule, asked: Asked, places: Sequence[int]) -> Sequence[int
 
 
 def grant_award(rule: Rule, asked: Asked, places: Sequence[int], currency: str) -> list[Grant]:
-    """Return what an award and its multipliers give for these lines, limits heeded. Counts what it gives in `asked`."""
+    """Return what an award and its multipliers give for these lines, within the caps of their rules.
+
+    Counts what it gives in `asked`. Budgets are asked later, by `draw_budgets`.
+    """
     weights, of = _weigh(rule, asked, places)
     exact = sum(weights)
     points = round_ratio(exact, of, rule.rounding)
@@ -74,7 +77,7 @@ def grant_award(rule: Rule, asked: Asked, places: Sequence[int], currency: str) 
     if rule.multipliers:
         grants += _multiply(rule, asked, places, weights=weights, of=of, currency=currency)
     for each in grants:
-        if each.rule.limits or each.rule.budget:
+        if each.rule.limits:
             limit_grant(each, asked, currency)
     return grants
 
@@ -203,7 +206,7 @@ def _find_best(members: Sequence[tuple[Rule, set[int]]], places: Sequence[int]) 
 
 
 def limit_grant(grant: Grant, asked: Asked, currency: str) -> None:
-    """Let caps and budget of its rule reduce a grant, say so, and note what is left of it in `asked`."""
+    """Let the caps of its rule reduce a grant, say so, and note what is left of it in `asked`."""
     rule = grant.rule
     for limit in rule.limits:
         counter = (limit.counter, name_period(asked.business_on, limit.period))
@@ -214,8 +217,6 @@ def limit_grant(grant: Grant, asked: Asked, currency: str) -> None:
             room = max(limit.most - used - asked.counts.get(counter, 0), 0)
         if room < grant.points:
             cut_grant(grant, asked, room, StepKind.CAP, inputs=_told(limit, counter, used), currency=currency)
-    if rule.budget is not None:
-        _draw_budget(grant, asked, currency)
     if not grant.points:
         return
     for limit in rule.limits:
@@ -289,10 +290,21 @@ def _cost(budget: Budget, points: int) -> list[tuple[Limit, int]]:
     return [(limit, cost) for limit, cost in costs if limit is not None]
 
 
-def _draw_budget(grant: Grant, asked: Asked, currency: str) -> None:
-    budget = grant.rule.budget
-    if budget is None or not grant.points:
-        return
+def draw_budgets(grants: Sequence[Grant], asked: Asked, rules: Rules) -> None:
+    """Let budgets reduce grants in their order, say so, and count in `asked` what is drawn."""
+    for grant in grants:
+        if grant.rule.budget is not None and grant.points:
+            _draw_budget(grant, grant.rule.budget, asked, rules.points[grant.rule.currency].name)
+
+
+def try_budgets(grants: Sequence[Grant], asked: Asked, rules: Rules) -> int:
+    """Return what budgets would leave of grants, which stay as they are; counts it in `asked` all the same."""
+    tried = [Grant(each.rule, each.award, each.places, each.points, each.parts) for each in grants]
+    draw_budgets(tried, asked, rules)
+    return sum([each.points for each in tried])
+
+
+def _draw_budget(grant: Grant, budget: Budget, asked: Asked, currency: str) -> None:
     for limit, is_money in ((budget.points, False), (budget.money, True)):
         if limit is None:
             continue
