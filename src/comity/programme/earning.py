@@ -22,9 +22,14 @@ from comity.programme.types import POINTS_EARNED, Earned, Earning, LockedMember,
 
 
 def earn_for_purchases(
-    tx: Tx, *, purchases: Sequence[PurchaseRecorded], programmes: Sequence[Programme], now: datetime
+    tx: Tx,
+    *,
+    purchases: Sequence[PurchaseRecorded],
+    programmes: Sequence[Programme],
+    now: datetime,
+    explains: bool = False,
 ) -> list[Earned]:
-    """Let purchases earn in every programme their person is a member of; return what was new.
+    """Let purchases earn in every programme their person is a member of; return what was new, explained if asked for.
 
     A purchase earns once per programme, whoever it belongs to by then and however often it comes. Where everybody is
     enrolled automatically, who is no member yet becomes one. Publishes `programme.points_earned` and
@@ -36,11 +41,13 @@ def earn_for_purchases(
         known = store.list_earned(tx, programme=programme.name, purchase_ids=[each.purchase_id for each in purchases])
         fresh = {each.purchase_id: each for each in purchases if each.purchase_id not in known}
         if fresh:
-            earned += _earn(tx, purchases=list(fresh.values()), programme=programme, now=now)
+            earned += _earn(tx, purchases=list(fresh.values()), programme=programme, now=now, explains=explains)
     return earned
 
 
-def _earn(tx: Tx, *, purchases: Sequence[PurchaseRecorded], programme: Programme, now: datetime) -> list[Earned]:
+def _earn(
+    tx: Tx, *, purchases: Sequence[PurchaseRecorded], programme: Programme, now: datetime, explains: bool
+) -> list[Earned]:
     wishes = [(each.profile_id, programme.name) for each in purchases]
     members = store.lock_members(tx, wishes=wishes, now=now)
     if len(members) < len(purchases) and programme.spec.enrol.automatic and programme.spec.enrol.when is None:
@@ -51,10 +58,15 @@ def _earn(tx: Tx, *, purchases: Sequence[PurchaseRecorded], programme: Programme
         return []
     members = provide(tx, members, programme=programme, now=now)
     late, walked, plain = _sort(tx, purchases, members, programme)
-    earned = _settle(tx, purchases, members, late, programme=programme, is_entry=False, now=now)
-    earned += _settle(tx, purchases, members, walked, programme=programme, is_entry=True, now=now)
+    earned: list[Earned] = []
+    for places, is_entry in ((late, False), (walked, True)):
+        earned += _settle(
+            tx, purchases, members, places, programme=programme, is_entry=is_entry, now=now, explains=explains
+        )
     members = {place: members[place] for place in plain}
-    return earned + (_earn_plainly(tx, purchases, members, programme=programme, now=now) if members else [])
+    if not members:
+        return earned
+    return earned + _earn_plainly(tx, purchases, members, programme=programme, now=now, explains=explains)
 
 
 def _sort(
@@ -90,6 +102,7 @@ def _settle(
     programme: Programme,
     is_entry: bool,
     now: datetime,
+    explains: bool,
 ) -> list[Earned]:
     changed: dict[int, list[int]] = {}
     for place in places:
@@ -102,6 +115,7 @@ def _settle(
         is_entry=is_entry,
         now=now,
         told={purchases[place].purchase_id: _to_state(purchases[place]) for place in places},
+        explains=explains,
     )
 
 
@@ -126,8 +140,9 @@ def _earn_plainly(
     *,
     programme: Programme,
     now: datetime,
+    explains: bool,
 ) -> list[Earned]:
-    plan = _plan(tx, purchases=purchases, members=members, programme=programme)
+    plan = _plan(tx, purchases=purchases, members=members, programme=programme, explains=explains)
     postings = rules.plan_earn_postings(plan, programme.name)
     booked = iter(_post(tx, postings=postings, now=now))
     verdicts = [[next(booked) for _ in each.lots] for each in plan]
@@ -152,6 +167,7 @@ def _earn_plainly(
             points=each.points,
             further_points=each.further_points,
             outcome=each.outcome,
+            explanation=each.explanation,
         )
         for each in plan
         if each.purchase.purchase_id in new
@@ -159,7 +175,12 @@ def _earn_plainly(
 
 
 def _plan(
-    tx: Tx, *, purchases: Sequence[PurchaseRecorded], members: Mapping[int, LockedMember], programme: Programme
+    tx: Tx,
+    *,
+    purchases: Sequence[PurchaseRecorded],
+    members: Mapping[int, LockedMember],
+    programme: Programme,
+    explains: bool,
 ) -> list[Earning]:
     """Return what purchases earn, given what their members have behind them where the rules ask for that."""
     member_ids = sorted({each.member_id for each in members.values()})
@@ -171,6 +192,7 @@ def _plan(
         purchase_counts=store.count_purchases(tx, member_ids=member_ids) if is_asked else {},
         counted=store.list_counted(tx, member_ids=member_ids) if is_asked else (),
         budgets=budgets.read(tx, programme=programme),
+        explains=explains,
     )
 
 

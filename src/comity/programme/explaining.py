@@ -78,14 +78,16 @@ def explain(
     """Explain one of the purchases of a member, given all that were decided, and what budgets have counted. Pure."""
     target = next(each for each in decided if each.purchase_id == purchase_id)
     known_on = to_local_date(now, versions[-1].spec.timezone) if versions else None
-    ways = (False, True) if versions else ()
-    readings = [_Reading(decided, programme, versions, in_time=each, known_on=known_on) for each in ways]
-    told = [reading.tell(target) for reading in readings]
     further = list_further(versions)
-    exact = [each for each in told if split_points(each[1].points, further) == target.split]
-    exact = exact or (
-        _replay(decided, target, programme, versions, budgets=budgets, known_on=known_on) if versions else []
-    )
+    told: list[tuple[VersionInForce, facts.Earning]] = []
+    exact: list[tuple[VersionInForce, facts.Earning]] = []
+    for in_time in (False, True) if versions else ():
+        told.append(_Reading(decided, programme, versions, in_time=in_time, known_on=known_on).tell(target))
+        if split_points(told[-1][1].points, further) == target.split:
+            exact = told[-1:]
+            break
+    if versions and not exact:
+        exact = _replay(decided, target, programme, versions, budgets=budgets, known_on=known_on)
     version, earning = (exact or told or [(None, None)])[0]
     return ExplainedEarning(
         programme=programme,

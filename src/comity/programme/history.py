@@ -142,6 +142,7 @@ def plan(
     today: date,
     open_from: date,
     budgets: facts.Counts | None = None,
+    explains: bool = False,
 ) -> Correction:
     """Return what to book so that purchases of one member have earned what they should.
 
@@ -166,6 +167,7 @@ def plan(
         open_from=open_from,
         kept={to_id(each) for each in kept},
         budgets=budgets,
+        explains=explains,
     )
 
 

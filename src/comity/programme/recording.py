@@ -40,7 +40,7 @@ from comity.programme.purchases import (
 )
 from comity.programme.rules import OWN_SYSTEM
 from comity.programme.settling import follow_purchases
-from comity.programme.types import KeyReused, Programme, UnknownMember
+from comity.programme.types import Earned, KeyReused, Programme, UnknownMember
 
 
 def record_purchases(
@@ -72,10 +72,10 @@ def record_purchases(
     facts = _accept(tx, fresh, living, known, now=now) | {
         number: fact for number, fact in known.items() if number in first and fact.told_at is not None
     }
-    _earn(tx, list(facts.values()), programmes=programmes, now=now, choose=choose)
+    earned = _earn(tx, list(facts.values()), programmes=programmes, now=now, choose=choose)
     followed = sorted(each.purchase_id for each in facts.values() if each.is_followed)
-    follow_purchases(tx, purchase_ids=followed, programmes=programmes, now=now)
-    told = recording_told.tell(tx, facts=list(facts.values()), programmes=programmes, now=now)
+    earned += follow_purchases(tx, purchase_ids=followed, programmes=programmes, now=now, explains=True)
+    told = recording_told.tell(tx, facts=list(facts.values()), programmes=programmes, earned=earned, now=now)
     return [
         errors[place]
         if place in errors
@@ -192,10 +192,10 @@ def _accept(
 
 def _earn(
     tx: Tx, facts: Sequence[Fact], *, programmes: Sequence[Programme], now: datetime, choose: Chooser | None
-) -> None:
+) -> list[Earned]:
     """Let purchases earn, as the reader of their events would; what it did already stays as it is."""
     if not facts:
-        return
+        return []
     for programme in programmes:
         budgets.hold(tx, programme=programme, now=now)
     purchases = [_to_recorded(each) for each in facts]
@@ -210,7 +210,7 @@ def _earn(
                 if name == programme.name and place not in members
             ]
             enrol(tx, profile_ids=choose(tx, programme, strangers) if strangers else (), programme=programme, now=now)
-    earn_for_purchases(tx, purchases=purchases, programmes=programmes, now=now)
+    return earn_for_purchases(tx, purchases=purchases, programmes=programmes, now=now, explains=True)
 
 
 def _to_recorded(fact: Fact) -> PurchaseRecorded:
@@ -257,8 +257,8 @@ def record_return(
     _earn(tx, [fact], programmes=programmes, now=now, choose=choose)
     before = recording_told.list_worth(tx, purchase_id=fact.purchase_id)
     fact = _find(tx, {wish.purchase_number})[wish.purchase_number]
-    follow_purchases(tx, purchase_ids=[fact.purchase_id], programmes=programmes, now=now)
-    told = recording_told.tell(tx, facts=[fact], programmes=programmes, now=now, before=before)
+    earned = follow_purchases(tx, purchase_ids=[fact.purchase_id], programmes=programmes, now=now, explains=True)
+    told = recording_told.tell(tx, facts=[fact], programmes=programmes, earned=earned, now=now, before=before)
     return ReturnTold(
         number=wish.number,
         returned_minor=amount,

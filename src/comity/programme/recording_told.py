@@ -14,13 +14,12 @@ from comity.kernel.errors import Broken
 from comity.ledger import api as ledger
 from comity.ledger.types import Standing
 from comity.programme import rules, store, store_stands
-from comity.programme.engine.facts import StepKind
+from comity.programme.engine.facts import Step, StepKind
 from comity.programme.explaining import explain_purchase
 from comity.programme.purchases import EarnedIn, KindEarned, LotTold, PurchaseTold, RuleTold
-from comity.programme.simulating_types import ExplainedEarning
 from comity.programme.stands import BookedEarning
 from comity.programme.tiers import show_tiers
-from comity.programme.types import Member, Programme
+from comity.programme.types import Earned, Member, Programme
 
 _TELLING = frozenset({StepKind.AWARD, StepKind.BONUS, StepKind.CAP, StepKind.BUDGET})
 
@@ -67,13 +66,16 @@ def tell(
     *,
     facts: Sequence[Fact],
     programmes: Sequence[Programme],
+    earned: Sequence[Earned],
     now: datetime,
     before: Mapping[str, Worth] | None = None,
 ) -> dict[int, list[EarnedIn]]:
     """Return by purchase what it is worth in each programme that its person is a member of.
 
-    Where `before` says what it was worth before a return, what was taken since is told, too.
+    What was `earned` just now explains itself; the rest is derived anew from the whole history of its person. Where
+    `before` says what it was worth before a return, what was taken since is told, too.
     """
+    stories = {(each.purchase_id, each.programme): each for each in earned}
     owners = {each.purchase_id: require_profile(each) for each in facts}
     booked = _list_booked(tx, sorted(owners))
     members = _list_members(tx, sorted(set(owners.values())), programmes, now=now)
@@ -81,10 +83,9 @@ def tell(
     told: dict[int, list[EarnedIn]] = {}
     for purchase_id, profile_id in owners.items():
         mine = booked.get(purchase_id, {})
-        earned = any(each.points or each.further_points for rows in mine.values() for each in rows)
-        explained = (
-            {each.programme: each for each in explain_purchase(tx, purchase_id=purchase_id, now=now)} if earned else {}
-        )
+        explained = {
+            name: _explain(tx, rows, stories.get((purchase_id, name)), now=now) for name, rows in mine.items() if rows
+        }
         told[purchase_id] = [
             _tell_one(
                 mine.get(each.programme, []),
@@ -116,7 +117,7 @@ def to_purchase(fact: Fact, told: list[EarnedIn], *, is_duplicate: bool, is_diff
 
 def _tell_one(
     booked: Sequence[BookedEarning],
-    explained: ExplainedEarning | None,
+    explanation: Step | None,
     *,
     member: Member,
     standings: Mapping[int, Standing],
@@ -144,7 +145,7 @@ def _tell_one(
         points=usual.points,
         outcome=first.outcome if first else None,
         effective_on=first.effective_on if first else None,
-        rules=_list_rules(explained),
+        rules=_list_rules(explanation),
         lots=[
             LotTold(
                 points=each.lot_points,
@@ -166,13 +167,25 @@ def _tell_one(
     )
 
 
-def _list_rules(explained: ExplainedEarning | None) -> list[RuleTold]:
-    """Return what rules gave; none where deriving it anew says something else than the books."""
-    if explained is None or explained.explanation is None or not explained.is_exact:
+def _explain(tx: Tx, booked: Sequence[BookedEarning], story: Earned | None, *, now: datetime) -> Step | None:
+    """Explain what is booked; None where it is nothing, or deriving it anew says something else than the books."""
+    first = booked[0]
+    worth = (first.points, first.further_points)
+    if not first.points and not first.further_points:
+        return None
+    if story is not None and story.explanation is not None and (story.points, story.further_points) == worth:
+        return story.explanation
+    found = explain_purchase(tx, purchase_id=first.purchase_id, now=now, programme=first.programme)
+    return found[0].explanation if found and found[0].is_exact else None
+
+
+def _list_rules(explanation: Step | None) -> list[RuleTold]:
+    """Return what rules gave."""
+    if explanation is None:
         return []
     return [
         RuleTold(kind=step.kind, rule=step.rule, points=step.points, of=total.currency)
-        for total in explained.explanation.steps
+        for total in explanation.steps
         if total.kind is StepKind.TOTAL
         for step in total.steps
         if step.kind in _TELLING

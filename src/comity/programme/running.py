@@ -181,6 +181,7 @@ def plan_earnings(
     purchase_counts: Mapping[int, int],
     counted: Sequence[Counted],
     budgets: facts.Counts | None = None,
+    explains: bool = False,
 ) -> list[Earning]:
     """Let purchases of members earn, each by what the programme said on its day; `members` are by place in `purchases`.
 
@@ -214,9 +215,10 @@ def plan_earnings(
     for at, places in usable.items():
         rules = versions[at].rules
         told = [(str(members[place].member_id), tell_purchase(purchases[place])) for place in places]
-        results = evaluate_batch(rules, told, states, budgets=shared, explains=False)
+        results = evaluate_batch(rules, told, states, budgets=shared, explains=explains)
         for place, result in zip(places, results, strict=True):
-            found[place] = _to_earning(purchases[place], members[place], result, rules, further)
+            earning = _to_earning(purchases[place], members[place], result, rules, further)
+            found[place] = replace(earning, explanation=result.explanation) if explains else earning
             for count in result.budget_counts:
                 shared[count.counter] = shared.get(count.counter, 0) + count.amount
     return [found[place] for place in sorted(found)]

@@ -21,12 +21,13 @@ from comity.ledger.types import (
 )
 from comity.programme import budgets, history, pool_shares, store
 from comity.programme import store_stands as stands_store
-from comity.programme.engine.facts import Counter
+from comity.programme.engine.facts import Counter, Earning, Step
 from comity.programme.history import Bookings
 from comity.programme.kind_accounts import provide
-from comity.programme.kinds import list_units
+from comity.programme.kinds import list_kinds, list_units, split_points
 from comity.programme.moving import post_all, tell_of
 from comity.programme.pools import Pooled
+from comity.programme.running import to_id
 from comity.programme.stands import BookedLot, PurchaseState, Stand
 from comity.programme.tiers import recompute
 from comity.programme.types import (
@@ -50,7 +51,7 @@ NOT_POSTED = "A corrected purchase could not be posted."
 
 
 def follow_purchases(
-    tx: Tx, *, purchase_ids: Sequence[int], programmes: Sequence[Programme], now: datetime
+    tx: Tx, *, purchase_ids: Sequence[int], programmes: Sequence[Programme], now: datetime, explains: bool = False
 ) -> list[Earned]:
     """Let what purchases have earned follow what is known of them now; return what stands. Repeatable.
 
@@ -72,7 +73,9 @@ def follow_purchases(
             tx, programme=programme.name, member_ids=sorted(members), purchase_ids=purchase_ids
         ):
             changed.setdefault(each.member_id, set()).add(each.purchase_id)
-        found += settle(tx, members=members, changed=changed, programme=programme, is_entry=False, now=now)
+        found += settle(
+            tx, members=members, changed=changed, programme=programme, is_entry=False, now=now, explains=explains
+        )
     return found
 
 
@@ -84,6 +87,7 @@ class _Work(msgspec.Struct, kw_only=True):
     stands: list[Stand]
     counted: list[Counted]
     drawn: dict[Counter, int]
+    earnings: Mapping[str, Earning]
 
 
 def settle(
@@ -95,15 +99,19 @@ def settle(
     is_entry: bool,
     now: datetime,
     told: Mapping[int, PurchaseState] | None = None,
+    explains: bool = False,
 ) -> list[Earned]:
     """Book what changed purchases of locked members come to, both by member id; return what stands of them.
 
-    With `is_entry` they come after all that stands. `told` are facts that are at hand already.
+    With `is_entry` they come after all that stands. `told` are facts that are at hand already. With `explains`, what
+    stands is explained, unless something was taken of it since.
     """
     if not changed:
         return []
     members = provide(tx, members, programme=programme, now=now)
-    works = _plan(tx, members=members, changed=changed, programme=programme, is_entry=is_entry, told=told or {})
+    works = _plan(
+        tx, members=members, changed=changed, programme=programme, is_entry=is_entry, told=told or {}, explains=explains
+    )
     # Pools are held before accounts are.
     accounts = {work.member.account_id for work in works}
     touched = [lot_id for work in works for lot_id in work.bookings.list_touched()]
@@ -115,6 +123,8 @@ def settle(
     stands = _note(tx, works, lots, programme=programme, now=now)
     _publish(tx, works, given, taken, programme=programme.name, now=now)
     recompute(tx, member_ids=sorted(changed), programme=programme, now=now)
+    earnings = {key: each for work in works for key, each in work.earnings.items()}
+    further = list_kinds(programme).further
     return [
         Earned(
             purchase_id=each.purchase_id,
@@ -123,10 +133,16 @@ def settle(
             points=each.points,
             further_points=each.further_points,
             outcome=each.outcome,
+            explanation=_find_explanation(earnings.get(to_id(each.purchase_id)), each, further),
         )
         for each in stands
         if each.purchase_id in changed.get(each.member_id, ())
     ]
+
+
+def _find_explanation(earning: Earning | None, stand: Stand, further: Sequence[str]) -> Step | None:
+    stands = earning is not None and split_points(earning.points, further) == (stand.points, stand.further_points)
+    return earning.explanation if earning and stands else None
 
 
 def _plan(
@@ -137,6 +153,7 @@ def _plan(
     programme: Programme,
     is_entry: bool,
     told: Mapping[int, PurchaseState],
+    explains: bool,
 ) -> list[_Work]:
     new_ids = {each for ids in changed.values() for each in ids}
     wanted = None if is_entry or history.needs_all(programme) else sorted(new_ids)
@@ -160,6 +177,7 @@ def _plan(
             today=members[member_id].today,
             open_from=open_from,
             budgets=shared,
+            explains=explains,
         )
         bookings = history.plan_bookings(
             correction.deltas,
@@ -178,6 +196,7 @@ def _plan(
                 stands=after,
                 counted=history.compare_counts(mine, after),
                 drawn=drawn,
+                earnings=correction.earnings,
             )
         )
     return works

@@ -10,7 +10,7 @@ import msgspec
 from comity.activity.types import PurchaseRecorded
 from comity.definitions.types import POINTS_NAME, ProgrammeSpec
 from comity.kernel.errors import Conflict, Invalid, NotFound, Refused
-from comity.programme.engine.facts import Draw, Lot
+from comity.programme.engine.facts import Draw, Lot, Step
 
 MEMBER_ENROLLED = "programme.member_enrolled"
 POINTS_EARNED = "programme.points_earned"
@@ -162,7 +162,10 @@ class EarnOutcome(enum.StrEnum):
 
 
 class Earned(msgspec.Struct, frozen=True, kw_only=True):
-    """What one purchase earned in one programme: `points` of the first kind, `further_points` of the others."""
+    """What one purchase earned in one programme: `points` of the first kind, `further_points` of the others.
+
+    `explanation` is there where it was asked for and comes to what stands.
+    """
 
     purchase_id: int
     programme: str
@@ -170,6 +173,7 @@ class Earned(msgspec.Struct, frozen=True, kw_only=True):
     points: int
     further_points: dict[str, int] | None = None
     outcome: EarnOutcome
+    explanation: Step | None = None
 
 
 class ProgrammeTotals(msgspec.Struct, frozen=True, kw_only=True):
@@ -369,7 +373,7 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
 class Earning(msgspec.Struct, frozen=True, kw_only=True):
     """What a purchase earns a member by the rules, what caps count of it, and what it draws on budgets.
 
-    `points` are of the first kind, `further_points` of the others, by name.
+    `points` are of the first kind, `further_points` of the others, by name. It explains itself where asked to.
     """
 
     purchase: PurchaseRecorded
@@ -381,6 +385,7 @@ class Earning(msgspec.Struct, frozen=True, kw_only=True):
     lots: tuple[Lot, ...] = ()
     counted: tuple[Counted, ...] = ()
     drawn: tuple[Draw, ...] = ()
+    explanation: Step | None = None
 
 
 class TierMove(msgspec.Struct, frozen=True, kw_only=True):

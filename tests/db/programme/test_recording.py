@@ -24,6 +24,7 @@ from comity.programme import api
 from comity.programme.api import PurchaseWish, ReturnWish
 from comity.programme.types import POINTS_EARNED, EarnOutcome, Programme
 from tests.db.programme.test_api import ADA, BOB, check_books, published
+from tests.db.programme.test_explaining import put_in_force
 
 NOW = datetime(2026, 3, 20, 10, tzinfo=UTC)
 BOUGHT = datetime(2026, 3, 1, 10, tzinfo=UTC)
@@ -105,6 +106,12 @@ def counter(tx):
     return lambda *programmes: Counter(tx, *programmes)
 
 
+def told_again(told):
+    """What is told of a purchase, but for the rules: these are derived anew from versions that were applied."""
+    programmes = [msgspec.structs.replace(each, rules=[]) for each in told.programmes]
+    return msgspec.structs.replace(told, programmes=programmes, is_duplicate=False)
+
+
 def figures(told):
     return [(each.programme, each.points, each.spendable, each.pending, each.tier) for each in told.programmes]
 
@@ -127,8 +134,39 @@ class TestPurchase:
         [first] = till.buy()
         before = till.look()
         [second] = till.buy()
-        assert msgspec.structs.replace(second, is_duplicate=False) == first and second.is_duplicate
+        assert told_again(second) == told_again(first) and second.is_duplicate
         assert till.look() == before
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {},
+            {"earning_rules": [BASE, {"name": "gold", "multiplier_percent": 150, "tiers": ["Gold"]}]},
+            {"earning_rules": [BASE | {"caps": [{"points": 150, "per": "day"}]}]},
+            {"earning_rules": [BASE, {"name": "first", "fixed": 30, "first_purchase": True}]},
+            {"earning_rules": [BASE, TWICE], "corrections": "adjust_forward"},
+        ],
+        ids=["plain", "tier", "cap", "first", "forward"],
+    )
+    def test_tells_the_same_rules_at_once_and_when_derived_anew(self, tx, counter, changes):
+        till = counter(put_in_force(tx, club(**changes).spec, BOUGHT - timedelta(days=9)))
+        numbers = [f"R-{place}" for place in range(4)]
+        hours = (2, 1, 4, 3)  # So that some come late.
+        wishes = [
+            wish(number, occurred_at=BOUGHT + timedelta(hours=hour))
+            for number, hour in zip(numbers, hours, strict=True)
+        ]
+        first = [told for each in (wishes[:1], wishes[1:3], wishes[3:]) for told in till.buy(*each)]
+        assert first[0].programmes[0].points >= 100
+        for told in first:
+            [earned] = told.programmes
+            assert sum(each.points for each in earned.rules) == earned.points
+        for number, told in zip(numbers, first, strict=True):
+            # What others came to meanwhile may have changed what it is worth; the rules follow.
+            [again] = till.buy(next(each for each in wishes if each.number == number))
+            [earned], [before] = again.programmes, told.programmes
+            assert sum(each.points for each in earned.rules) == earned.points
+            assert earned.rules == before.rules or earned.points != before.points
 
     @pytest.mark.parametrize("order", [("report", "buy"), ("buy", "report"), ("report", "work", "buy")])
     def test_that_a_system_reports_too_counts_once(self, counter, order):

@@ -19,7 +19,7 @@ from comity.programme.engine.arithmetic import apportion_within
 from comity.programme.engine.compiling import Rules
 from comity.programme.engine.days import to_business_day
 from comity.programme.engine.evaluating import evaluate
-from comity.programme.engine.facts import Count, Counter, Counts, Lot, Member, Purchase, Terms
+from comity.programme.engine.facts import Count, Counter, Counts, Earning, Lot, Member, Purchase, Terms
 from comity.programme.engine.lifetimes import is_lapsed, plan_terms
 from comity.programme.engine.replaying import (
     Booked,
@@ -57,10 +57,14 @@ class Delta(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Correction(msgspec.Struct, frozen=True, kw_only=True):
-    """The deltas to book, and what stands afterwards for each purchase the plan looked at."""
+    """The deltas to book, and what stands afterwards for each purchase the plan looked at.
+
+    `earnings` are those of the changed purchases, explained, where that was asked for.
+    """
 
     deltas: tuple[Delta, ...]
     booked: Mapping[str, Booked]
+    earnings: Mapping[str, Earning] = {}
 
 
 def plan_correction(
@@ -75,6 +79,7 @@ def plan_correction(
     open_from: date,
     kept: Collection[str] = (),
     budgets: Counts | None = None,
+    explains: bool = False,
 ) -> Correction:
     """Return what to book so that a member's purchases, as they are known now, have earned what the policy says.
 
@@ -85,7 +90,10 @@ def plan_correction(
     """
     shared = dict(budgets or {})
     if policy is CorrectionPolicy.ADJUST_FORWARD:
-        return _adjust(versions, person, purchases, booked, changed=changed, today=today, budgets=shared)
+        return _adjust(
+            versions, person, purchases, booked, changed=changed, today=today, budgets=shared, explains=explains
+        )
+    told = changed if explains else ()
     is_frozen = policy is CorrectionPolicy.FREEZE_CLOSED_PERIOD
     frozen = {
         key: each
@@ -97,17 +105,18 @@ def plan_correction(
     for counter, amount in before.items():
         shared[counter] = shared.get(counter, 0) - amount  # The replay adds what is drawn, in its turn.
     own = find_peak(sort_purchases(purchases), {key: each for key, each in booked.items() if key not in frozen})
-    going = _replay(versions, person, purchases, frozen, budgets=shared, reserves=own)
+    going = _replay(versions, person, purchases, frozen, budgets=shared, reserves=own, told=told)
     after = sum_draws((each for key, each in going.booked.items() if key not in frozen), is_net=True)
     if own != before and not _fits(versions, shared, before, after):
-        going = _replay(versions, person, purchases, frozen, budgets=shared, reserves=before)
+        going = _replay(versions, person, purchases, frozen, budgets=shared, reserves=before, told=told)
     deltas: list[Delta] = []
     for key in sorted({*booked, *going.booked} - {*frozen}):
         before, after = booked.get(key), going.booked.get(key)
         cause = _find_cause(key, before, after, changed)
         floor = open_from if is_frozen else date.min
         deltas += compare(key, before, after, cause=cause, effective_from=floor)
-    return Correction(deltas=tuple(deltas), booked=going.booked)
+    earnings = {key: going.earnings[key] for key in told if key in going.earnings}
+    return Correction(deltas=tuple(deltas), booked=going.booked, earnings=earnings)
 
 
 def _replay(
@@ -118,13 +127,14 @@ def _replay(
     *,
     budgets: Counts,
     reserves: Counts,
+    told: Collection[str],
 ) -> Replay:
     going = Replay(versions, person, budgets=budgets, reserves=reserves)
     for purchase in sort_purchases(purchases):
         if purchase.purchase_id in frozen:
             going.keep(purchase, frozen[purchase.purchase_id])
         else:
-            going.take(purchase)
+            going.take(purchase, explains=purchase.purchase_id in told)
     return going
 
 
@@ -209,8 +219,10 @@ def _adjust(
     changed: Collection[str],
     today: date,
     budgets: dict[Counter, int],
+    explains: bool,
 ) -> Correction:
     stand = dict(booked)
+    earnings: dict[str, Earning] = {}
     deltas: list[Delta] = []
     known = {each.purchase_id: each for each in purchases}
     for key in sorted(set(changed) - set(known)):
@@ -225,17 +237,19 @@ def _adjust(
         rules = pick_version(versions, to_business_day(purchase.occurred_at, versions[-1].rules.zone))
         member = _stand_on(purchase, rules, person, stand)
         own, still = (sum_draws([before] if before else [], is_net=each) for each in (False, True))
-        earning = evaluate(purchase, member, rules, budgets=budgets, reserves=own, explains=False)
+        earning = evaluate(purchase, member, rules, budgets=budgets, reserves=own, explains=explains)
         wanted = book(purchase, earning, rules)
         if own != still and not _fits(versions, budgets, still, sum_draws([wanted], is_net=True)):
-            earning = evaluate(purchase, member, rules, budgets=budgets, reserves=still, explains=False)
+            earning = evaluate(purchase, member, rules, budgets=budgets, reserves=still, explains=explains)
             wanted = book(purchase, earning, rules)
         after = _forward(before, wanted, rules, purchase=purchase, today=today)
         cause = Cause.LATE if before is None else Cause.CORRECTED
         deltas += compare(purchase.purchase_id, before, after, cause=cause, effective_from=today)
         stand[purchase.purchase_id] = after
         _draw(budgets, after, sign=1)
-    return Correction(deltas=tuple(deltas), booked=stand)
+        if explains:
+            earnings[purchase.purchase_id] = earning
+    return Correction(deltas=tuple(deltas), booked=stand, earnings=earnings)
 
 
 def _stand_on(purchase: Purchase, rules: Rules, person: Person, stand: Mapping[str, Booked]) -> Member:

@@ -246,13 +246,11 @@ class Replay:
         *,
         budgets: Counts | None = None,
         reserves: Counts | None = None,
-        explains: bool = False,
     ) -> None:
         """Start before the first purchase. `budgets` are the shared counters without this history.
 
         `reserves` are what of the budgets is this member's, whatever others have drawn.
         """
-        self._explains = explains
         self.booked: dict[str, Booked] = {}
         self.earnings: dict[str, Earning] = {}
         self.counts: dict[Counter, int] = {}
@@ -268,8 +266,8 @@ class Replay:
         self._purchase_count = 0
         self._releases: list[Release] = []
 
-    def take(self, purchase: Purchase) -> Earning:
-        """Let the next purchase, in the order of time, earn."""
+    def take(self, purchase: Purchase, *, explains: bool = False) -> Earning:
+        """Let the next purchase, in the order of time, earn; with an explanation where one is asked for."""
         rules, day = self._begin(purchase)
         for draw in _pop_released(self._releases, purchase.occurred_at) if self._releases else ():
             self.budgets[draw.counter] -= draw.back
@@ -282,9 +280,7 @@ class Replay:
             counts=self.counts,
             attributes=self._person.attributes,
         )
-        earning = evaluate(
-            purchase, member, rules, budgets=self.budgets, reserves=self._reserves, explains=self._explains
-        )
+        earning = evaluate(purchase, member, rules, budgets=self.budgets, reserves=self._reserves, explains=explains)
         self.earnings[purchase.purchase_id] = earning
         for count in earning.budget_counts:
             self.budgets[count.counter] = self.budgets.get(count.counter, 0) + count.amount
@@ -375,7 +371,7 @@ def replay(
 
     Raises InvalidPurchase, InvalidReturn, NoVersion.
     """
-    going = Replay(versions, person, budgets=budgets, reserves=reserves, explains=explains)
+    going = Replay(versions, person, budgets=budgets, reserves=reserves)
     for purchase in sort_purchases(purchases):
-        going.take(purchase)
+        going.take(purchase, explains=explains)
     return going
