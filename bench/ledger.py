@@ -17,9 +17,9 @@ import msgspec
 
 from bench.report import Options, Row, Wanted, compare, read_options, say, show, take_turns
 from bench.server import Pgbench, open_server
+from comity import wiring
 from comity.kernel.clock import SystemClock
 from comity.kernel.database import Database, Tx
-from comity.kernel.migrate import migrate
 from comity.ledger import api as ledger
 from comity.ledger.types import AccountKind, Book, MoneyLeg, NewAccount, Posting, PostingStatus, Terms
 
@@ -80,8 +80,6 @@ class Books:
                 members = self._members[start : start + FUND_MAX]
                 wishes = [self._posting(member, is_earning=True, amount=OPENING) for member in members]
                 self.posted_count += sum(each.is_booked for each in ledger.post(tx, postings=wishes, now=now))
-        with database.connect() as connection:
-            connection.execute("vacuum analyze")
 
     def run(self, *, batch_size: int, connections: int, is_apart: bool = False) -> float:
         """Post a run's postings in batches and return how many a second were booked.
@@ -202,8 +200,9 @@ def measure(options: Options) -> list[Row]:
         say(f"pgbench at scale {size.scale}, {size.accounts:,} member accounts")
         pgbench = Pgbench(server, scale=size.scale)
         database = Database(dsn=server.create("ledger"))
-        migrate(database, rooms=("kernel", "ledger"))
+        wiring.migrate(database, owner_dsn=server.embedded.owner_dsn_for("ledger"))
         books = Books(database, size=size)
+        server.vacuum("ledger")
         figures = take_turns(
             {"TPC-B": lambda: pgbench.run_tpcb(size.seconds), **{case.name: _run(books, case) for case in CASES}},
             repeats=size.repeats,

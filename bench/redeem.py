@@ -71,8 +71,6 @@ def fill(hub: Hub, *, members: int) -> None:
         for name in (ONE, f"{APART}{start // MEMBERS_APART}"):
             with hub.database.transaction() as tx:
                 _enrol(tx, hub, name=name, profile_ids=profile_ids, is_first=start == 0)
-    with hub.database.connect() as connection:
-        connection.execute("vacuum analyze")
 
 
 def _enrol(tx: Tx, hub: Hub, *, name: str, profile_ids: list[UUID], is_first: bool) -> None:
@@ -124,6 +122,7 @@ def measure(options: Options) -> list[Row]:
     with open_server() as server, open_hub(server, match="guarded") as hub:
         say(f"{size.members:,} members, pgbench at scale {size.scale}")
         fill(hub, members=size.members)
+        server.vacuum()
         pgbench = Pgbench(server, scale=size.scale)
         with serve(server, hub) as web:
             spending = Spending(web)

@@ -17,6 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 from comity.kernel.embedded import EmbeddedServer, create_database, ensure, remove
 from comity.kernel.embedded.binaries import find_programs
 from comity.kernel.embedded.home import settle
+from comity.kernel.embedded.roles import DATABASE
 
 CLIENTS = 8
 ROW_BYTES = 850
@@ -47,9 +48,15 @@ class Server(msgspec.Struct, kw_only=True):
         """Create an empty database and return its address."""
         return create_database(self.embedded, name)
 
+    def vacuum(self, name: str = DATABASE) -> None:
+        """Clear up and count the rows of a database, also those of its owner's."""
+        with psycopg.connect(self.embedded.owner_dsn_for(name), autocommit=True) as connection:
+            connection.execute("vacuum analyze")
+            connection.execute("checkpoint")
+
     def drop(self, name: str) -> None:
         """Take a database away."""
-        with psycopg.connect(self.embedded.dsn, autocommit=True) as connection:
+        with psycopg.connect(self.embedded.owner_dsn, autocommit=True) as connection:
             connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
 
@@ -72,7 +79,8 @@ class Pgbench:
     def __init__(self, server: Server, *, scale: int) -> None:
         """Make its tables; a scale is 100,000 accounts."""
         self._program = find_programs(settle(server.data_dir / "postgres").account) / "pgbench"
-        self._environment = _environment_of(server.create("pgbench"))
+        server.create("pgbench")
+        self._environment = _environment_of(server.embedded.owner_dsn_for("pgbench"))
         self._script = server.folder / "insert.sql"
         self._script.write_text(INSERT_SCRIPT, encoding="utf-8")
         self._run("--initialize", "--quiet", f"--scale={scale}")

@@ -105,8 +105,6 @@ def load(database: Database, size: Size) -> None:
             flush()
     if batch:
         flush()
-    with database.connect() as connection:
-        connection.execute("vacuum analyze")
 
 
 def make_trial(*, top_count: int = 10) -> Trial:
@@ -190,9 +188,10 @@ def measure(options: Options) -> tuple[list[Row], list[str]]:
     processes = min(2, os.cpu_count() or 1)
     with open_server() as server:
         database = Database(dsn=server.create("simulate"))
-        wiring.migrate(database)
+        wiring.migrate(database, owner_dsn=server.embedded.owner_dsn_for("simulate"))
         say(f"{size.purchases:,} purchases of {size.members:,} members are put in")
         load(database, size)
+        server.vacuum("simulate")
         results: list[Simulation] = []
 
         def simulated() -> float:

@@ -220,9 +220,6 @@ def load(hub: Hub, population: Population, *, count: int) -> None:
     with hub.database.transaction() as tx:
         for text in DELIVERED:
             tx.execute(text)
-    with hub.database.connect() as connection:
-        connection.execute("vacuum analyze")
-        connection.execute("checkpoint")
 
 
 def measure(options: Options) -> list[Row]:
@@ -231,6 +228,7 @@ def measure(options: Options) -> list[Row]:
     population = Population(records=size.records + size.changes * (size.repeats + 1))
     with open_server() as server, open_hub(server, match="guarded") as hub:
         load(hub, population, count=size.records)
+        server.vacuum()
         pgbench = Pgbench(server, scale=size.scale)
         worker = Worker(hub, Changes(population, known=size.records))
         worker.run(size.changes // 4)

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from hypothesis import is_hypothesis_test
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from comity.kernel import migrate as kernel_migrate
 from comity.kernel.clock import ManualClock
@@ -23,6 +24,8 @@ ROOMS = (
     "kernel", "definitions", "access", "systems", "inbox", "identity", "profile", "activity", "ledger", "programme",
     "outbox", "sync",
 )  # fmt: skip
+
+KEPT = ("ledger",)
 
 NOW = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
 
@@ -47,37 +50,57 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def server_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server: the one of COMITY_TEST_DSN, or an embedded one for each test process.
+    """A server, by the address of its superuser: the one of COMITY_TEST_DSN, or an embedded one a test process.
 
     Readers wait for every running transaction of the whole server, so test processes that shared one would wait for
     each other.
     """
     given = os.environ.get("COMITY_TEST_DSN")
     if given:
+        _hub.update(user=STRANGE_ROLE, password=STRANGE_ROLE)
+        with psycopg.connect(given, autocommit=True) as connection, contextlib.suppress(psycopg.errors.DuplicateObject):
+            connection.execute(f"create role {STRANGE_ROLE} login password '{STRANGE_ROLE}'")
         yield given
         _drop_left(given)
         return
     data_dir = tmp_path_factory.getbasetemp() / "postgres"
     with ensure(data_dir=data_dir, linger_seconds=0.0) as server:
-        with psycopg.connect(server.dsn, autocommit=True) as connection:
+        _hub.update({name: str(conninfo_to_dict(server.dsn)[name]) for name in ("user", "password")})
+        with psycopg.connect(server.owner_dsn, autocommit=True) as connection:
             # Its transactions would be waited for at moments that nobody can foresee.
             connection.execute("alter system set autovacuum = off")
             connection.execute("select pg_reload_conf()")
-        yield server.dsn
+        yield server.owner_dsn
     with contextlib.suppress(ServerInUse, NotFound):  # A test may still hold it.
         remove(data_dir=data_dir, wait_seconds=3.0)
 
 
+STRANGE_ROLE = "comity_tests"
+"""The hub's role on a server of somebody else."""
+
+_hub: dict[str, str] = {}
+"""Name and password of the hub's role: the embedded server's own."""
+
+
 def _create_database(server_dsn: str, name: str, template: str) -> str:
+    """Make a database and give its address for the hub's role, which owns none of it."""
+    is_new = template == "template0"
+    text = "create database {} template {} encoding 'UTF8'" if is_new else "create database {} template {}"
+    role = sql.Identifier(_hub["user"])
     with psycopg.connect(server_dsn, autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("create database {} template {} {}").format(
-                sql.Identifier(name),
-                sql.Identifier(template),
-                sql.SQL("" if template != "template0" else "encoding 'UTF8'"),
-            )
-        )
-    return psycopg.conninfo.make_conninfo(server_dsn, dbname=name)
+        connection.execute(sql.SQL(text).format(sql.Identifier(name), sql.Identifier(template)))
+        connection.execute(sql.SQL("grant create on database {} to {}").format(sql.Identifier(name), role))
+    dsn = make_conninfo(server_dsn, dbname=name)
+    if is_new:
+        with psycopg.connect(dsn, autocommit=True) as connection:  # For tables of the tests' own.
+            connection.execute(sql.SQL("grant create on schema public to {}").format(role))
+    return make_conninfo(dsn, **_hub)
+
+
+@pytest.fixture(scope="session")
+def to_owner(server_dsn: str) -> Callable[[Database], str]:
+    """Give the address of a database for the superuser who owns it."""
+    return lambda database: make_conninfo(server_dsn, dbname=str(conninfo_to_dict(database.dsn)["dbname"]))
 
 
 LEFT_MAX = 100
@@ -103,13 +126,14 @@ def _drop_database(server_dsn: str, name: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def template_database(server_dsn: str) -> Iterator[str]:
+def template_database(server_dsn: str, to_owner: Callable[[Database], str]) -> Iterator[str]:
     """The name of a migrated database that others are copied from."""
     name = f"template_{uuid4().hex[:12]}"
-    dsn = _create_database(server_dsn, name, "template0")
-    database = Database(dsn=dsn)
-    kernel_migrate.migrate(database, rooms=ROOMS)
+    database = Database(dsn=_create_database(server_dsn, name, "template0"))
+    owner = Database(dsn=to_owner(database))
+    kernel_migrate.migrate(database, rooms=ROOMS, kept=KEPT, owner=owner)
     database.close()
+    owner.close()
     yield name
     _leave_database(server_dsn, name)
 
@@ -153,6 +177,18 @@ def tx(shared_database: Database) -> Iterator[Tx]:
         connection.execute("begin")
         yield connection
         connection.execute("rollback")
+
+
+@pytest.fixture
+def forge(to_owner: Callable[[Database], str]) -> Callable[..., int]:
+    """Change what may not be changed, as somebody who owns the database and switched the triggers off."""
+
+    def run(database: Database, text: str) -> int:
+        with psycopg.connect(to_owner(database)) as connection:
+            connection.execute("set session_replication_role = replica")
+            return connection.execute(text.encode()).rowcount
+
+    return run
 
 
 @pytest.fixture

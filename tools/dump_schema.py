@@ -122,7 +122,7 @@ def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()
     with tempfile.TemporaryDirectory() as folder, ensure(data_dir=Path(folder) / "postgres") as server:
         database = Database(dsn=server.dsn)
-        migrate(database)
+        migrate(database, owner_dsn=server.owner_dsn)
         with database.transaction() as tx:
             for path, text in describe_all(tx):
                 path.write_text(text, encoding="utf-8")

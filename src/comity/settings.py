@@ -15,7 +15,7 @@ from msgspec import Meta
 from comity.kernel.errors import Invalid
 
 PREFIX = "COMITY_"
-SECRET_NAMES = frozenset({"database_url"})
+SECRET_NAMES = frozenset({"database_url", "database_owner_url"})
 
 
 class SettingInvalid(Invalid):
@@ -27,6 +27,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     database_url: Annotated[
         str | None, Meta(description="PostgreSQL 15 or newer to use; without it the embedded one is started.")
+    ] = None
+    database_owner_url: Annotated[
+        str | None,
+        Meta(
+            description="The same database for the role that owns the ledger's tables; used where the schema changes. "
+            "With it the hub's own role can change nothing that was posted."
+        ),
     ] = None
     data_dir: Annotated[Path, Meta(description="Where the embedded PostgreSQL keeps its data.")] = Path("var")
     project_dir: Annotated[
@@ -128,6 +135,11 @@ def _check(settings: Settings) -> None:
         raise SettingInvalid(
             "A certificate needs its key, and a key its certificate.",
             details={"remedy": "Set both COMITY_TLS_CERTIFICATE and COMITY_TLS_KEY, or neither."},
+        )
+    if settings.database_owner_url and not settings.database_url:
+        raise SettingInvalid(
+            "COMITY_DATABASE_OWNER_URL goes with COMITY_DATABASE_URL; the embedded database has an owner of its own.",
+            details={"remedy": "Set both, or neither."},
         )
     for name in ("tls_certificate", "tls_key"):
         path: Path | None = getattr(settings, name)

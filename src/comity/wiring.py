@@ -3,6 +3,7 @@
 import difflib
 import os
 from collections.abc import Sequence
+from contextlib import closing, nullcontext
 from enum import Enum, auto
 from pathlib import Path
 from threading import Lock
@@ -106,9 +107,17 @@ RESERVE_SHARE = 0.1
 """The part of a daily quota that only consent may use."""
 
 
-def migrate(database: Database) -> list[str]:
-    """Bring the database to this version's schema. Returns the names of the steps applied."""
-    return kernel_migrate.migrate(database, rooms=ROOMS)
+KEPT = ("ledger",)
+"""The rooms whose tables belong to the owner where there is one: the hub's role changes nothing that was posted."""
+
+
+def migrate(database: Database, *, owner_dsn: str | None = None) -> list[str]:
+    """Bring the database to this version's schema. Returns the names of what was applied.
+
+    `owner_dsn` is the address of the same database for the role that owns what the hub may not change.
+    """
+    with closing(Database(dsn=owner_dsn, pool_size_max=1)) if owner_dsn else nullcontext() as owner:
+        return kernel_migrate.migrate(database, rooms=ROOMS, kept=KEPT, owner=owner)
 
 
 class Schema(Enum):
@@ -215,14 +224,15 @@ def open_hub(
         dsn = settings.database_url
         wait_until_up(dsn, clock=SystemClock(), seconds_max=DATABASE_WAIT_SECONDS)
         check_settings(dsn)
+        owner_dsn = settings.database_owner_url
     else:
         server = ensure(data_dir=settings.data_dir / "postgres")
-        dsn = server.dsn
+        dsn, owner_dsn = server.dsn, server.owner_dsn
     database = Database(dsn=dsn, pool_size_max=pool_size_max, wait_seconds=wait_seconds)
     hub = Hub(database=database, settings=settings, clock=SystemClock(), ids=RandomIds(), server=server)
     try:
         if schema is Schema.MIGRATE or (schema is Schema.BEGIN and not kernel_migrate.has_schema(database)):
-            migrate(database)
+            migrate(database, owner_dsn=owner_dsn)
         else:
             kernel_migrate.require_schema(database, rooms=ROOMS)
     except BaseException:

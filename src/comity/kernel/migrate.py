@@ -6,7 +6,7 @@ those put in last, or when anything has changed that they may stand on. Where no
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import LiteralString, cast
@@ -14,9 +14,11 @@ from typing import LiteralString, cast
 import msgspec
 import psycopg
 
+from comity.kernel import ownership
 from comity.kernel.database import Database, Tx
 from comity.kernel.errors import Unavailable
 
+ROOM = "kernel"
 LOCK_KEY = 7_202_611
 LOCK_TIMEOUT: LiteralString = "set local lock_timeout = '10s'"
 
@@ -63,39 +65,60 @@ class Missing(msgspec.Struct, frozen=True, kw_only=True):
         return [*steps, *(f"{each.room}/functions" for each in self.functions)]
 
 
-def migrate(database: Database, *, rooms: Sequence[str]) -> list[str]:
+def migrate(
+    database: Database, *, rooms: Sequence[str], kept: Collection[str] = (), owner: Database | None = None
+) -> list[str]:
     """Apply what is missing, room by room, upstream first. Returns the names of what was applied; repeatable.
 
-    Raises MigrationBlocked when a lock is not to be had within the limit; then nothing of it was changed.
+    With an owner (the same database, as another role), the rooms kept are its own and the hub's role only works with
+    them; what the hub had before is handed over. Raises MigrationBlocked when a lock is not to be had within the limit,
+    OwnerMissing, OwnerUnsuitable; then nothing was changed.
     """
+    kept = frozenset(kept if owner else ())
     # In a transaction of its own: one that has read the tables must not wait for whoever is changing them.
     with database.transaction() as tx:
-        if not _find_missing(tx, rooms).names:
+        is_settled = owner is None or ownership.is_split(tx, rooms=rooms, kept=kept)
+        if is_settled and not _find_missing(tx, rooms).names:
             return []
-    with database.transaction() as tx:
+        hub = ownership.describe_session(tx)
+    split = ownership.Split(role=hub.role, kept=kept)
+    with (owner or database).transaction() as tx:
         try:
             tx.execute(LOCK_TIMEOUT)
             tx.execute("select pg_advisory_xact_lock(%(key)s)", {"key": LOCK_KEY})
+            if owner is not None:
+                ownership.require_owner(tx, hub=hub)
+                split.hand_over(tx, rooms=rooms)
             missing = _find_missing(tx, rooms)
-            for step in missing.steps:
-                tx.execute(cast("LiteralString", step.text))
-                tx.execute(
-                    "insert into kernel.migration (room, name, phase) values (%(room)s, %(name)s, %(phase)s)",
-                    {"room": step.room, "name": step.name, "phase": step.phase},
-                )
-            for functions in missing.functions:
-                for text in functions.texts:
-                    tx.execute(cast("LiteralString", text))
-                tx.execute(
-                    """
-                    insert into kernel.function_set (room, digest) values (%(room)s, %(digest)s)
-                    on conflict (room) do update set digest = excluded.digest, replaced_at = now()
-                    """,
-                    {"room": functions.room, "digest": functions.digest},
-                )
+            _apply(tx, missing, split)
         except psycopg.errors.LockNotAvailable as error:
             raise MigrationBlocked from error
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise ownership.name_right_missing(error, has_owner=owner is not None) from error
     return missing.names
+
+
+def _apply(tx: Tx, missing: Missing, split: ownership.Split) -> None:
+    for step in missing.steps:
+        with split.acting(tx, room=step.room):
+            tx.execute(cast("LiteralString", step.text))
+        with split.acting(tx, room=ROOM):
+            tx.execute(
+                "insert into kernel.migration (room, name, phase) values (%(room)s, %(name)s, %(phase)s)",
+                {"room": step.room, "name": step.name, "phase": step.phase},
+            )
+    for functions in missing.functions:
+        with split.acting(tx, room=functions.room):
+            for text in functions.texts:
+                tx.execute(cast("LiteralString", text))
+        with split.acting(tx, room=ROOM):
+            tx.execute(
+                """
+                insert into kernel.function_set (room, digest) values (%(room)s, %(digest)s)
+                on conflict (room) do update set digest = excluded.digest, replaced_at = now()
+                """,
+                {"room": functions.room, "digest": functions.digest},
+            )
 
 
 def require_schema(database: Database, *, rooms: Sequence[str]) -> None:
@@ -106,7 +129,10 @@ def require_schema(database: Database, *, rooms: Sequence[str]) -> None:
     with database.transaction() as tx:
         if not _has_schema(tx):
             raise SchemaMissing(details={"remedy": "Run `comity apply` or `comity up`, which make it."})
-        missing = _find_missing(tx, rooms).names
+        try:
+            missing = _find_missing(tx, rooms).names
+        except psycopg.errors.InsufficientPrivilege:  # All of it is the owner's still: the hub had no role of its own.
+            missing = ["owner"]
     if missing:
         remedy = "Run `comity up` of this version, which brings it forward, or the version the hub was started with."
         raise SchemaOutdated(details={"missing": missing, "remedy": remedy})
@@ -119,7 +145,14 @@ def has_schema(database: Database) -> bool:
 
 
 def _has_schema(tx: Tx) -> bool:
-    row = tx.execute("select to_regclass('kernel.migration') is not null").fetchone()
+    row = tx.execute(
+        """
+        select exists (
+            select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+            where (n.nspname, c.relname) = ('kernel', 'migration')
+        )
+        """
+    ).fetchone()
     return bool(row and row[0])
 
 

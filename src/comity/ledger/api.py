@@ -84,6 +84,7 @@ __all__ = [
     "get_standings",
     "get_transfer",
     "hold_accounts",
+    "is_guarded",
     "list_caused",
     "list_entries",
     "list_flows",
@@ -188,6 +189,11 @@ def trial_balance(tx: Tx, *, day: date | None = None, known_at: datetime | None 
     """
     known = find_known(tx, known_at=known_at)
     return store.trial_balance(tx, day=day or (date.max if known_at else None), known_through=known)
+
+
+def is_guarded(tx: Tx) -> bool:
+    """True when the role of this session can neither change what was posted nor switch off what keeps it so."""
+    return store.is_guarded(tx)
 
 
 def find_imbalance(tx: Tx) -> list[int]:

@@ -300,6 +300,11 @@ def change_terms(tx: Tx, *, changes: Sequence[TermChange], now: datetime) -> lis
     return [_STATUSES[row[1]] for row in _sql.change_terms.rows(tx, changes=Jsonb(rows), changed_at=now)]
 
 
+def is_guarded(tx: Tx) -> bool:
+    """True when the role of this session can change nothing that was posted."""
+    return _sql.is_guarded.value(tx)
+
+
 def is_fresh(tx: Tx) -> bool:
     """True while the transaction has written nothing."""
     return _sql.is_fresh.value(tx)

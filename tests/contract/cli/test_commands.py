@@ -9,6 +9,7 @@ import typer
 
 from comity.interfaces.cli.main import app
 from comity.systems import api as systems
+from comity.wiring import migrate
 from tests.contract.cli.conftest import told
 
 
@@ -195,6 +196,14 @@ class TestHub:
         shown = project("status").stdout
         assert "hubspot-us: 3 webhooks refused, the last at 2026-01-02 03:04: The header X is missing." in shown
         assert "salesforce-emea:" not in shown
+
+    def test_status_warns_where_the_hub_owns_the_ledger(self, hub, clean, empty_database):
+        assert told(hub("status", "--json"))["is_ledger_guarded"] is True
+        assert "COMITY_DATABASE_OWNER_URL" not in hub("status").stdout
+        clean.setenv("COMITY_DATABASE_URL", empty_database.dsn)
+        migrate(empty_database)
+        assert told(hub("status", "--json"))["is_ledger_guarded"] is False
+        assert "COMITY_DATABASE_OWNER_URL" in hub("status").stdout
 
     def test_parked_of_nothing(self, project):
         assert told(project("parked", "list", "--json")) == {"changes": [], "deliveries": [], "waiting": []}

@@ -28,9 +28,9 @@ READING = (
 
 
 def age(database):
-    """Take the note of the ledger's functions away, as though another version had put them in."""
+    """Take the note of the programme's functions away, as though another version had put them in."""
     with database.transaction() as tx:
-        tx.execute("update kernel.function_set set digest = 'of another version' where room = 'ledger'")
+        tx.execute("update kernel.function_set set digest = 'of another version' where room = 'programme'")
 
 
 class TestReading:
@@ -46,7 +46,7 @@ class TestReading:
         age(database)
         result = hub(*words, "--json")
         assert result.exit_code == 7 and told(result)["code"] == "schema_outdated"
-        assert migrate(database) == ["ledger/functions"]
+        assert migrate(database) == ["programme/functions"]
 
     def test_goes_on_beside_a_transaction_that_reads(self, hub, database):
         with database.transaction() as reader:
@@ -56,7 +56,7 @@ class TestReading:
     def test_says_what_to_do(self, hub, database):
         age(database)
         told = hub("status").output
-        assert "missing: ledger/functions" in told and "comity up" in told
+        assert "missing: programme/functions" in told and "comity up" in told
 
 
 class TestPlan:

@@ -81,10 +81,12 @@ def answers(url):
 
 
 @pytest.fixture
-def up(database, tmp_path):
+def up(database, to_owner, tmp_path):
     """`comity up`, and the address it says."""
-    port = str(free_port())
-    with started("up", "--port", port, folder=tmp_path, COMITY_DATABASE_URL=database.dsn) as process:
+    port, owner = str(free_port()), to_owner(database)
+    with started(
+        "up", "--port", port, folder=tmp_path, COMITY_DATABASE_URL=database.dsn, COMITY_DATABASE_OWNER_URL=owner
+    ) as process:
         said = json.loads(process.stdout.readline())
         assert said == {"url": f"http://127.0.0.1:{port}"}
         eventually(lambda: answers(said["url"]), what="the hub answers")
@@ -117,7 +119,28 @@ class TestUp:
         assert process.wait(PATIENCE_SECONDS) == 0
         assert not [pid for pid in below if is_alive(pid)]
 
-    def test_killed_leaves_no_orphan(self, up):
+    @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads /proc")
+    def test_keeps_the_owner_from_those_it_starts(self, up):
+        process, _ = up
+        below = descendants(process.pid)
+        assert len(below) >= 2
+        for each in below:
+            told = Path(f"/proc/{each}/environ").read_bytes().split(b"\0")
+            assert [one for one in told if one.startswith(b"COMITY_DATABASE_OWNER_URL=")] in (
+                [b"COMITY_DATABASE_OWNER_URL="],
+                [],
+            )
+
+    def test_warns_where_the_hub_owns_the_ledger(self, empty_database, tmp_path):
+        def says(what):
+            return what in (tmp_path / "log").read_text()
+
+        with started("up", "--port", str(free_port()), folder=tmp_path, COMITY_DATABASE_URL=empty_database.dsn):
+            eventually(lambda: says("worker_started"), what="the worker says so")
+        assert says("ledger_unguarded")
+
+    def test_killed_leaves_no_orphan(self, up, tmp_path):
+        assert "ledger_unguarded" not in (tmp_path / "log").read_text()
         process, _ = up
         below = descendants(process.pid)
         assert len(below) >= 2

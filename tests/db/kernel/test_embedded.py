@@ -111,8 +111,8 @@ def kept(place):
     """One data folder for the tests that only need a server with a past."""
     data_dir = place / "kept"
     with ensure(data_dir=data_dir, linger_seconds=0.2) as server:
-        ask(server.dsn, "create table fact (number int)")
-        ask(server.dsn, "insert into fact select generate_series(1, 10000)")
+        ask(server.owner_dsn, "create table fact (number int)")
+        ask(server.owner_dsn, "insert into fact select generate_series(1, 10000)")
     return data_dir
 
 
@@ -127,13 +127,13 @@ class TestEnsure:
     def test_starts_a_server_that_knows_letters_beyond_ascii(self, kept):
         with ensure(data_dir=kept, linger_seconds=0.2) as server:
             assert ask(server.dsn, "select lower('JOSÉ ŻÓŁĆ')") == "josé żółć"
-            assert ask(server.dsn, "select count(*) from fact") == 10000
+            assert ask(server.owner_dsn, "select count(*) from fact") == 10000
             assert ask(server.dsn, "show fsync") == "on"
 
     def test_listens_on_a_socket_that_only_its_owner_reaches(self, kept):
         with ensure(data_dir=kept, linger_seconds=0.2) as server:
             assert ask(server.dsn, "show listen_addresses") == ""
-            folder = Path(ask(server.dsn, "show unix_socket_directories").strip('"'))
+            folder = Path(ask(server.owner_dsn, "show unix_socket_directories").strip('"'))
             assert stat.S_IMODE(folder.stat().st_mode) == 0o700
             assert stat.S_IMODE(server.home.password.stat().st_mode) == 0o600
             with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
@@ -182,20 +182,20 @@ class TestEnsure:
 class TestSurvival:
     def test_comes_back_with_all_rows_after_the_server_is_killed(self, kept, home):
         with ensure(data_dir=kept, linger_seconds=0.2) as server:
-            ask(server.dsn, "insert into fact values (0)")
+            ask(server.owner_dsn, "insert into fact values (0)")
             before = find_running(home).process_id
             os.kill(before, signal.SIGKILL)
             wait_until(lambda: answers(server.dsn) and find_running(home).process_id != before, "it serves again")
-            assert ask(server.dsn, "select count(*) from fact where number = 0") == 1
-            ask(server.dsn, "delete from fact where number = 0")
+            assert ask(server.owner_dsn, "select count(*) from fact where number = 0") == 1
+            ask(server.owner_dsn, "delete from fact where number = 0")
 
     def test_survives_busy_sessions_of_a_killed_server(self, kept, home):
         with ensure(data_dir=kept, linger_seconds=0.2) as server:
-            busy = psycopg.connect(server.dsn)
+            busy = psycopg.connect(server.owner_dsn)
             busy.execute("begin; insert into fact values (-1)")
             os.kill(find_running(home).process_id, signal.SIGKILL)
             wait_until(lambda: answers(server.dsn), "it serves again")
-            assert ask(server.dsn, "select count(*) from fact where number = -1") == 0
+            assert ask(server.owner_dsn, "select count(*) from fact where number = -1") == 0
             busy.close()
 
     def test_keeps_its_address_when_the_guard_is_killed(self, kept, home):
@@ -295,7 +295,7 @@ class TestTrouble:
     def test_works_below_a_path_longer_than_a_socket_name_may_be(self, place):
         data_dir = place / ("long" * 20) / ("longer" * 20)
         with ensure(data_dir=data_dir, linger_seconds=0.0) as server:
-            folder = Path(ask(server.dsn, "show unix_socket_directories").strip('"'))
+            folder = Path(ask(server.owner_dsn, "show unix_socket_directories").strip('"'))
             assert answers(server.dsn)
             assert stat.S_IMODE(folder.stat().st_mode) == 0o700
             assert server.close(wait_seconds=SECONDS_MAX)
@@ -306,14 +306,14 @@ class TestRemove:
     def test_deletes_the_database_but_not_under_somebody(self, place):
         data_dir = place / "removed"
         with ensure(data_dir=data_dir, linger_seconds=0.0) as server:
-            ask(server.dsn, "create table old ()")
+            ask(server.owner_dsn, "create table old ()")
             with pytest.raises(ServerInUse):
                 remove(data_dir=data_dir, wait_seconds=0.3)
         remove(data_dir=data_dir)
         with pytest.raises(NotFound):
             remove(data_dir=data_dir)
         with ensure(data_dir=data_dir, linger_seconds=0.0) as server:
-            assert ask(server.dsn, "select to_regclass('old')") is None
+            assert ask(server.owner_dsn, "select to_regclass('old')") is None
 
 
 @pytest.fixture

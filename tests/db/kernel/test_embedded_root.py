@@ -51,25 +51,25 @@ class TestStartedByRoot:
         folders = [*data_dir.parents, data_dir, Path("/root")]
         before = [folder.stat().st_mode for folder in folders]
         with ensure(data_dir=data_dir, linger_seconds=0.0) as server:
-            ask(server.dsn, "create table kept ()")
+            ask(server.owner_dsn, "create table kept ()")
             account = server.home.cluster.stat().st_uid
             assert account != 0
             assert Path(f"/proc/{find_running(server.home).process_id}").stat().st_uid == account
             assert server.home.path.is_relative_to(embedded_home.STATE)
             server.close(wait_seconds=SECONDS_MAX)
         with ensure(data_dir=data_dir, linger_seconds=0.0) as server:
-            assert ask(server.dsn, "select to_regclass('kept')") == "kept"
+            assert ask(server.owner_dsn, "select to_regclass('kept')") == "kept"
             server.close(wait_seconds=SECONDS_MAX)
         assert [folder.stat().st_mode for folder in folders] == before
 
     def test_an_emptied_data_folder_begins_empty(self, closed):
         with ensure(data_dir=closed, linger_seconds=0.0) as server:
-            ask(server.dsn, "create table old ()")
+            ask(server.owner_dsn, "create table old ()")
             server.close(wait_seconds=SECONDS_MAX)
         for path in closed.iterdir():
             path.unlink()
         with ensure(data_dir=closed, linger_seconds=0.0) as server:
-            assert ask(server.dsn, "select to_regclass('old')") is None
+            assert ask(server.owner_dsn, "select to_regclass('old')") is None
             server.close(wait_seconds=SECONDS_MAX)
 
     def test_tells_a_copied_folder_from_a_moved_one(self, closed):

@@ -2,14 +2,16 @@
 
 import importlib
 import sys
+from contextlib import closing
 
 import pytest
 from psycopg import sql
 
 import comity
 from comity.kernel import migrate as kernel_migrate
+from comity.kernel.database import Database
 from comity.kernel.migrate import MigrationBlocked, SchemaMissing, SchemaOutdated, has_schema, migrate, require_schema
-from tests.conftest import ROOMS
+from tests.conftest import KEPT, ROOMS
 
 OWN = ("kernel", "lower", "upper")
 
@@ -111,16 +113,17 @@ class TestMigrate:
     @pytest.mark.parametrize(
         "lock", ["select pg_advisory_xact_lock(7202611)", "lock table ledger.v_balance in access share mode"]
     )
-    def test_gives_up_when_it_gets_no_lock(self, database, monkeypatch, lock):
+    def test_gives_up_when_it_gets_no_lock(self, database, to_owner, monkeypatch, lock):
         """Another migration that goes on, or a transaction that has read what is to be replaced."""
         monkeypatch.setattr(kernel_migrate, "LOCK_TIMEOUT", "set local lock_timeout = '100ms'")
         with database.transaction() as tx:
             tx.execute("delete from kernel.function_set where room = 'ledger'")
         with database.transaction() as other:
             other.execute(lock)
-            with pytest.raises(MigrationBlocked):
-                migrate(database, rooms=ROOMS)
-        assert migrate(database, rooms=ROOMS) == ["ledger/functions"]
+            with closing(Database(dsn=to_owner(database))) as owner, pytest.raises(MigrationBlocked):
+                migrate(database, rooms=ROOMS, kept=KEPT, owner=owner)
+        with closing(Database(dsn=to_owner(database))) as owner:
+            assert migrate(database, rooms=ROOMS, kept=KEPT, owner=owner) == ["ledger/functions"]
 
 
 class TestRequireSchema:

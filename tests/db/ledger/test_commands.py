@@ -111,7 +111,7 @@ def test_statement_and_trace(run):
     assert run("trace", "order-c", "--json", code=2)["code"] == "source_unreadable"
 
 
-def test_seal_export_verify(run, tmp_path):
+def test_seal_export_verify(run, forge, tmp_path):
     sealed = run("seal", "--json")
     assert sealed["sealed"] == 3 + 2
     anchor = f"{sealed['head']['block_number']}:{sealed['head']['digest']}"
@@ -124,7 +124,5 @@ def test_seal_export_verify(run, tmp_path):
     assert "changed" in run("verify", "--file", "books.ndjson", code=1)
     assert run("verify", "--file", "nowhere", "--json", code=2)["code"] == "file_unusable"
     assert run("verify", "--anchor", "x", "--json", code=2)["code"] == "anchor_unreadable"
-    with run.database.transaction() as tx:
-        tx.execute("set local session_replication_role = replica")
-        tx.execute("update ledger.transfer set external_id = 'x' where amount = 30")
+    forge(run.database, "update ledger.transfer set external_id = 'x' where amount = 30")
     assert "changed" in run("verify", "--json", code=1)["problems"][0]

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from queue import Queue
 from threading import Barrier, Event, Thread
 
+import psycopg
 import pytest
 
 from comity.ledger import api, store
@@ -292,9 +293,9 @@ def test_every_interleaving_is_an_order_of_the_model(database, seed):
     weather(database, seed, rounds=40 if is_soak() else 12)
 
 
-def test_finds_a_ledger_that_forgets_to_lock(database):
+def test_finds_a_ledger_that_forgets_to_lock(database, to_owner):
     """The checker is checked: without the lock, somebody overdraws or a lot is lost."""
-    with database.transaction() as tx:
+    with psycopg.connect(to_owner(database)) as tx:
         [(source,)] = tx.execute("select pg_get_functiondef(to_regproc('ledger.lock_accounts'))").fetchall()
         assert " for no key update" in source
         tx.execute(source.replace(" for no key update", ""))

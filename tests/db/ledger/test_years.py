@@ -5,6 +5,7 @@ from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import psycopg
 import pytest
 
 from comity.ledger import api, store
@@ -191,12 +192,12 @@ class World:
 @pytest.mark.parametrize(
     ("days", "members", "postings"), [(130, 12, 8), pytest.param(5 * 366, 2_000, 60, marks=pytest.mark.soak)]
 )
-def test_years_pass_and_every_lot_ends_spent_expired_or_open(database, days, members, postings, seed):
+def test_years_pass_and_every_lot_ends_spent_expired_or_open(database, to_owner, days, members, postings, seed):
     world = World(database, seed, members)
     for number in range(days):
         world.day(postings)
         if number % 100 == 0:
-            with database.connect() as connection:  # Nobody else does it here.
+            with psycopg.connect(to_owner(database), autocommit=True) as connection:  # Nobody else does it here.
                 connection.execute("vacuum (analyze)")
             with database.transaction() as tx:
                 world.check(tx)

@@ -38,6 +38,7 @@ def test_empty_counts_as_not_set():
         ({"COMITY_LOG_LEVEL": "loud"}, "COMITY_LOG_LEVEL"),
         ({"COMITY_TLS_KEY": "x"}, "certificate"),
         ({"COMITY_TLS_CERTIFICATE": "none", "COMITY_TLS_KEY": "none"}, "no file"),
+        ({"COMITY_DATABASE_OWNER_URL": "postgresql://owner@db/comity"}, "COMITY_DATABASE_URL"),
         ({"COMITY_PUBLIC_URL": "hub.example.com"}, "COMITY_PUBLIC_URL"),
         ({"COMITY_PUBLIC_URL": "https://hub.example.com/?x=1"}, "COMITY_PUBLIC_URL"),
     ],
@@ -49,7 +50,8 @@ def test_wrong_ones_are_named_with_a_remedy(environment, said):
 
 
 def test_secrets_are_masked():
-    environment = {"COMITY_DATABASE_URL": "postgresql://ada:geheim@db/comity"}
+    address = "postgresql://ada:geheim@db/comity"
+    environment = {"COMITY_DATABASE_URL": address, "COMITY_DATABASE_OWNER_URL": address}
     assert "geheim" not in str(describe(read_settings(environment), environment))
 
 

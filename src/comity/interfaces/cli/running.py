@@ -25,6 +25,10 @@ from comity.kernel.telemetry import configure
 PROCESSES = ("comity.interfaces.rest", "comity.interfaces.worker")
 SIGNAL_SECONDS = 0.5
 """How often to look for a signal: one that another thread took does not end the wait of this one."""
+UNGUARDED = (
+    "The hub's database role could change what was posted in the ledger, by switching off its triggers: "
+    "[bold]Two roles[/] in the guide Operations says how to give the ledger an owner (COMITY_DATABASE_OWNER_URL)."
+)
 SANDBOX_HOST = "127.0.0.1"
 
 sandbox = typer.Typer(help="Simulated systems to rehearse on.", no_args_is_help=True)
@@ -47,6 +51,8 @@ def up(
         "COMITY_PROJECT_DIR": str(settings.project_dir.resolve()),
         "COMITY_HOST": settings.host,
         "COMITY_PORT": str(settings.port),
+        # The schema is of this version before they start: they need the hub's role alone.
+        "COMITY_DATABASE_OWNER_URL": "",
     }
     require_free(host=settings.host, port=settings.port)
     stopping = _stop_on_signal()
@@ -83,6 +89,8 @@ def status(*, data_dir: DataDir = None, json: Json = False) -> None:
         return
     if not view.is_ready:
         say("No definitions are in force yet: [bold]comity apply[/] in the project directory.")
+    if not view.is_ledger_guarded:
+        say(UNGUARDED)
     say(
         f"{view.profile_count:,} people, {view.member_count:,} members, "
         f"{view.points_outstanding:,} points outstanding, trial balance {view.trial_balance}, "

@@ -14,6 +14,7 @@ from comity.inbox import api as inbox
 from comity.kernel import events, readers
 from comity.kernel.database import Tx
 from comity.kernel.errors import NotFound
+from comity.ledger import api as ledger
 from comity.outbox import api as outbox
 from comity.profile import api as profile
 from comity.programme import api as programme
@@ -96,7 +97,10 @@ class ReaderView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StatusView(msgspec.Struct, frozen=True, kw_only=True):
-    """The hub at a glance. `oldest_waiting_at` is the age of what waits to be unified; None when nothing does."""
+    """The hub at a glance. `oldest_waiting_at` is the age of what waits to be unified; None when nothing does.
+
+    `is_ledger_guarded` is false where the hub's own database role could change what was posted.
+    """
 
     now: datetime
     revision: int
@@ -105,6 +109,7 @@ class StatusView(msgspec.Struct, frozen=True, kw_only=True):
     member_count: int
     points_outstanding: int
     trial_balance: int
+    is_ledger_guarded: bool
     waiting_count: int
     oldest_waiting_at: datetime | None
     readers: list[ReaderView]
@@ -172,6 +177,7 @@ def view_status(hub: wiring.Hub) -> StatusView:
             member_count=totals.member_count,
             points_outstanding=totals.points_outstanding,
             trial_balance=totals.trial_balance,
+            is_ledger_guarded=ledger.is_guarded(tx),
             waiting_count=waiting_count,
             oldest_waiting_at=min((each.oldest_at for each in waiting), default=None),
             readers=[ReaderView(reader=sync.READER, waiting_count=waiting_count), *_view_reactions(tx)],

@@ -18,6 +18,7 @@ from comity.kernel.errors import Unavailable
 from comity.kernel.events import EVENTS_CHANNEL
 from comity.kernel.telemetry import configure, get_logger
 from comity.kernel.wakeups import Wakeups
+from comity.ledger import api as ledger
 from comity.outbox.api import OUTBOX_CHANNEL
 from comity.settings import read_settings
 from comity.sync.api import HINTS_CHANNEL
@@ -153,6 +154,9 @@ def main() -> int:
     configure(level=settings.log_level)
     end_with_starter(sys.argv)
     with wiring.open_hub(settings, pool_size_max=24) as hub:
+        with hub.database.transaction() as tx:
+            if not ledger.is_guarded(tx):
+                log.warning("ledger_unguarded", remedy="See 'Two roles' in the guide 'Operations'.")
         worker = Worker(hub)
 
         def stop(_signal: int, _frame: FrameType | None) -> None:

@@ -15,7 +15,8 @@ from urllib.parse import quote
 
 from comity.kernel.embedded.home import Home, find_home, forget, settle
 from comity.kernel.embedded.locks import FileLock
-from comity.kernel.embedded.postmaster import DATABASE, ROLE, log_tail
+from comity.kernel.embedded.postmaster import log_tail
+from comity.kernel.embedded.roles import DATABASE, OWNER, ROLE
 from comity.kernel.errors import Conflict, NotFound, Unavailable
 
 Progress = Callable[[float, str], None]
@@ -61,9 +62,28 @@ class EmbeddedServer:
         return self.dsn_for(DATABASE)
 
     def dsn_for(self, database: str) -> str:
-        """The address of a database of this server."""
+        """The address of a database of this server, as the hub uses it."""
+        return self._address(database, role=ROLE, password=self._password)
+
+    @property
+    def owner_dsn(self) -> str:
+        """The address of the hub's own database for its owner, who changes the schema. Raises ServerInUse."""
+        return self.owner_dsn_for(DATABASE)
+
+    def owner_dsn_for(self, database: str) -> str:
+        """The address of a database of this server for its owner, a superuser. Raises ServerInUse."""
+        try:
+            password = self.home.owner_password.read_text()
+        except FileNotFoundError as error:
+            raise ServerInUse(
+                f"The server in {self.home.path} was started by an earlier version of Comity. Stop every process that "
+                "uses it, and start this version again."
+            ) from error
+        return self._address(database, role=OWNER, password=password)
+
+    def _address(self, database: str, *, role: str, password: str) -> str:
         place = f"host={quote(self._facts['socket_dir'], safe='')}&port={self._facts['port']}"
-        return f"postgresql://{ROLE}:{quote(self._password, safe='')}@/{quote(database, safe='')}?{place}"
+        return f"postgresql://{role}:{quote(password, safe='')}@/{quote(database, safe='')}?{place}"
 
     def close(self, *, wait_seconds: float = 0.0) -> bool:
         """Leave. The last one to leave stops the server. True when it has stopped within the time given.
@@ -146,8 +166,11 @@ def create_database(server: EmbeddedServer, name: str) -> str:
     import psycopg
     from psycopg import errors, sql
 
-    with psycopg.connect(server.dsn, autocommit=True) as connection, contextlib.suppress(errors.DuplicateDatabase):
-        connection.execute(sql.SQL("create database {} template template0").format(sql.Identifier(name)))
+    names = (sql.Identifier(name), sql.Identifier(ROLE))
+    with psycopg.connect(server.owner_dsn, autocommit=True) as connection:
+        with contextlib.suppress(errors.DuplicateDatabase):
+            connection.execute(sql.SQL("create database {} template template0").format(*names))
+        connection.execute(sql.SQL("grant create on database {} to {}").format(*names))
     return server.dsn_for(name)
 
 

@@ -28,6 +28,7 @@ from comity.kernel.embedded.postmaster import (
     find_running,
     log_tail,
     make_cluster,
+    part_roles,
     socket_folder,
     start,
     stop,
@@ -118,11 +119,14 @@ class Guard:
         programs = find_programs(self.home.account)
         if not self.home.cluster.exists():
             self.say("starting", message="A new database is being made.")
-            password = self.home.password.read_text() if self.home.password.exists() else secrets.token_urlsafe(32)
-            self.home.password.touch(mode=0o600)
-            self.home.password.write_text(password)
-            make_cluster(programs=programs, home=self.home, password=password)
+            password, owner_password = draw_password(self.home.password), draw_password(self.home.owner_password)
+            make_cluster(programs=programs, home=self.home, password=password, owner_password=owner_password)
         check_version(programs=programs, home=self.home)
+        if not self.home.owner_password.exists():
+            self.say("starting", message="The hub gets a role of its own.")
+            owner_password = secrets.token_urlsafe(32)
+            part_roles(programs=programs, home=self.home, owner_password=owner_password)
+            keep_password(self.home.owner_password, owner_password)
         folder = socket_folder(self.home)
         self.log_begin = self.home.log.stat().st_size if self.home.log.exists() else 0
         self.process = start(programs=programs, home=self.home, port=self.port, socket_dir=folder)
@@ -167,6 +171,21 @@ class Guard:
         write_json(self.home.state, {"guard": self.guard_id, "status": status, **facts})
         sys.stderr.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} guard {os.getpid()}: {status} {facts or ''}\n")
         sys.stderr.flush()
+
+
+def draw_password(path: Path) -> str:
+    """Give the password a file holds, made when it is not there."""
+    if not path.exists():
+        keep_password(path, secrets.token_urlsafe(32))
+    return path.read_text()
+
+
+def keep_password(path: Path, password: str) -> None:
+    """Write a password where nobody else can read it, whole or not at all."""
+    fresh = path.with_name(f".{path.name}")
+    fresh.touch(mode=0o600)
+    fresh.write_text(password)
+    fresh.replace(path)
 
 
 class ServerDied(StartFailed):

@@ -58,8 +58,13 @@ class Home:
 
     @property
     def password(self) -> Path:
-        """The password of the one role, readable by the owner only."""
+        """The password of the hub's role, readable by nobody else."""
         return self.path / "password"
+
+    @property
+    def owner_password(self) -> Path:
+        """The password of the role that owns the tables the hub may not change; asked for when the schema changes."""
+        return self.path / "owner_password"
 
     @property
     def state(self) -> Path:

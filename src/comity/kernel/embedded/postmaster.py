@@ -18,10 +18,9 @@ from pathlib import Path
 
 from comity.kernel.embedded.account import CLEAN_ENVIRONMENT, Account
 from comity.kernel.embedded.home import Home, keep_names
+from comity.kernel.embedded.roles import OWNER, text_for_former, text_for_new
 from comity.kernel.embedded.tuning import settings_text
 
-ROLE = "comity"
-DATABASE = "comity"
 SOCKET_PATH_BYTES_MAX = 107
 SOCKET_PORT = 5432
 PORT_MAX = 65535
@@ -45,31 +44,46 @@ class Running:
     status: str
 
 
-def make_cluster(*, programs: Path, home: Home, password: str) -> None:
-    """Make an empty cluster with one role and one database. Whole or not at all: it is renamed into place."""
+def make_cluster(*, programs: Path, home: Home, password: str, owner_password: str) -> None:
+    """Make an empty cluster with two roles and one database. Whole or not at all: it is renamed into place."""
     workshop = home.path / "new"
     shutil.rmtree(workshop, ignore_errors=True)
     workshop.mkdir(mode=0o700)
     home.account.own(workshop)
     word = workshop / "password"
     word.touch(mode=0o600)
-    word.write_text(password)
+    word.write_text(owner_password)
     home.account.own(word)
     cluster = workshop / "cluster"
     _run(
         [
-            *(str(programs / "initdb"), "--pgdata", str(cluster), "--username", ROLE, "--pwfile", str(word)),
+            *(str(programs / "initdb"), "--pgdata", str(cluster), "--username", OWNER, "--pwfile", str(word)),
             *("--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", _libc_locale()),
             *("--locale-provider", "builtin", "--builtin-locale", "PG_UNICODE_FAST", "--no-instructions"),
         ],
         account=home.account,
     )
     word.unlink()
-    single = [str(programs / "postgres"), "--single", "-D", str(cluster), "postgres"]
-    _run(single, account=home.account, text=f"create database {DATABASE}\n")
+    _tell(programs=programs, home=home, cluster=cluster, text=text_for_new(password=password))
     cluster.rename(home.cluster)
     keep_names(home.path)
     workshop.rmdir()
+
+
+def part_roles(*, programs: Path, home: Home, owner_password: str) -> None:
+    """Give the cluster of an earlier version, where the hub was superuser, an owner beside the hub's role."""
+    text = text_for_former(password=home.password.read_text(), owner_password=owner_password)
+    _tell(programs=programs, home=home, cluster=home.cluster, text=text)
+
+
+def _tell(*, programs: Path, home: Home, cluster: Path, text: str) -> None:
+    """Have a server of one user carry out statements, as the superuser of initdb. Raises StartFailed."""
+    # Passwords are among the statements: what it says of errors quotes none.
+    quiet = ["-c", "log_min_error_statement=panic", "-c", "log_error_verbosity=terse"]
+    command = [str(programs / "postgres"), "--single", *quiet, "-D", str(cluster), "postgres"]
+    said = _run(command, account=home.account, text=text)
+    if f'rolname = "{OWNER}"' not in said:
+        raise StartFailed(f"The roles of {cluster} could not be made:\n{said[-2000:]}")
 
 
 def check_version(*, programs: Path, home: Home) -> None:
@@ -284,7 +298,7 @@ def _run(command: list[str], *, account: Account, text: str | None = None) -> st
         raise StartFailed(
             f"{Path(command[0]).name} failed ({done.returncode}):\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
         )
-    return done.stdout
+    return done.stdout + done.stderr if text else done.stdout
 
 
 def _libc_locale() -> str:
