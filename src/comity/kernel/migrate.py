@@ -1,8 +1,8 @@
 """Bring a database to the schema of this version.
 
-Each room has `migrations/NNNN_what/pre.sql` (works while the former code still runs) and, where needed, `post.sql`
-(after it), and `functions/*.sql` (`create or replace ...`). Functions and views are put in again when they differ from
-those put in last, or when anything has changed that they may stand on. Where nothing is missing, nothing is locked.
+Each room has `migrations/NNNN_what/up.sql` and `functions/*.sql` (`create or replace ...`). Functions and views are put
+in again when they differ from those put in last, or when anything has changed that they may stand on. All of it is one
+transaction, for one version of the code: the former one has ended by then. Where nothing is missing, nothing is locked.
 """
 
 import hashlib
@@ -36,11 +36,10 @@ class SchemaOutdated(Unavailable):
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One file of one migration."""
+    """One migration."""
 
     room: str
     name: str
-    phase: str
     text: str
 
 
@@ -61,7 +60,7 @@ class Missing(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def names(self) -> list[str]:
         """Say what it is."""
-        steps = [f"{step.room}/{step.name}/{step.phase}" for step in self.steps]
+        steps = [f"{step.room}/{step.name}" for step in self.steps]
         return [*steps, *(f"{each.room}/functions" for each in self.functions)]
 
 
@@ -102,11 +101,12 @@ def _apply(tx: Tx, missing: Missing, split: ownership.Split) -> None:
     for step in missing.steps:
         with split.acting(tx, room=step.room):
             tx.execute(cast("LiteralString", step.text))
-        with split.acting(tx, room=ROOM):
-            tx.execute(
-                "insert into kernel.migration (room, name, phase) values (%(room)s, %(name)s, %(phase)s)",
-                {"room": step.room, "name": step.name, "phase": step.phase},
-            )
+    # At the end, when the table is of this version.
+    with split.acting(tx, room=ROOM):
+        tx.execute(
+            "insert into kernel.migration (room, name) select * from unnest(%(rooms)s::text[], %(names)s::text[])",
+            {"rooms": [step.room for step in missing.steps], "names": [step.name for step in missing.steps]},
+        )
     for functions in missing.functions:
         with split.acting(tx, room=functions.room):
             for text in functions.texts:
@@ -124,7 +124,8 @@ def _apply(tx: Tx, missing: Missing, split: ownership.Split) -> None:
 def require_schema(database: Database, *, rooms: Sequence[str]) -> None:
     """Make sure the database has the schema of this version; changes and locks nothing.
 
-    One that is further on will do: it works with the former code too. Raises SchemaMissing, SchemaOutdated.
+    One that is further on is accepted, though nothing promises that this version works with it. Raises SchemaMissing,
+    SchemaOutdated.
     """
     with database.transaction() as tx:
         if not _has_schema(tx):
@@ -160,13 +161,13 @@ def _find_missing(tx: Tx, rooms: Sequence[str]) -> Missing:
     steps, functions = list(_list_steps(rooms)), list(_list_functions(rooms))
     if not _has_schema(tx):
         return Missing(steps=tuple(steps), functions=tuple(functions))
-    done = {(row[0], row[1], row[2]) for row in tx.execute("select room, name, phase from kernel.migration")}
+    done = {(row[0], row[1]) for row in tx.execute("select room, name from kernel.migration")}
     digests = {row[0]: row[1] for row in tx.execute("select room, digest from kernel.function_set")}
-    known = {(step.room, step.name, step.phase) for step in steps}
+    known = {(step.room, step.name) for step in steps}
     # A process of a former version that starts again must not put its functions over those of the newer one.
-    is_ahead = any(room in rooms for room, _, _ in done - known)
+    is_ahead = any(room in rooms for room, _ in done - known)
     return Missing(
-        steps=tuple(step for step in steps if (step.room, step.name, step.phase) not in done),
+        steps=tuple(step for step in steps if (step.room, step.name) not in done),
         functions=() if is_ahead else tuple(each for each in functions if digests.get(each.room) != each.digest),
     )
 
@@ -177,10 +178,9 @@ def _list_steps(rooms: Sequence[str]) -> Iterator[Step]:
         if not folder.is_dir():
             continue
         for migration in sorted(folder.iterdir(), key=lambda entry: entry.name):
-            for phase in ("pre", "post"):
-                file = migration / f"{phase}.sql"
-                if migration.is_dir() and file.is_file():
-                    yield Step(room=room, name=migration.name, phase=phase, text=file.read_text(encoding="utf-8"))
+            file = migration / "up.sql"
+            if file.is_file():
+                yield Step(room=room, name=migration.name, text=file.read_text(encoding="utf-8"))
 
 
 def _list_functions(rooms: Sequence[str]) -> Iterator[Functions]:
@@ -192,7 +192,7 @@ def _list_functions(rooms: Sequence[str]) -> Iterator[Functions]:
     digest = hashlib.sha256()
     for room in rooms:
         for step in _list_steps([room]):
-            digest.update(f"{room}/{step.name}/{step.phase}\n".encode())
+            digest.update(f"{room}/{step.name}\n".encode())
         folder: Traversable = files(f"comity.{room}") / "functions"
         if folder.is_dir():
             found = sorted(folder.iterdir(), key=lambda file: file.name)

@@ -30,10 +30,8 @@ create table kernel.lease (
 create table kernel.migration (
     room text not null,
     name text not null,
-    phase text not null,
     applied_at timestamp with time zone not null default now(),
-    constraint migration_pkey PRIMARY KEY (room, name, phase),
-    constraint migration_phase_check CHECK ((phase = ANY (ARRAY['pre'::text, 'post'::text])))
+    constraint migration_pkey PRIMARY KEY (room, name)
 );
 
 create table kernel.reader (

@@ -27,10 +27,10 @@ def test_rooms_migrate_upstream_first():
         assert not ranks[room] & set(ROOMS[place + 1 :]), f"{room} migrates before a room it stands on"
 
 
-def test_a_migration_says_what_it_is_for():
+def test_a_migration_is_one_file_and_says_what_it_is_for():
     for folder in PACKAGE.glob("*/migrations/*/"):
         assert (folder / "notes.md").read_text().strip(), f"{folder} has no notes.md"
-        assert (folder / "pre.sql").exists() or (folder / "post.sql").exists()
+        assert {path.name for path in folder.iterdir()} == {"up.sql", "notes.md"}
 
 
 def test_migrating_again_changes_nothing(database):

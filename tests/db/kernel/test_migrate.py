@@ -37,9 +37,9 @@ def write(tmp_path, monkeypatch):
 @pytest.fixture
 def rooms(write):
     """Two rooms: `upper` has a view on a view of `lower`."""
-    write("lower/migrations/0001_initial/pre.sql", "create schema lower; create table lower.thing (a int)")
+    write("lower/migrations/0001_initial/up.sql", "create schema lower; create table lower.thing (a int)")
     write("lower/functions/views.sql", "create or replace view lower.v_thing as select a from lower.thing")
-    write("upper/migrations/0001_initial/pre.sql", "create schema upper")
+    write("upper/migrations/0001_initial/up.sql", "create schema upper")
     write("upper/functions/views.sql", "create or replace view upper.v_thing as select a from lower.v_thing")
     return OWN
 
@@ -92,18 +92,29 @@ class TestMigrate:
         """A view downstream goes with the view it stands on, and comes back though its own text is the same."""
         migrate(empty_database, rooms=rooms)
         write(
-            "lower/migrations/0002_whole/pre.sql",
+            "lower/migrations/0002_whole/up.sql",
             "drop view lower.v_thing cascade; alter table lower.thing alter a type bigint",
         )
-        assert migrate(empty_database, rooms=rooms) == ["lower/0002_whole/pre", "lower/functions", "upper/functions"]
+        assert migrate(empty_database, rooms=rooms) == ["lower/0002_whole", "lower/functions", "upper/functions"]
         with empty_database.transaction() as tx:
             assert tx.execute("select a from upper.v_thing").description[0].type_display == "int8"
+
+    def test_knows_what_was_noted_when_a_migration_had_two_files(self, empty_database, rooms):
+        migrate(empty_database, rooms=rooms)
+        with empty_database.transaction() as tx:
+            tx.execute("delete from kernel.migration where name = '0002_one_file'")
+            tx.execute("alter table kernel.migration drop constraint migration_pkey")
+            tx.execute("alter table kernel.migration add column phase text not null default 'pre'")
+            tx.execute("alter table kernel.migration add primary key (room, name, phase)")
+            tx.execute("insert into kernel.migration (room, name, phase) values ('upper', '0001_initial', 'post')")
+        assert migrate(empty_database, rooms=rooms) == ["kernel/0002_one_file"]
+        assert migrate(empty_database, rooms=rooms) == []
 
     def test_leaves_the_functions_of_a_newer_version_alone(self, empty_database, rooms):
         """A process of the former version that starts again, while the hub is brought forward."""
         migrate(empty_database, rooms=rooms)
         with empty_database.transaction() as tx:
-            tx.execute("insert into kernel.migration (room, name, phase) values ('upper', '0002_newer', 'pre')")
+            tx.execute("insert into kernel.migration (room, name) values ('upper', '0002_newer')")
             tx.execute("update kernel.function_set set digest = 'newer'")
         put_by_hand(empty_database, "upper.v_thing")
         assert migrate(empty_database, rooms=rooms) == []
@@ -140,10 +151,10 @@ class TestRequireSchema:
 
     def test_says_what_an_older_one_lacks(self, empty_database, rooms, write):
         migrate(empty_database, rooms=rooms)
-        write("upper/migrations/0002_more/pre.sql", "create table upper.more ()")
+        write("upper/migrations/0002_more/up.sql", "create table upper.more ()")
         with pytest.raises(SchemaOutdated) as raised:
             require_schema(empty_database, rooms=rooms)
-        assert raised.value.details["missing"] == ["upper/0002_more/pre", "upper/functions"]
+        assert raised.value.details["missing"] == ["upper/0002_more", "upper/functions"]
 
     def test_says_which_functions_differ(self, database):
         with database.transaction() as tx:

@@ -32,3 +32,6 @@ alter table ledger.block add column last_note_id bigint not null default 0;
 alter table ledger.block add column note_count bigint not null default 0;
 alter table ledger.block drop constraint block_check;
 alter table ledger.block add constraint block_without_gaps check (first_transfer_id <= last_transfer_id + 1);
+
+drop index ledger.hold_end_of_capture;
+drop function if exists ledger.digest_block(bytea, bigint, bigint);
