@@ -119,9 +119,9 @@ class TestAdjustment:
     def test_needs_points_a_reason_a_key_and_its_scope(self, desk, keys, members):
         refused(adjust(desk, keys[0], members[0], 0), status=422, code="wish_invalid")
         refused(adjust(desk, keys[0], members[0], 5, effective_on="2999-01-01"), status=422, code="wish_invalid")
-        assert adjust(desk, keys[0], members[0], 5, effective_on="1 May").status_code == 400
-        assert adjust(desk, keys[0], members[0], 5, reason=" ").status_code == 400
-        assert adjust(desk, keys[0], members[0], 2**60).status_code == 400
+        assert adjust(desk, keys[0], members[0], 5, effective_on="1 May").status_code == 422
+        assert adjust(desk, keys[0], members[0], 5, reason=" ").status_code == 422
+        assert adjust(desk, keys[0], members[0], 2**60).status_code == 422
         assert adjust(desk, desk.make_key("redeem"), members[0], 5).status_code == 403
 
     def test_of_somebody_or_something_unknown(self, desk, keys, members):

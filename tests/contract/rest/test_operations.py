@@ -84,12 +84,12 @@ class TestParked:
     )
     def test_query_out_of_bounds_is_refused(self, desk, query):
         answer = desk.http.get(f"/v1/parked/changes?{query}")
-        assert answer.status_code == 400 and answer.json()["details"]["remedy"], answer.text
+        assert answer.status_code == 422 and answer.json()["details"]["remedy"], answer.text
 
     @pytest.mark.parametrize("ids", [[0], [2**63], ["one"], "all", None])
     def test_ids_out_of_bounds_are_refused(self, desk, ids):
         answer = desk.http.post("/v1/parked/changes/discard", json={"change_ids": ids})
-        assert answer.status_code == 400 and answer.json()["details"]["remedy"], answer.text
+        assert answer.status_code == 422 and answer.json()["details"]["remedy"], answer.text
 
     def test_deep_payload_is_parked_and_stops_nobody(self, desk):
         """The edge refuses it; a webhook or an older release may have let it in."""

@@ -63,7 +63,7 @@ class TestFind:
 
     def test_without_a_key_names_the_parameter(self, desk):
         answer = desk.http.get("/v1/profiles")
-        assert answer.status_code == 400
+        assert answer.status_code == 422
         assert "key" in answer.text and answer.json()["details"]["remedy"]
 
     def test_of_several_people_names_them(self, desk):

@@ -75,8 +75,8 @@ def test_refuses_what_names_no_record(desk, steward, twins, records, code, says)
 
 
 def test_refuses_bodies_and_people_that_are_none(desk, steward, twins):
-    assert _unmerge(desk, steward, twins["global_id"], records=[], reason="twins").status_code == 400
-    assert _unmerge(desk, steward, twins["global_id"], records=["a/b/c"], reason="").status_code == 400
+    assert _unmerge(desk, steward, twins["global_id"], records=[], reason="twins").status_code == 422
+    assert _unmerge(desk, steward, twins["global_id"], records=["a/b/c"], reason="").status_code == 422
     assert _unmerge(desk, steward, uuid4(), records=["a/b/c"], reason="x").json()["code"] == "person_not_found"
     assert desk.http.get(f"/v1/profiles/{uuid4()}/merges").json()["code"] == "person_not_found"
 
@@ -107,7 +107,7 @@ class TestMerge:
         path = f"/v1/profiles/{twins['global_id']}/merge"
         answer = desk.call("POST", path, key=steward, json={"others": [str(uuid4())], "reason": "x"})
         assert (answer.status_code, answer.json()["code"]) == (404, "person_not_found")
-        assert desk.call("POST", path, key=steward, json={"others": [], "reason": "x"}).status_code == 400
+        assert desk.call("POST", path, key=steward, json={"others": [], "reason": "x"}).status_code == 422
 
 
 class TestReviews:

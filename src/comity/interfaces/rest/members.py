@@ -166,7 +166,7 @@ def get_statement(
         headers["link"] = f'<{request.url.path}?{query}>; rel="next"'
     if CSV in request.headers.get("accept", ""):
         content: Any = to_csv(lines)
-        return Response(content=content, media_type=f"{CSV}; charset=utf-8", headers=headers)
+        return Response(content=content, media_type=CSV, headers=headers)
     view = StatementView(global_id=global_id, programme=programme, lines=lines, next_before=next_before)
     return Response(content=view, headers=headers)
 

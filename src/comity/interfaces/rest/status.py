@@ -26,31 +26,31 @@ def _read(name: str) -> bytes:
 @get("/", media_type=MediaType.HTML, include_in_schema=False, sync_to_thread=False)
 def show_status_page() -> Response[bytes]:
     """Show how the hub is doing."""
-    return Response(content=_read("status.html"), media_type="text/html; charset=utf-8", headers=SECURITY_HEADERS)
+    return Response(content=_read("status.html"), media_type="text/html", headers=SECURITY_HEADERS)
 
 
 @get("/status.css", include_in_schema=False, sync_to_thread=False)
 def send_style() -> Response[bytes]:
     """Send the page's style."""
-    return Response(content=_read("status.css"), media_type="text/css; charset=utf-8", headers=SECURITY_HEADERS)
+    return Response(content=_read("status.css"), media_type="text/css", headers=SECURITY_HEADERS)
 
 
 @get("/status.js", include_in_schema=False, sync_to_thread=False)
 def send_script() -> Response[bytes]:
     """Send the page's script."""
-    return Response(content=_read("status.js"), media_type="text/javascript; charset=utf-8", headers=SECURITY_HEADERS)
+    return Response(content=_read("status.js"), media_type="text/javascript", headers=SECURITY_HEADERS)
 
 
 @get("/api", media_type=MediaType.HTML, include_in_schema=False, sync_to_thread=False)
 def show_api_page() -> Response[bytes]:
     """Show the description of the API to people."""
-    return Response(content=_read("api.html"), media_type="text/html; charset=utf-8", headers=SECURITY_HEADERS)
+    return Response(content=_read("api.html"), media_type="text/html", headers=SECURITY_HEADERS)
 
 
 @get("/api.js", include_in_schema=False, sync_to_thread=False)
 def send_api_script() -> Response[bytes]:
     """Send that page's script."""
-    return Response(content=_read("api.js"), media_type="text/javascript; charset=utf-8", headers=SECURITY_HEADERS)
+    return Response(content=_read("api.js"), media_type="text/javascript", headers=SECURITY_HEADERS)
 
 
 @get("/status.svg", include_in_schema=False, sync_to_thread=False)

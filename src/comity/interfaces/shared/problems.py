@@ -58,13 +58,16 @@ TREATMENTS: tuple[tuple[type[ComityError], Treatment], ...] = (
 """The first kind that fits counts."""
 
 FRAMEWORK_CODES = {
-    400: "request_malformed",
     404: "route_unknown",
     405: "method_not_allowed",
     413: "body_too_large",
     415: "media_type_unsupported",
+    422: "request_malformed",
 }
 """Codes of what the web framework refuses before any code of ours sees it."""
+
+BAD_REQUEST = 400
+"""What the web framework calls input that cannot be read; to us it is as invalid as any other."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +92,7 @@ def to_problem(error: BaseException) -> Problem:
 
 def to_framework_problem(*, status: int, title: str, found: Any) -> Problem:
     """Return the problem for a request that the web framework refused; `found` are places and reasons, if any."""
+    status = find_treatment(Invalid).status if status == BAD_REQUEST else status
     details: dict[str, Any] = {"problems": found} if found else {}
     details["remedy"] = "Compare the request with the description of the API: /v1/openapi.json."
     return Problem(status=status, code=FRAMEWORK_CODES.get(status, "request_refused"), title=title, details=details)
