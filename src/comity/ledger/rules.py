@@ -6,7 +6,6 @@ from datetime import date, datetime
 from comity.ledger.rows import AccountFacts, DueLot, Ending, EndingPlan, HoldEnd, HoldState, MovedLot
 from comity.ledger.types import (
     POSTINGS_MAX,
-    TEXT_LENGTH_MAX,
     AccountKind,
     Book,
     Capture,
@@ -33,7 +32,6 @@ OWN_SYSTEM = "comity"
 DEBT = ":debt"
 """What the key of a move is followed by for what is owed."""
 
-REST = ":rest"
 """What the key of a capture is followed by for the release of the rest."""
 
 
@@ -228,8 +226,6 @@ def judge_ending(wish: Ending, hold: HoldState | None, *, now: datetime) -> Hold
     is_capture = wish.outcome is HoldOutcome.CAPTURED
     if not 0 <= captured <= hold.amount or (is_capture and captured == 0):
         return HoldVerdict(status=PostingStatus.INVALID)
-    if len(wish.idempotency_key) + len(REST) > TEXT_LENGTH_MAX:
-        return HoldVerdict(status=PostingStatus.INVALID)
     if is_capture and now >= hold.deadline_at:
         return HoldVerdict(status=PostingStatus.OVERDUE)
     return None
@@ -251,7 +247,9 @@ def plan_ending(wish: Ending, hold: HoldState, lots: Sequence[MovedLot]) -> Endi
                 rest.append(Piece(lot_id=each.lot_id, amount=each.amount - part))
     return EndingPlan(
         capture=_plan_part(wish, hold, taken, kind=wish.kind, key=wish.idempotency_key) if captured else None,
-        release=_plan_part(wish, hold, rest, kind=RELEASE_KIND, key=f"{wish.idempotency_key}{REST if captured else ''}")
+        release=_plan_part(
+            wish, hold, rest, kind=RELEASE_KIND, key=f"rest:{hold.hold_id}" if captured else wish.idempotency_key
+        )
         if captured < hold.amount
         else None,
     )

@@ -36,8 +36,9 @@ ANYBODY_ELSE = "\x00"
 def adjust(tx: Tx, *, wish: AdjustmentWish, programme: Programme, now: datetime) -> Adjustment:
     """Give or take points, or keep the wish waiting where it needs a second key; `state` says which.
 
-    The same wish again answers with the first adjustment, as it stands now. Raises WishInvalid, UnknownMember,
-    UnknownKind, PeriodLocked, AdjustmentRefused, InsufficientPoints, KeyReused. Publishes `programme.points_moved`.
+    The same wish again answers with the first adjustment, balance and tier as they stand now. Raises WishInvalid,
+    UnknownMember, UnknownKind, PeriodLocked, AdjustmentRefused, InsufficientPoints, KeyReused. Publishes
+    `programme.points_moved`.
     """
     if not rules.can_post_wish(wish.idempotency_key, wish.reason) or not wish.reason:
         raise WishInvalid("An adjustment needs a reason, of at most 450 printable characters like the key.")
@@ -46,7 +47,9 @@ def adjust(tx: Tx, *, wish: AdjustmentWish, programme: Programme, now: datetime)
     if former is not None:
         if not rules.is_same_adjustment(former, wish):
             raise KeyReused(details={"idempotency_key": wish.idempotency_key})
-        return msgspec.structs.replace(former, is_duplicate=True)
+        return _tell_again(tx, former, programme, now=now)
+    if ledger.find_posted(tx, keys=[rules.to_key(wish.idempotency_key)]):
+        raise KeyReused(details={"idempotency_key": wish.idempotency_key})
     member = _lock(tx, wish, programme, now=now)
     _require_open_day(tx, wish, member)
     period = name_period(member.today, programme.spec.adjustments.per)
@@ -71,14 +74,13 @@ def adjust(tx: Tx, *, wish: AdjustmentWish, programme: Programme, now: datetime)
 def confirm(tx: Tx, *, adjustment_id: int, checker: str, programme: Programme, now: datetime) -> Adjustment:
     """Post an adjustment that waits, as somebody else than its maker. The same again answers as the first time.
 
-    Raises UnknownAdjustment, AdjustmentDecided, PeriodLocked, AdjustmentRefused, UnknownMember, InsufficientPoints.
-    Publishes
-    `programme.points_moved`.
+    Raises UnknownAdjustment, AdjustmentDecided, PeriodLocked, AdjustmentRefused, UnknownMember, InsufficientPoints,
+    KeyReused (its key was used for something else while it waited). Publishes `programme.points_moved`.
     """
     store.lock_adjusting(tx)
     found = get_adjustment(tx, adjustment_id=adjustment_id)
     if found.state is not AdjustmentState.WAITING:
-        return _repeat(found, AdjustmentState.POSTED, checker)
+        return _tell_again(tx, _repeat(found, AdjustmentState.POSTED, checker), programme, now=now)
     wish = rules.to_adjustment_wish(found)
     member = _lock(tx, wish, programme, now=now)
     _require_open_day(tx, wish, member)
@@ -171,6 +173,8 @@ def _post(tx: Tx, wish: AdjustmentWish, member: LockedMember, programme: Program
         raise tell_short(wish.points, balance=verdict.balance_after, bound=bound)
     if verdict.status is PostingStatus.INVALID:
         raise WishInvalid("These are more points than can be counted.")
+    if verdict.status is PostingStatus.KEY_REUSED:
+        raise KeyReused(details={"idempotency_key": wish.idempotency_key})
     if verdict.status is not PostingStatus.POSTED:
         raise Broken("An adjustment could not be posted.", details={"status": verdict.status})
     moved = PointsMoved(
@@ -206,3 +210,13 @@ def _tell(made: Adjustment, member: LockedMember, booked: PointsMoved | None) ->
     if booked is None:
         return made
     return msgspec.structs.replace(made, balance=booked.balance, tier=member.tier)
+
+
+def _tell_again(tx: Tx, found: Adjustment, programme: Programme, *, now: datetime) -> Adjustment:
+    """Tell of an adjustment that is known, with balance and tier as they are now where it moved points."""
+    known = msgspec.structs.replace(found, is_duplicate=True)
+    if found.state is not AdjustmentState.POSTED:
+        return known
+    member = _lock(tx, rules.to_adjustment_wish(found), programme, now=now)
+    balance = find_stands(tx, [member])[member.account_id].points
+    return msgspec.structs.replace(known, balance=balance, tier=member.tier)

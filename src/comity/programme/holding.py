@@ -34,9 +34,8 @@ from comity.programme.wishes import (
 )
 
 HOLD = "hold"
-CAPTURE = "capture"
 RELEASE = "release"
-"""What keys of the ledger begin with, and causes of `programme.points_moved`."""
+"""Causes of `programme.points_moved`."""
 
 
 def hold_many(
@@ -136,7 +135,7 @@ def end_holds(
 
 def _to_hold(wish: HoldWish, member: LockedMember) -> NewHold:
     return NewHold(
-        idempotency_key=f"{HOLD}:{wish.idempotency_key}",
+        idempotency_key=rules.to_key(wish.idempotency_key),
         account_id=member.account_id,
         amount=wish.points,
         deadline_at=wish.deadline_at,
@@ -187,7 +186,7 @@ def _end(
         tx,
         captures=[
             Capture(
-                idempotency_key=f"{CAPTURE}:{each.idempotency_key}",
+                idempotency_key=rules.to_key(each.idempotency_key),
                 hold_id=each.hold_id,
                 credit_account_id=members[place].programme_account_id,
                 effective_on=members[place].today,
@@ -205,7 +204,7 @@ def _end(
         tx,
         releases=[
             Release(
-                idempotency_key=f"{RELEASE}:{each.idempotency_key}",
+                idempotency_key=rules.to_key(each.idempotency_key),
                 hold_id=each.hold_id,
                 effective_on=members[place].today,
                 system=rules.OWN_SYSTEM,

@@ -171,8 +171,8 @@ def redeem_from_pool(tx: Tx, *, wish: PoolSpending, programmes: Mapping[str, Pro
     member = _lock(tx, wish.profile_id, pool.programme, programmes=programmes, now=now)
     store_pools.lock_pools(tx, pool_ids=[pool.pool_id])
     posting = Posting(
-        idempotency_key=f"pool-redeem:{wish.idempotency_key}",
-        request="\n".join((str(wish.pool_id), str(wish.profile_id), str(wish.points), wish.reason)),
+        idempotency_key=rules.to_key(wish.idempotency_key),
+        request="\n".join(("pool", str(wish.pool_id), str(wish.profile_id), str(wish.points), wish.reason)),
         debit_account_id=pool.account_id,
         credit_account_id=member.programme_account_id,
         amount=wish.points,

@@ -114,6 +114,11 @@ def to_ledger_terms(terms: facts.Terms, effective_on: date) -> Terms:
     )
 
 
+def to_key(key: str) -> str:
+    """Return what a caller's key is in the books: one namespace for all that moves points, whatever the verb."""
+    return f"wish:{key}"
+
+
 def is_valid_redemption(redemption: Redemption) -> bool:
     """True when points, key and reason can be posted."""
     return 0 < redemption.points <= AMOUNT_MAX and can_post_wish(redemption.idempotency_key, redemption.reason)
@@ -148,8 +153,8 @@ def read_code(text: str) -> str:
 def plan_reward(wish: RewardWish, spec: RewardSpec, member: LockedMember) -> Posting:
     """Turn a reward into a posting of its price."""
     return Posting(
-        idempotency_key=f"{REWARD}:{wish.idempotency_key}",
-        request="\n".join((str(wish.profile_id), wish.programme, wish.reward)),
+        idempotency_key=to_key(wish.idempotency_key),
+        request="\n".join((REWARD, str(wish.profile_id), wish.programme, wish.reward)),
         debit_account_id=member.account_id,
         credit_account_id=member.programme_account_id,
         amount=spec.price,
@@ -167,9 +172,9 @@ def plan_redemption(redemption: Redemption, member: LockedMember) -> Posting:
     `member` is the holder of the kind that is spent; so it is of all that follows.
     """
     return Posting(
-        idempotency_key=f"{REDEEM}:{redemption.idempotency_key}",
+        idempotency_key=to_key(redemption.idempotency_key),
         request="\n".join(
-            (str(redemption.profile_id), redemption.programme, str(redemption.points), redemption.reason)
+            (REDEEM, str(redemption.profile_id), redemption.programme, str(redemption.points), redemption.reason)
             + ((member.kind,) if member.kind else ())
         ),
         debit_account_id=member.account_id,
@@ -221,9 +226,9 @@ def sum_totals(rows: Sequence[TrialBalanceRow], *, member_count: int) -> Program
 def plan_transfer(wish: TransferWish, giver: LockedMember, receiver: LockedMember) -> Posting:
     """Turn a transfer between members into a posting; the lots move as they are."""
     return Posting(
-        idempotency_key=f"{TRANSFER}:{wish.idempotency_key}",
+        idempotency_key=to_key(wish.idempotency_key),
         request="\n".join(
-            (str(wish.profile_id), str(wish.to_profile_id), wish.programme, str(wish.points), wish.reason)
+            (TRANSFER, str(wish.profile_id), str(wish.to_profile_id), wish.programme, str(wish.points), wish.reason)
             + ((giver.kind,) if giver.kind else ())
         ),
         debit_account_id=giver.account_id,
@@ -247,7 +252,7 @@ def plan_adjustment(
     is_gift = wish.points > 0
     lifetime = plan_terms(None, get_expiry(programme, member), member.today)
     return Posting(
-        idempotency_key=f"{ADJUST}:{wish.idempotency_key}",
+        idempotency_key=to_key(wish.idempotency_key),
         debit_account_id=member.programme_account_id if is_gift else member.account_id,
         credit_account_id=member.account_id if is_gift else member.programme_account_id,
         amount=abs(wish.points),

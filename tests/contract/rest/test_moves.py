@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.contract.rest.test_holds import points, refused
+from tests.contract.rest.test_holds import end, hold, points, refused
 
 
 def give(desk, giver, receiver, amount, /, *, key=None, **more):
@@ -77,6 +77,7 @@ class TestAdjustment:
         assert [each.status_code for each in answers] == [201, 200], answers[0].text
         told = answers[0].json()
         assert (told["state"], told["balance"], told["tier"]) == ("posted", before + 100, "Silver")
+        assert answers[1].json() == told | {"is_duplicate": True}
         assert adjust(desk, keys[0], members[0], -100).json()["balance"] == before
         refused(adjust(desk, keys[0], members[0], 99, key=key), status=409, code="key_reused")
 
@@ -93,7 +94,8 @@ class TestAdjustment:
         assert details["reason"] == "checker_is_maker" and points(desk, members[0])["balance"] == before
         told = [decide(desk, keys[1], "confirm", number) for _ in range(2)]
         assert [each.json()["state"] for each in told] == ["posted"] * 2
-        assert (told[0].json()["balance"], told[1].json()["is_duplicate"]) == (before + 101, True)
+        assert told[0].json()["balance"] == before + 101
+        assert told[1].json() == told[0].json() | {"is_duplicate": True}
         refused(decide(desk, keys[1], "reject", number), status=409, code="adjustment_decided")
         assert points(desk, members[0])["balance"] == before + 101
 
@@ -132,3 +134,39 @@ class TestAdjustment:
 
 def test_what_moved_is_in_balance(desk):
     assert desk.hub.status()["trial_balance"] == 0
+
+
+class TestKey:
+    """A key stands for one wish, whatever moves points by it."""
+
+    def test_of_one_verb_is_no_key_of_another(self, desk, keys):
+        member, other, key = desk.join(points=500), desk.join(), uuid4().hex
+        body = {"global_id": member, "programme": "points", "points": 10}
+        headers = {"idempotency-key": key}
+        first = desk.http.post("/v1/redemptions", json=body, headers=headers)
+        assert (first.status_code, first.json()["balance"]) == (201, 490)
+        kept = hold(desk, member, 10, seconds=60).json()["hold_id"]
+        refused(hold(desk, member, 10, seconds=60, key=key), status=409, code="key_reused")
+        refused(end(desk, "capture", kept, key=key), status=409, code="key_reused")
+        refused(end(desk, "release", kept, key=key), status=409, code="key_reused")
+        refused(give(desk, member, other, 10, key=key), status=409, code="key_reused")
+        refused(adjust(desk, keys[0], member, 10, key=key), status=409, code="key_reused")
+        refused(adjust(desk, keys[0], member, 5000, key=key), status=409, code="key_reused")
+        again = desk.http.post("/v1/redemptions", json=body, headers=headers)
+        assert again.json()["transfer_id"] == first.json()["transfer_id"]
+        assert (again.status_code, points(desk, member)["spendable"]) == (200, 480)
+
+    def test_of_an_adjustment_is_no_key_of_another_verb(self, desk, keys):
+        member, key = desk.join(points=500), uuid4().hex
+        assert adjust(desk, keys[0], member, 10, key=key).status_code == 201
+        body = {"global_id": member, "programme": "points", "points": 10}
+        again = desk.http.post("/v1/redemptions", json=body, headers={"idempotency-key": key})
+        refused(again, status=409, code="key_reused")
+
+    def test_of_an_adjustment_that_waits_may_be_gone_when_it_is_confirmed(self, desk, keys):
+        member, key = desk.join(points=500), uuid4().hex
+        waiting = adjust(desk, keys[0], member, 5000, key=key).json()["adjustment_id"]
+        body = {"global_id": member, "programme": "points", "points": 10}
+        desk.http.post("/v1/redemptions", json=body, headers={"idempotency-key": key}).raise_for_status()
+        refused(decide(desk, keys[1], "confirm", waiting), status=409, code="key_reused")
+        assert decide(desk, keys[1], "reject", waiting).status_code == 200
