@@ -7,6 +7,8 @@ lot. Transfers are named by the ids the real ledger gave, so that both tell the 
 from dataclasses import dataclass, field
 from datetime import date
 
+from tests.property.ledger_journal import Journal
+
 NEVER = date.max
 
 
@@ -40,6 +42,10 @@ class Moved:
     asked_back: int = 0
     given_back: dict[int, int] = field(default_factory=dict)
 
+    @property
+    def holder(self):
+        return self.debit if self.kind == "redeem" else self.credit
+
 
 @dataclass
 class Hold:
@@ -59,6 +65,9 @@ class Model:
         self.money = 0
         self.transfers = {}
         self.holds = {}
+        self.journal = Journal()
+        self.last_days = {}
+        self.known_rests = {}
 
     def balance(self, name):
         return sum(lot.rest for lot in self.lots[name])
@@ -76,6 +85,17 @@ class Model:
             lots.append(Lot(lot_id, amount, *self.terms.get(lot_id, (NEVER, date.min))))
         else:
             known.rest += amount
+
+    def book(self, debit, credit, amount, day, what, *, accrual=None):
+        """Write down what has just been done, and on which day it changed which lots."""
+        day = self.journal.add(debit, credit, amount, day, what)
+        rests = {(name, lot.lot_id): lot.rest for name, lots in self.lots.items() for lot in lots}
+        if accrual is not None:
+            self.known_rests[accrual] = amount
+        for key in self.known_rests.keys() | rests.keys():
+            if self.known_rests.get(key, 0) != rests.get(key, 0):
+                self.last_days[key] = max(day, self.last_days.get(key, day))
+        self.known_rests = rests
 
     def clean(self):
         for lots in (*self.lots.values(), *self.reserved.values()):
@@ -121,6 +141,7 @@ class Model:
         self.money += amount
         self.transfers[transfer_id] = Moved("earn", "programme", name, amount, [], has_money=True)
         self.pay_debts(name, amount, day)
+        self.book("programme", name, amount, day, "issued", accrual=(name, transfer_id))
 
     def judge_debit(self, name, amount, day, *, anything=False):
         enough = self.balance(name) >= amount and self.plan(name, amount, day, anything=anything)[1] == 0
@@ -133,6 +154,7 @@ class Model:
         self.money -= amount
         self.transfers[transfer_id] = Moved("redeem", name, "programme", amount, pieces, has_money=True)
         self.clean()
+        self.book(name, "programme", amount, day, "redeemed")
 
     def give(self, source, target, amount, day, transfer_id, *, anything=False):
         pieces, _ = self.plan(source, amount, day, anything=anything)
@@ -141,6 +163,34 @@ class Model:
             self.put(self.lots[target], lot_id, part)
         self.transfers[transfer_id] = Moved("gift", source, target, amount, pieces)
         self.pay_debts(target, amount, day)
+        self.book(source, target, amount, day, "moved")
+
+    def move_all(self, source, target, day, debt_id):
+        """Lots first, then what is owed, then what is reserved."""
+        lots = [lot for lot in self.lots[source] if lot.rest > 0]
+        owed = -sum(lot.rest for lot in self.lots[source] if lot.rest < 0)
+        amount = sum(lot.rest for lot in lots)
+        for lot in lots:
+            self.put(self.lots[target], lot.lot_id, lot.rest)
+            lot.rest = 0
+        if amount:
+            self.pay_debts(target, amount, day)
+            self.book(source, target, amount, day, "moved")
+        if owed:
+            pieces, left = self.plan(target, owed, day)
+            self.take(self.lots[target], pieces)
+            if left:
+                self.lots[target].append(Lot(debt_id, -left))
+            self.lots[source] = []
+            self.clean()
+            self.book(target, source, owed, day, "moved")
+        for hold in self.holds.values():
+            if hold.account == source and not hold.end:
+                hold.account = target
+                for lot_id, part in hold.pieces:
+                    self.find(self.reserved[source], lot_id).rest -= part
+                    self.put(self.reserved[target], lot_id, part)
+        self.clean()
 
     def reserve(self, name, amount, day, hold_id):
         pieces, _ = self.plan(name, amount, day)
@@ -149,6 +199,7 @@ class Model:
             self.put(self.reserved[name], lot_id, part)
         self.holds[hold_id] = Hold(name, pieces)
         self.clean()
+        self.book(name, "reserved", amount, day, "moved")
 
     def judge_end(self, hold_id, outcome, amount, key):
         hold = self.holds[hold_id]
@@ -174,7 +225,10 @@ class Model:
         if amount:
             self.outside["programme"] += amount
             self.transfers[capture_id] = Moved("redeem", hold.account, "programme", amount, captured)
+            self.book("reserved", "programme", amount, day, "redeemed")
         self.pay_debts(hold.account, released, day)
+        if released:
+            self.book("reserved", hold.account, released, day, "moved")
 
     def due(self, today):
         return [
@@ -182,9 +236,12 @@ class Model:
         ]
 
     def expire(self, today):
-        for _, lot in self.due(today):
-            self.outside["expired"] += lot.rest
-            lot.rest = 0
+        """On its day, or on the day on which its units last went or came."""
+        for name, lot in self.due(today):
+            gone, lot.rest = lot.rest, 0
+            self.outside["expired"] += gone
+            day = max(lot.expires_on, self.last_days.get((name, lot.lot_id), date.min))
+            self.book(name, "expired", gone, day, "expired")
         self.clean()
 
     def settle(self, lot_id, expires_on):
@@ -194,20 +251,20 @@ class Model:
                 if lot.lot_id == lot_id:
                     lot.expires_on, lot.available_from = self.terms[lot_id]
 
-    def own(self, moved, transfer_id, policy, day):
+    def own(self, moved, transfer_id, holder, policy, day):
         """Return the lots that the transfer brought and that are still there, with how much of each."""
         brought = {transfer_id: moved.amount}
         if moved.kind == "gift":
             brought = {lot_id: part - moved.given_back.get(lot_id, 0) for lot_id, part in moved.pieces}
         return [
             (lot.lot_id, brought[lot.lot_id])
-            for lot in sorted(self.lots[moved.credit], key=lambda each: each.order)
+            for lot in sorted(self.lots[holder], key=lambda each: each.order)
             if lot.rest > 0
             and brought.get(lot.lot_id, 0) > 0
             and (policy != "only_pending" or lot.available_from > day)
         ]
 
-    def plan_return(self, transfer_id, amount, policy, day):
+    def plan_return(self, transfer_id, holder, amount, policy, day):
         """Return status, what is wanted, what is taken."""
         moved = self.transfers[transfer_id]
         left = moved.amount - moved.asked_back
@@ -216,9 +273,9 @@ class Model:
             return "already_reversed", wanted, 0
         if moved.kind == "redeem":
             return "posted", wanted, wanted
-        lots = self.lots[moved.credit]
+        lots = self.lots[holder]
         named = {}
-        for lot_id, most in self.own(moved, transfer_id, policy, day):
+        for lot_id, most in self.own(moved, transfer_id, holder, policy, day):
             named[lot_id] = min(wanted - sum(named.values()), most, self.find(lots, lot_id).rest)
         found = sum(named.values())
         others = sum(lot.rest - named.get(lot.lot_id, 0) for lot in lots if lot.is_spendable(day))
@@ -233,19 +290,19 @@ class Model:
             wanted_now = wanted
         return ("posted" if wanted_now else "nothing_taken"), wanted, wanted_now
 
-    def take_back(self, transfer_id, wanted, taken, policy, day, reversal_id):
+    def take_back(self, transfer_id, holder, wanted, taken, policy, day, reversal_id):
         moved = self.transfers[transfer_id]
         moved.asked_back += wanted
         if not taken:
             return
         if moved.kind == "redeem":
-            self.give_back(moved, taken, day)
+            self.give_back(moved, holder, taken, day)
             return
-        first = self.own(moved, transfer_id, policy, day)
-        pieces, left = self.plan(moved.credit, taken, day, first=first)
-        self.take(self.lots[moved.credit], pieces)
+        first = self.own(moved, transfer_id, holder, policy, day)
+        pieces, left = self.plan(holder, taken, day, first=first)
+        self.take(self.lots[holder], pieces)
         if left:
-            self.lots[moved.credit].append(Lot(reversal_id, -left))
+            self.lots[holder].append(Lot(reversal_id, -left))
         if moved.kind == "earn":
             self.outside["programme"] += taken
         else:
@@ -254,17 +311,19 @@ class Model:
                 moved.given_back[lot_id] = moved.given_back.get(lot_id, 0) + part
             self.pay_debts(moved.debit, taken, day)
         self.clean()
+        self.book(holder, moved.debit, taken, day, "adjusted")
 
-    def give_back(self, moved, amount, day):
+    def give_back(self, moved, holder, amount, day):
         self.outside["programme"] -= amount
         left = amount
         for lot_id, part in sorted(moved.pieces, key=lambda piece: (self.terms[piece[0]][0], piece[0]), reverse=True):
             back = min(left, part - moved.given_back.get(lot_id, 0))
             if back > 0:
                 moved.given_back[lot_id] = moved.given_back.get(lot_id, 0) + back
-                self.put(self.lots[moved.debit], lot_id, back)
+                self.put(self.lots[holder], lot_id, back)
                 left -= back
-        self.pay_debts(moved.debit, amount, day)
+        self.pay_debts(holder, amount, day)
+        self.book("programme", holder, amount, day, "adjusted")
 
     def total(self):
         held = sum(lot.rest for lots in (*self.lots.values(), *self.reserved.values()) for lot in lots)
