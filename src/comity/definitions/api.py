@@ -45,6 +45,7 @@ __all__ = [
     "export",
     "find_faults",
     "get_definitions",
+    "get_definitions_of",
     "get_document",
     "get_revision",
     "list_applies",
@@ -83,6 +84,12 @@ def get_definitions(tx: Tx) -> Definitions:
         documents = list_current(tx)
         if store.get_revision(tx) == revision:
             return Definitions(revision=revision, documents=documents)
+
+
+def get_definitions_of(tx: Tx, *, revision: int) -> Definitions:
+    """Return the documents that were in force at a revision."""
+    rows = store.list_of_revision(tx, revision=revision)
+    return Definitions(revision=revision, documents=tuple(_to_document(_to_version(row)) for row in rows))
 
 
 def list_current(tx: Tx) -> tuple[Document, ...]:

@@ -79,6 +79,11 @@ def list_current(tx: Tx) -> list[VersionRow]:
     return _sql.list_current.fetch(tx, VersionRow)
 
 
+def list_of_revision(tx: Tx, *, revision: int) -> list[VersionRow]:
+    """Return the versions that were in force at a revision, by kind and name."""
+    return _sql.list_of_revision.fetch(tx, VersionRow, revision=revision)
+
+
 def list_newest(tx: Tx) -> list[NewestRow]:
     """Return the state of every document there ever was."""
     return _sql.list_newest.fetch(tx, NewestRow)

@@ -19,6 +19,7 @@ __all__ = [
     "has_unread",
     "has_unread_of",
     "list_parked",
+    "list_passed",
     "list_unread",
     "park_changes",
     "read_changes",
@@ -74,6 +75,11 @@ def close_superseded(tx: Tx, *, changes: Sequence[Change], now: datetime) -> int
     could not be read closes nothing.
     """
     return store.close_superseded(tx, changes=changes, now=now) if changes and store.has_parked(tx) else 0
+
+
+def list_passed(tx: Tx, *, records: Sequence[tuple[str, str, str]], position: Position, count_max: int) -> list[Change]:
+    """Return what a reader has passed of records, given as (system, stream, external id); of too many the newest."""
+    return store.list_passed(tx, records=records, position=position, count_max=count_max) if records else []
 
 
 def list_parked(

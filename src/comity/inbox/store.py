@@ -69,6 +69,21 @@ def read_changes(tx: Tx, *, position: Position, count_max: int) -> list[Change]:
     return _sql.read_changes.fetch(tx, Change, xid=position.xid, id=position.id, count_max=count_max)
 
 
+def list_passed(tx: Tx, *, records: Sequence[tuple[str, str, str]], position: Position, count_max: int) -> list[Change]:
+    """Return the newest changes of records up to a place, in order."""
+    systems, streams, external_ids = zip(*records, strict=True)
+    return _sql.list_passed.fetch(
+        tx,
+        Change,
+        systems=list(systems),
+        streams=list(streams),
+        external_ids=list(external_ids),
+        xid=position.xid,
+        id=position.id,
+        count_max=count_max,
+    )
+
+
 def has_unread(tx: Tx, *, position: Position) -> bool:
     """Return whether anything stands after a place."""
     return bool(_sql.has_unread.value(tx, xid=position.xid, id=position.id))

@@ -14,6 +14,7 @@ from comity.profile.decide_sql import explain as explain_text
 from comity.profile.document import document
 from comity.profile.golden_sql import OF_PROFILES
 from comity.profile.model import compile_model
+from comity.profile.replay import Replay, open_replay
 from comity.profile.types import (
     AdoptedRecord,
     ApplyResult,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from polars import DataFrame
 
 __all__ = [
+    "Replay",
     "adopt_records",
     "apply_observations",
     "compile_model",
@@ -47,6 +49,7 @@ __all__ = [
     "load_bulk",
     "move_records",
     "note_written",
+    "open_replay",
     "rebuild_all",
     "refresh_profiles",
 ]

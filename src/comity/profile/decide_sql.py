@@ -18,6 +18,7 @@ import msgspec
 
 from comity.definitions.types import AttributeType, MergeKind, RuleKind
 from comity.profile import names
+from comity.profile.observe_sql import OBSERVATION
 from comity.profile.types import Attribute, Entry, Unit
 
 TIE = "tie_a__, tie_b__, tie_c__"
@@ -82,18 +83,28 @@ def _listed(entry: Entry) -> str:
     return f" and system in ({', '.join(map(names.text_constant, entry.systems))})" if entry.systems else ""
 
 
-def decide(attributes: Sequence[Attribute], units: Sequence[Unit], *, scope: str) -> str:
+def decide(
+    attributes: Sequence[Attribute], units: Sequence[Unit], *, scope: str, observation: str = OBSERVATION
+) -> str:
     """Return a select of `profile_id` and every attribute by name; `scope` says which observations take part."""
-    return _Decision(attributes, units).select(scope)
+    return _Decision(attributes, units, observation).select(scope)
 
 
-def explain(attributes: Sequence[Attribute], units: Sequence[Unit], *, unit: Unit, member: str, scope: str) -> str:
+def explain(
+    attributes: Sequence[Attribute],
+    units: Sequence[Unit],
+    *,
+    unit: Unit,
+    member: str,
+    scope: str,
+    observation: str = OBSERVATION,
+) -> str:
     """Return a select of all that bears on one attribute of one profile, out of the very decision.
 
     Its row holds arrays over the records in tie order (ids, systems, streams, external ids, times, values), the
     winner of each entry by record id, whether each entry's condition holds, the value decided and the value stored.
     """
-    decision = _Decision(attributes, units)
+    decision = _Decision(attributes, units, observation)
     winners = [
         decision.first_of("record_id", unit, entry) if pick_of(unit, entry) else "null" for entry in unit.entries
     ]
@@ -124,7 +135,8 @@ class _Decision:
     No attribute has two underscores in a row, so none is called like an inner column.
     """
 
-    def __init__(self, attributes: Sequence[Attribute], units: Sequence[Unit]) -> None:
+    def __init__(self, attributes: Sequence[Attribute], units: Sequence[Unit], observation: str) -> None:
+        self.observation = observation
         self.types = {attribute.name: attribute.type for attribute in attributes}
         self.units = units
         self.place = {unit.name: number for number, unit in enumerate(units)}
@@ -165,7 +177,7 @@ class _Decision:
         return (
             f"select profile_id, record_id, system, stream, external_id, {', '.join(said)},\n"
             '    system collate "C" as tie_a__, stream collate "C" as tie_b__, external_id collate "C" as tie_c__\n'
-            f"from profile.observation\nwhere {scope}"
+            f"from {self.observation}\nwhere {scope}"
         )
 
     def _compared(self, inner: str) -> str:

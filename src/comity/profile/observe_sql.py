@@ -19,6 +19,9 @@ from collections.abc import Sequence
 from comity.profile import names
 from comity.profile.types import Attribute
 
+OBSERVATION = "profile.observation"
+"""Where what records say is kept."""
+
 SILENT, ECHO, LATE, SEEN, NEW, FILLED = range(6)
 
 MASK_BITS_MAX = 62
@@ -46,7 +49,7 @@ def stage_create(attributes: Sequence[Attribute], *, table: str) -> str:
     return f"create temp table if not exists {names.column(table)} ({', '.join(columns)}) on commit delete rows"
 
 
-def observe(attributes: Sequence[Attribute], *, table: str) -> str:
+def observe(attributes: Sequence[Attribute], *, table: str, observation: str = OBSERVATION) -> str:
     """Return the statement that takes in one wave of the staging table and answers with one row of counts and ids.
 
     Everybody locks records in the order of their ids. So the first wave also locks those that a later one may change,
@@ -66,13 +69,13 @@ with counted as materialized (
     select s.*, o.ctid as place__, o.xmin as version__, o.profile_id as old_profile_id__, o.written, o.written_at,
     {_known(attributes)},
     {judged}
-    from {names.column(table)} s left join profile.observation o on o.record_id = s.record_id
+    from {names.column(table)} s left join {observation} o on o.record_id = s.record_id
     where s.wave__ = %(wave)s
     offset 0
     ) as judged
     order by record_id
 ), inserted as (
-    insert into profile.observation (record_id, profile_id, system, stream, external_id, {_names(attributes)})
+    insert into {observation} (record_id, profile_id, system, stream, external_id, {_names(attributes)})
     select record_id, profile_id, system, stream, external_id,
         {_values(attributes)}
     from counted c
@@ -81,13 +84,13 @@ with counted as materialized (
     returning record_id
 ), locked as materialized (
     select c.*
-    from counted c join profile.observation o on o.ctid = c.place__ and o.xmin = c.version__
+    from counted c join {observation} o on o.ctid = c.place__ and o.xmin = c.version__
     where c.is_changed__ or c.is_seen__
         or c.record_id in (select s.record_id from {names.column(table)} s where s.wave__ > %(wave)s)
     order by c.record_id
     for no key update of o
 ), updated as (
-    update profile.observation o set profile_id = c.profile_id, written = {_written(attributes)},
+    update {observation} o set profile_id = c.profile_id, written = {_written(attributes)},
         ({_names(attributes)}) = row(
         {_values(attributes)})
     from locked c

@@ -31,6 +31,22 @@ CREATE_BY_PROFILE = "create index observation_by_profile on profile.observation 
 SORT_MEMORY = "512MB"
 """What one big sort may take, so that it stays in memory."""
 
+REPLAYED = "pg_temp.profile_replayed"
+"""Where what records said is told again."""
+
+REPLAY_CREATE = "create temp table profile_replayed (like profile.observation including defaults including indexes)"
+REPLAY_COPY = """
+insert into pg_temp.profile_replayed (record_id, profile_id, system, stream, external_id{names})
+select record_id, %(profile_id)s, system, stream, external_id{values}
+from profile.observation where record_id = %(record_id)s
+"""
+REPLAY_MOVE = "update pg_temp.profile_replayed set profile_id = %(profile_id)s where record_id = %(record_id)s"
+REPLAY_DROP = "delete from pg_temp.profile_replayed where record_id = %(record_id)s"
+REPLAY_NOTE = """
+update pg_temp.profile_replayed set written = written || %(written)s::jsonb, written_at = %(written_at)s
+where record_id = %(record_id)s
+"""
+
 _SPELLED = {"timestamptz": "timestamp with time zone"}
 
 
@@ -274,5 +290,49 @@ def insert_golden(tx: Tx, *, model: ProfileModel, now: datetime) -> int:
 
 def explain(tx: Tx, *, profile_id: UUID, text: str) -> tuple[Any, ...] | None:
     """Run the compiled explanation of an attribute for one profile; None when no record belongs to it."""
+    rows = fetch_text(tx, text, {"profile_ids": [profile_id]})
+    return rows[0] if rows else None
+
+
+@contextmanager
+def lend_replay(tx: Tx) -> Generator[None]:
+    """Make the table; it is taken back with all that was done to it, and the statement cache forgets it."""
+    with tx.transaction(force_rollback=True):
+        execute_text(tx, REPLAY_CREATE)
+        yield
+
+
+def replay_copy(
+    tx: Tx, *, record_id: int, profile_id: UUID, attributes: Sequence[Attribute], until: datetime | None
+) -> None:
+    """Bring in a record with what is stored of these attributes and came about before a time (None: all of it)."""
+    columns, values = "", ""
+    for name in (each.name for each in attributes):
+        is_before = f"{names.at(name)} < coalesce(%(until)s::timestamptz, 'infinity')"
+        for column in (names.column(name), names.at(name)):
+            columns += f", {column}"
+            values += f", case when {is_before} then {column} end"
+    params = {"record_id": record_id, "profile_id": profile_id, "until": until}
+    execute_text(tx, REPLAY_COPY.format(names=columns, values=values), params)
+
+
+def replay_move(tx: Tx, *, record_id: int, profile_id: UUID) -> None:
+    """Give a record to another profile."""
+    execute_text(tx, REPLAY_MOVE, {"record_id": record_id, "profile_id": profile_id})
+
+
+def replay_drop(tx: Tx, *, record_id: int) -> None:
+    """Forget what a record said."""
+    execute_text(tx, REPLAY_DROP, {"record_id": record_id})
+
+
+def replay_written(tx: Tx, *, record_id: int, written: Mapping[str, str | None], written_at: datetime) -> None:
+    """Take values for ones that Comity wrote into a record."""
+    params = {"record_id": record_id, "written": msgspec.json.encode(written).decode(), "written_at": written_at}
+    execute_text(tx, REPLAY_NOTE, params)
+
+
+def replay_decide(tx: Tx, *, profile_id: UUID, text: str) -> tuple[Any, ...] | None:
+    """Run a compiled decision for one profile; None when no record belongs to it."""
     rows = fetch_text(tx, text, {"profile_ids": [profile_id]})
     return rows[0] if rows else None

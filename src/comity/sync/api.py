@@ -7,6 +7,7 @@ from comity.kernel.database import Database
 from comity.kernel.ids import Ids
 from comity.sync.deliver import Deliverer
 from comity.sync.first_read import list_unsettled
+from comity.sync.history import list_history
 from comity.sync.joining import check_system, create_fields, plan_fields, plan_subscription
 from comity.sync.prepare import Prepared, give_up, prepare
 from comity.sync.pull import HINTS_CHANNEL, Puller, receive_hook
@@ -41,7 +42,7 @@ from comity.sync.setup import (
 )
 from comity.sync.stewarding import merge_people, unmerge_person
 from comity.sync.store import sum_runs
-from comity.sync.types import LoadReport, Merged, RecordFile, Unmerged
+from comity.sync.types import LoadReport, Merged, PersonHistory, RecordFile, Unmerged
 from comity.sync.unify import READER, match_again
 from comity.sync.unify import apply as apply_batch
 
@@ -52,6 +53,7 @@ __all__ = [
     "ApplyEffects",
     "Deliverer",
     "Merged",
+    "PersonHistory",
     "Prepared",
     "Puller",
     "Reaction",
@@ -76,6 +78,7 @@ __all__ = [
     "is_behind",
     "keep_memberships",
     "lapse_points",
+    "list_history",
     "list_unsettled",
     "load_records",
     "mark_loyalty_stale",

@@ -1,7 +1,9 @@
 """What crosses the door of sync."""
 
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -48,6 +50,61 @@ class Merged(msgspec.Struct, frozen=True, kw_only=True):
     decided_by: str
     reason: str
     is_duplicate: bool
+
+
+class Cause(StrEnum):
+    """What made a golden value another one."""
+
+    CHANGE = "change"
+    DELETION = "deletion"
+    LOAD = "load"
+    MERGE = "merge"
+    UNMERGE = "unmerge"
+    DEFINITIONS = "definitions"
+
+
+class ValueSource(msgspec.Struct, frozen=True, kw_only=True):
+    """A record whose value became the golden one, or part of it; `changed_at` is the source's own time of the value."""
+
+    system: str
+    stream: str
+    external_id: str
+    value: Any
+    changed_at: datetime | None
+
+
+class ValueChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A golden value and what it replaced: when, from where, by which rule of which version.
+
+    `happened_at` is when it reached the hub, `change_id` the change in the inbox that brought it. `actor` and `reason`
+    belong to definitions, merges and partings: systems do not tell who edits their records.
+    """
+
+    attribute: str
+    value: Any
+    before: Any
+    happened_at: datetime
+    cause: Cause
+    change_id: int | None
+    sources: tuple[ValueSource, ...]
+    rule: str
+    rules_version: int
+    revision: int
+    actor: str
+    reason: str
+
+
+class PersonHistory(msgspec.Struct, frozen=True, kw_only=True):
+    """How a person's golden values came about, oldest first.
+
+    `is_cut` says that the oldest changes are left out; `differing` names attributes whose history does not end with
+    the value that is stored, so that it cannot be the whole of it.
+    """
+
+    global_id: UUID
+    changes: tuple[ValueChange, ...]
+    is_cut: bool
+    differing: tuple[str, ...]
 
 
 class RunTotals(msgspec.Struct, frozen=True, kw_only=True):

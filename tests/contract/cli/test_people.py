@@ -31,3 +31,10 @@ def test_sums_purchases_up_as_of_a_day_in_a_time_zone(known):
 def test_refuses_days_and_zones_that_there_are_not(known):
     assert told(known("profile", "show", str(ADA), "--timezone", "Utopia", "--json"))["code"] == "unknown_time_zone"
     assert told(known("profile", "show", str(ADA), "--on", "2026-02-30", "--json"))["code"] == "day_unreadable"
+
+
+def test_tells_the_history_of_values_and_knows_which_there_are(known):
+    history = told(known("profile", "history", str(ADA), "--json"))
+    assert (history["global_id"], history["changes"], history["differing"]) == (str(ADA), [], [])
+    assert str(ADA) in known("profile", "history", str(ADA), "email").stdout
+    assert told(known("profile", "history", str(ADA), "shoe_size", "--json"))["code"] == "attribute_unknown"

@@ -93,7 +93,9 @@ class TestProfile:
         answer = desk.http.get(f"/v1/members/{person['global_id']}/balance")
         assert answer.json() == person["memberships"]
 
-    @pytest.mark.parametrize("path", ["/v1/profiles/{}", "/v1/profiles/{}/why/email", "/v1/members/{}/balance"])
+    @pytest.mark.parametrize(
+        "path", ["/v1/profiles/{}", "/v1/profiles/{}/why/email", "/v1/profiles/{}/history", "/v1/members/{}/balance"]
+    )
     def test_of_nobody_is_not_found(self, desk, path):
         answer = desk.http.get(path.format(uuid4()))
         assert (answer.status_code, answer.json()["code"]) == (404, "person_not_found")
@@ -112,6 +114,23 @@ class TestWhy:
         assert answer.status_code in {404, 422}, answer.text
         assert "remedy" in answer.json()["details"]
         assert "city" in str(answer.json()["details"])
+
+
+class TestHistory:
+    def test_tells_when_a_value_came_and_from_where(self, desk, person):
+        told = desk.http.get(f"/v1/profiles/{person['global_id']}/history", params={"field": "city"}).json()
+        [change] = told["changes"]
+        assert (change["attribute"], change["before"], change["value"], change["cause"]) == (
+            "city", None, "Ulm", "change",
+        )  # fmt: skip
+        assert [said["system"] for said in change["sources"]] == ["crm"] and change["revision"] >= 1
+        assert (told["differing"], told["is_cut"], told["global_id"]) == ([], False, person["global_id"])
+        whole = desk.http.get(f"/v1/profiles/{person['global_id']}/history").json()
+        assert {each["attribute"] for each in whole["changes"]} > {"city", "email"}
+
+    def test_of_an_unknown_attribute_names_the_known_ones(self, desk, person):
+        answer = desk.http.get(f"/v1/profiles/{person['global_id']}/history", params={"field": "shoe_size"})
+        assert answer.json()["code"] == "attribute_unknown" and "city" in str(answer.json()["details"])
 
 
 class TestRecencyFrequencyValue:

@@ -1,4 +1,4 @@
-"""Commands about people: profile show, merges and unmerge, why."""
+"""Commands about people: profile show, history, merges and unmerge, why."""
 
 from typing import Annotated
 
@@ -89,6 +89,49 @@ def show(
             ],
             numbers=(2,),
         )
+
+
+@profiles.command("history")
+@translates_errors
+def history(
+    key: Key,
+    field: Annotated[str | None, typer.Argument(help="A golden attribute, such as email; all without it.")] = None,
+    *,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Show how golden values came about: when, from which system, by which rule, and what they replaced."""
+    with read_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
+        runtime = hub.runtimes.get(tx)
+        profile_id = find_person(tx, key=key, runtime=runtime)
+        name = None if field is None else require_attribute(field, runtime=runtime)
+        told = sync.list_history(tx, profile_id=profile_id, attribute=name)
+    if json:
+        print_json(told)
+        return
+    say(f"[bold]Global ID[/] {profile_id}")
+    print_table(
+        "Golden values, as they came",
+        ("when", "attribute", "before", "value", "from", "because of", "by rule", "version"),
+        [
+            (
+                each.happened_at.isoformat(timespec="seconds"),
+                each.attribute,
+                each.before,
+                each.value,
+                "\n".join(f"{said.system} {said.external_id}" for said in each.sources),
+                " ".join(filter(None, (each.cause, each.actor, each.reason))),
+                each.rule,
+                each.rules_version,
+            )
+            for each in told.changes
+        ],
+        numbers=(7,),
+    )
+    if told.is_cut:
+        say("The oldest changes are left out.", style="yellow")
+    if told.differing:
+        say(f"What is kept does not explain the present value of {', '.join(told.differing)}.", style="yellow")
 
 
 @profiles.command("merges")

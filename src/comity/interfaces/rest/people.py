@@ -15,8 +15,13 @@ from comity.profile import api as profile
 from comity.profile.types import Explanation
 from comity.programme import api as programme
 from comity.programme.types import Member
+from comity.sync import api as sync
 
 AnyKey = Annotated[str, QueryParameter(description=f"{KEY_FORMS[0].upper()}{KEY_FORMS[1:]}.", max_length=700)]
+
+Field = Annotated[
+    str | None, QueryParameter(description="A golden attribute, such as email; all without it.", max_length=100)
+]
 
 Day = Annotated[
     date | None, QueryParameter(description="Recency, frequency and value as of the end of this day; today without it.")
@@ -63,6 +68,20 @@ def explain_value(request: Request[Any, Any, Any], global_id: FromPath[UUID], at
         return profile.explain(tx, profile_id=profile_id, attribute=name, model=runtime.model)
 
 
+@get("/v1/profiles/{global_id:uuid}/history", guards=[require_key], opt={"scope": "read"}, sync_to_thread=True)
+def list_history(request: Request[Any, Any, Any], global_id: FromPath[UUID], field: Field = None) -> sync.PersonHistory:
+    """Tell how golden values came about, oldest first: when, from which system, by which rule, and what they replaced.
+
+    It is told again from the inbox and the definitions of that time; `differing` names values that it cannot explain.
+    """
+    hub = hub_of(request)
+    with hub.database.transaction() as tx:
+        runtime = hub.runtimes.get(tx)
+        profile_id = find_person(tx, key=str(global_id), runtime=runtime)
+        name = None if field is None else require_attribute(field, runtime=runtime)
+        return sync.list_history(tx, profile_id=profile_id, attribute=name)
+
+
 @get("/v1/members/{global_id:uuid}/balance", guards=[require_key], opt={"scope": "read"}, sync_to_thread=True)
 def get_balance(request: Request[Any, Any, Any], global_id: FromPath[UUID]) -> list[Member]:
     """Return memberships with points and tier."""
@@ -76,4 +95,4 @@ def get_balance(request: Request[Any, Any, Any], global_id: FromPath[UUID]) -> l
         return found.get(profile_id, [])
 
 
-HANDLERS = [find_profile, get_profile, explain_value, get_balance]
+HANDLERS = [find_profile, get_profile, explain_value, list_history, get_balance]
