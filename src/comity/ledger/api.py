@@ -19,6 +19,7 @@ from comity.ledger.periods import (
     roll_forward,
 )
 from comity.ledger.proof import check_export
+from comity.ledger.referring import post_referring
 from comity.ledger.reports import (
     Block,
     DayNotOver,
@@ -129,7 +130,7 @@ def post(tx: Tx, *, postings: Sequence[Posting], now: datetime) -> list[PostingV
     if not postings:
         return []
     rules.check_batch(postings)
-    return store.post(tx, postings=postings, now=now)
+    return post_referring(tx, postings=postings, now=now)
 
 
 def hold_accounts(tx: Tx, *, account_ids: Sequence[int]) -> None:

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from comity.kernel.database import Tx
 from comity.kernel.errors import Broken
 from comity.ledger import rules, store
+from comity.ledger.referring import post_referring
 from comity.ledger.rows import Ending, HoldEnd, HoldState
 from comity.ledger.types import (
     Capture,
@@ -110,7 +111,7 @@ def _end_wave(tx: Tx, *, wishes: Sequence[Ending], now: datetime) -> list[HoldVe
     lots = store.list_moved_lots(tx, transfer_ids=[each.hold_id for each in open_wishes])
     plans = [rules.plan_ending(each, states[each.hold_id], lots[each.hold_id]) for each in open_wishes]
     first = [each.capture or each.release for each in plans]
-    booked = store.post(tx, postings=[each for each in first if each], now=now)
+    booked = post_referring(tx, postings=[each for each in first if each], now=now)
     rests = [
         plan.release
         for plan, verdict in zip(plans, booked, strict=True)

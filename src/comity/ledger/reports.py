@@ -111,6 +111,7 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     money_amount: int | None
     block_number: int | None
     reversed_by: list[int]
+    reference: str | None = None
 
 
 class TraceLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,6 +129,7 @@ class TraceLine(msgspec.Struct, frozen=True, kw_only=True):
     external_id: str
     reason: str
     reverses_transfer_id: int | None
+    reference: str | None = None
 
 
 class Trace(msgspec.Struct, frozen=True, kw_only=True):

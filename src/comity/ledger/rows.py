@@ -109,6 +109,13 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     origin_account_id: int | None
 
 
+class Reference(msgspec.Struct, frozen=True, kw_only=True):
+    """What a transfer is in the accounts outside, to be noted."""
+
+    transfer_id: int
+    reference: str
+
+
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """A wish to end a hold: capture `amount` (null: all of it) for an account, and release the rest."""
 
@@ -123,6 +130,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     credit_account_id: int | None = None
     amount: int | None = None
     money: MoneyLeg | None = None
+    reference: str = ""
 
 
 class EndingPlan(msgspec.Struct, frozen=True, kw_only=True):

@@ -175,6 +175,7 @@ def plan_capture(capture: Capture) -> Ending:
         credit_account_id=capture.credit_account_id,
         amount=capture.amount,
         money=capture.money,
+        reference=capture.reference,
     )
 
 
@@ -271,6 +272,7 @@ def _plan_part(wish: Ending, hold: HoldState, pieces: Sequence[Piece], *, kind: 
         pieces=tuple(pieces),
         takes=Takes.NAMED,
         money=None if is_release else wish.money,
+        reference="" if is_release else wish.reference,
     )
 
 

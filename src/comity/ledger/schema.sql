@@ -148,6 +148,21 @@ END,
 );
 CREATE TRIGGER period_lock_is_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.period_lock FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
+create table ledger.reference (
+    reference_id bigint not null default 
+CASE
+    WHEN (pg_current_xact_id() IS NOT NULL) THEN nextval('ledger.transfer_id'::regclass)
+    ELSE NULL::bigint
+END,
+    transfer_id bigint not null,
+    reference text not null,
+    noted_at timestamp with time zone not null,
+    constraint reference_once PRIMARY KEY (transfer_id),
+    constraint reference_in_order UNIQUE (reference_id),
+    constraint reference_reference_check CHECK (((length(reference) >= 1) AND (length(reference) <= 200)))
+);
+CREATE TRIGGER reference_is_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.reference FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
 create table ledger.seal_mark (
     is_only boolean not null default true,
     last_transfer_id bigint not null,

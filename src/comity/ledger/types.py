@@ -132,7 +132,7 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True):
 
     `system` and `external_id` are the key of the source that caused it; only with it can a merge of two people be
     undone. `request` is the text the idempotency key stands for; without it that is accounts, amount, kind,
-    reason, source, money and terms.
+    reason, source, money and terms. `reference` is what the transfer is in the accounts outside.
 
     A holder that is credited from outside gets a new lot of these `terms`; between holders the lots themselves move.
     `pieces` name lots that go (or come back) first, `takes` says what else may be taken. `may_owe` lets a debit go
@@ -156,6 +156,7 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True):
     takes: Takes = Takes.SPENDABLE
     may_owe: bool = False
     money: MoneyLeg | None = None
+    reference: str = ""
 
 
 class PostingVerdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -269,6 +270,7 @@ class Capture(msgspec.Struct, frozen=True, kw_only=True):
     amount: int | None = None
     kind: str = "redeem"
     reason: str = ""
+    reference: str = ""
     money: MoneyLeg | None = None
 
 
@@ -386,6 +388,7 @@ class StatementLine(msgspec.Struct, frozen=True, kw_only=True):
     system: str
     external_id: str
     reverses_transfer_id: int | None
+    reference: str | None = None
 
 
 class TermChange(msgspec.Struct, frozen=True, kw_only=True):

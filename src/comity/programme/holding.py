@@ -110,7 +110,11 @@ def end_holds(
     `programme.points_moved`, `programme.large_redemption` and `programme.tier_changed`.
     """
     answers: list[HoldEnded | ComityError] = [WishInvalid() for _ in ends]
-    places = [place for place, each in enumerate(ends) if rules.can_post_wish(each.idempotency_key, each.reason)]
+    places = [
+        place
+        for place, each in enumerate(ends)
+        if rules.can_post_wish(each.idempotency_key, each.reason) and rules.can_refer(each.reference)
+    ]
     known = {
         each.hold_id: each for each in ledger.list_holds(tx, hold_ids=sorted({ends[place].hold_id for place in places}))
     }
@@ -195,6 +199,7 @@ def _end(
                 amount=each.points,
                 kind=rules.REDEEM,
                 reason=each.reason,
+                reference=each.reference,
             )
             for place, each in captures.items()
         ],

@@ -58,9 +58,9 @@ def redeem_many(
 ) -> list[RedemptionVerdict]:
     """Redeem in order, each on its own merits, and return one verdict each, with balance and tier.
 
-    An idempotency key stands for (profile, programme, points, kind, reason) for good: the same request again gets the
-    transfer of the first time, with balance and tier as they are now; another request is `key_reused`. Balances are
-    what can be spent, as `Member.points`. A refused redemption leaves its key free.
+    An idempotency key stands for (profile, programme, points, kind, reason, reference) for good: the same request again
+    gets the transfer of the first time, with balance and tier as they are now; another request is `key_reused`.
+    Balances are what can be spent, as `Member.points`. A refused redemption leaves its key free.
     Publishes `programme.points_redeemed`, `programme.large_redemption` and `programme.tier_changed`.
     """
     verdicts = [RedemptionVerdict(status=RedemptionStatus.INVALID) for _ in redemptions]

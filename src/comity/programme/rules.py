@@ -61,6 +61,9 @@ _MISTYPED = str.maketrans("018", "OIB")
 CALLER_TEXT_LENGTH_MAX = TEXT_LENGTH_MAX - 50
 """Longest key or reason of a caller; the ledger's own keys have a prefix."""
 
+REFERENCE_LENGTH_MAX = 200
+"""Longest accounting reference."""
+
 OWN_SYSTEM = "comity"
 """The source of what no connected system caused."""
 
@@ -121,7 +124,13 @@ def to_key(key: str) -> str:
 
 def is_valid_redemption(redemption: Redemption) -> bool:
     """True when points, key and reason can be posted."""
-    return 0 < redemption.points <= AMOUNT_MAX and can_post_wish(redemption.idempotency_key, redemption.reason)
+    is_postable = can_post_wish(redemption.idempotency_key, redemption.reason)
+    return 0 < redemption.points <= AMOUNT_MAX and is_postable and can_refer(redemption.reference)
+
+
+def can_refer(reference: str) -> bool:
+    """True when an accounting reference (or none) can be kept."""
+    return len(reference) <= REFERENCE_LENGTH_MAX and reference.isprintable()
 
 
 def can_post_wish(key: str, reason: str) -> bool:
@@ -176,12 +185,14 @@ def plan_redemption(redemption: Redemption, member: LockedMember) -> Posting:
         request="\n".join(
             (REDEEM, str(redemption.profile_id), redemption.programme, str(redemption.points), redemption.reason)
             + ((member.kind,) if member.kind else ())
+            + ((f"reference\n{redemption.reference}",) if redemption.reference else ())
         ),
         debit_account_id=member.account_id,
         credit_account_id=member.programme_account_id,
         amount=redemption.points,
         kind=REDEEM,
         reason=redemption.reason,
+        reference=redemption.reference,
         effective_on=member.today,
         system=OWN_SYSTEM,
         external_id=redemption.idempotency_key,

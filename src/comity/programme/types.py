@@ -99,7 +99,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Redemption(msgspec.Struct, frozen=True, kw_only=True):
-    """A wish to spend points, of the first kind where none is named."""
+    """A wish to spend points, of the first kind where none is named; `reference` is of the accounts outside."""
 
     profile_id: UUID
     programme: str
@@ -107,6 +107,7 @@ class Redemption(msgspec.Struct, frozen=True, kw_only=True):
     kind: str | None = None
     idempotency_key: str
     reason: str = ""
+    reference: str = ""
 
 
 class RedemptionStatus(enum.StrEnum):

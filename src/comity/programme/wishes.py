@@ -86,6 +86,7 @@ class EndWish(msgspec.Struct, frozen=True, kw_only=True):
     idempotency_key: str
     points: int | None = None
     reason: str = ""
+    reference: str = ""
 
 
 class HoldEnded(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,8 @@ from uuid import uuid4
 
 import pytest
 
+from comity.ledger import api as ledger
+
 
 def hold(desk, global_id, points, /, *, key=None, **more):
     body = {"global_id": global_id, "programme": "points", "points": points} | more
@@ -113,8 +115,11 @@ class TestEnd:
 
     def test_captures_all(self, desk, member):
         hold_id = hold(desk, member, 12).json()["hold_id"]
-        told = end(desk, "capture", hold_id).json()
+        told = end(desk, "capture", hold_id, reference="journal 8").json()
         assert (told["captured"], told["released"]) == (12, 0)
+        with desk.hub.database.transaction() as tx:
+            assert ledger.get_transfer(tx, transfer_id=told["transfer_id"]).reference == "journal 8"
+        assert refused(end(desk, "capture", hold_id, reference="a\nb"), status=422, code="wish_invalid")
 
     def test_releases(self, desk, member):
         before = points(desk, member)

@@ -37,6 +37,15 @@ class TestRedeem:
         assert (told["status"], told["balance"], told["tier"]) == ("redeemed", before - 5, "Silver")
         assert balance(desk, member) == before - 5
 
+    def test_keeps_what_it_is_in_the_accounts_outside(self, desk, member):
+        key = uuid4().hex
+        transfer_id = redeem(desk, member, 2, key=key, reference="SAP 49/7").json()["transfer_id"]
+        lines = desk.http.get(f"/v1/members/{member}/statement?programme=points").json()["lines"]
+        assert {each["transfer_id"]: each["reference"] for each in lines}[transfer_id] == "SAP 49/7"
+        assert redeem(desk, member, 2, key=key, reference="SAP 49/7").status_code == 200
+        refused(redeem(desk, member, 2, key=key, reference="another"), status=409, code="key_reused")
+        refused(redeem(desk, member, 2, reference="two\nlines"), status=422, code="invalid_redemption")
+
     def test_again_answers_the_first_time_and_spends_nothing(self, desk, member):
         first, second = (redeem(desk, member, 7, key=f"again-{member}") for _ in range(2))
         assert (first.status_code, second.status_code) == (201, 200)

@@ -155,7 +155,7 @@ def test_the_hub_changes_nothing_that_was_posted(guarded):
         assert api.is_guarded(tx)
     with guarded.connect() as connection:
         tables = list_immutable(connection)
-        assert len(tables) == 10
+        assert len(tables) == 11
         for table in tables:
             is_account = table == "ledger.account"  # Its balance is derived, and changes.
             [column] = connection.execute(

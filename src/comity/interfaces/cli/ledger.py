@@ -208,7 +208,7 @@ def statement(
     for each in accounts:
         print_table(
             f"Account {each}: {balances[each]}",
-            ("day", "transfer", "what", "source", "reason", "amount", "balance"),
+            ("day", "transfer", "what", "source", "reason", "reference", "amount", "balance"),
             [
                 (
                     line.effective_on.isoformat(),
@@ -216,12 +216,13 @@ def statement(
                     line.kind,
                     f"{line.system}/{line.external_id}",
                     line.reason,
+                    line.reference or "",
                     line.amount,
                     line.balance_after,
                 )
                 for line in lines[each]
             ],
-            numbers=(1, 5, 6),
+            numbers=(1, 6, 7),
         )
         print_table(
             "Open lots",

@@ -12,7 +12,7 @@ from comity.access.types import Caller
 from comity.interfaces.rest.callers import Callers
 from comity.interfaces.rest.edge import KEY_LENGTH_MAX, Verb, decode_wish, require_wish_key
 from comity.interfaces.rest.events import Name
-from comity.interfaces.rest.redeem import REASON_LENGTH_MAX, REMEDIES
+from comity.interfaces.rest.redeem import REASON_LENGTH_MAX, REMEDIES, Reference
 from comity.interfaces.shared.programmes import list_programmes
 from comity.kernel.errors import ComityError
 from comity.ledger.types import AMOUNT_MAX
@@ -40,7 +40,7 @@ HoldId = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 
 _REMEDIES: dict[type[ComityError], str] = {
     **REMEDIES,
-    WishInvalid: "Send points above zero, and a key and a reason of printable characters.",
+    WishInvalid: "Send points above zero, and a key, a reason and a reference of printable characters.",
     UnknownHold: "Use the `hold_id` that POST /v1/holds answered.",
     HoldExceeded: "Capture at most what the hold reserves; for more, hold or redeem the rest apart.",
     HoldResolved: "Nothing is left to do; `outcome` says how the hold ended.",
@@ -61,11 +61,15 @@ class HoldRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class CaptureRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A hold to spend: all of it, or so many points and the rest is released."""
+    """A hold to spend: all of it, or so many points and the rest is released.
+
+    `reference` is the number of the document or journal in your accounts.
+    """
 
     hold_id: HoldId
     points: Points | None = None
     reason: Reason = ""
+    reference: Reference = ""
     idempotency_key: Key | None = None
 
 
@@ -153,6 +157,7 @@ def open_capture(hub: wiring.Hub, callers: Callers) -> Verb[EndWish, HoldEnded]:
             points=request.points,
             idempotency_key=require_wish_key(request.idempotency_key, key),
             reason=request.reason,
+            reference=request.reference,
         )
 
     return _open_end(hub, callers, name="capture", read=read)

@@ -28,6 +28,9 @@ from comity.programme.types import (
 
 REASON_LENGTH_MAX = 400
 
+Reference = Annotated[str, msgspec.Meta(max_length=200)]
+"""What a transfer is in the accounts outside."""
+
 REMEDIES: dict[type[ComityError], str] = {
     InsufficientPoints: "Ask for at most `balance` points.",
     UnknownMember: "Check the Global ID and the programme: GET /v1/profiles?key=... shows both.",
@@ -35,7 +38,7 @@ REMEDIES: dict[type[ComityError], str] = {
     UnknownKind: "Name one of the kinds under `points` of the programme, or none: the first is meant then.",
     KindNotSpendable: "Name a kind that can be spent: GET /v1/members/ID/points shows all.",
     KeyReused: "Use a new key for a new wish; repeat an old one exactly as it was.",
-    InvalidRedemption: "Send points above zero, and a key and a reason of printable characters.",
+    InvalidRedemption: "Send points above zero, and a key, a reason and a reference of printable characters.",
 }
 
 
@@ -46,7 +49,8 @@ class RedemptionMalformed(Invalid):
 class RedemptionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Points to spend, of the first kind unless one is named.
 
-    The key makes a repetition harmless and may come as the header Idempotency-Key instead.
+    The key makes a repetition harmless and may come as the header Idempotency-Key instead. `reference` is the number of
+    the document or journal in your accounts; statement, trace and export show it.
     """
 
     global_id: UUID
@@ -54,6 +58,7 @@ class RedemptionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     points: Annotated[int, msgspec.Meta(ge=1, le=AMOUNT_MAX)]
     kind: Name | None = None
     reason: Annotated[str, msgspec.Meta(max_length=REASON_LENGTH_MAX)] = ""
+    reference: Reference = ""
     idempotency_key: Annotated[str, msgspec.Meta(min_length=1, max_length=KEY_LENGTH_MAX)] | None = None
 
 
@@ -102,4 +107,5 @@ def _read(body: bytes, key: str | None, _caller: Caller) -> Redemption:
         kind=request.kind,
         idempotency_key=require_wish_key(request.idempotency_key, key, what="redemption", error=RedemptionMalformed),
         reason=request.reason,
+        reference=request.reference,
     )

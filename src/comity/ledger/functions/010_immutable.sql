@@ -40,6 +40,10 @@ create or replace trigger take_back_is_immutable
 before update or delete or truncate on ledger.take_back
 for each statement execute function ledger.refuse_change();
 
+create or replace trigger reference_is_immutable
+before update or delete or truncate on ledger.reference
+for each statement execute function ledger.refuse_change();
+
 create or replace trigger block_is_immutable
 before update or delete or truncate on ledger.block
 for each statement execute function ledger.refuse_change();

@@ -24,7 +24,8 @@ from ledger.transfer t;
 
 -- What stands beside the transfers and decides money, each as the text that is sealed and exported: accounts (all of
 -- them but the balance, which follows from the transfers), changed terms of lots, closed periods, holds, where they went
--- and how they ended, what reversals asked for. All are numbered by the sequence of the transfers.
+-- and how they ended, what reversals asked for, what transfers are in the accounts outside. All are numbered by the
+-- sequence of the transfers.
 create or replace view ledger.v_note as
 select
     account_id as number, 'account' as note,
@@ -85,7 +86,15 @@ select
         'captured', captured, 'released', released, 'capture_transfer_id', capture_transfer_id,
         'release_transfer_id', release_transfer_id, 'ended_at_us', (extract(epoch from ended_at) * 1000000)::bigint
     )::text
-from ledger.hold_end;
+from ledger.hold_end
+union all
+select
+    reference_id, 'reference',
+    jsonb_build_object(
+        'note', 'reference', 'reference_id', reference_id, 'transfer_id', transfer_id, 'reference', reference,
+        'noted_at_us', (extract(epoch from noted_at) * 1000000)::bigint
+    )::text
+from ledger.reference;
 
 -- The digest of a block: over the digest before it and the digest of each of its transfers, in the order of their ids,
 -- then of each of its notes, in the order of their numbers.

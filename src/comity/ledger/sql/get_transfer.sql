@@ -6,6 +6,7 @@ select
     t.reason, t.reverses_transfer_id, t.money_debit_account_id, t.money_credit_account_id, t.money_amount,
     (select b.block_number from ledger.block b
      where t.transfer_id between b.first_transfer_id and b.last_transfer_id) as block_number,
+    (select r.reference from ledger.reference r where r.transfer_id = t.transfer_id) as reference,
     array(select r.transfer_id from ledger.transfer r where r.reverses_transfer_id = t.transfer_id order by 1)
         as reversed_by
 from ledger.transfer t

@@ -8,7 +8,8 @@ with asked as materialized (
 )
 select
     e.transfer_id, e.amount, e.balance_after, e.kind, e.reason, e.effective_on, e.booked_at, e.system, e.external_id,
-    e.reverses_transfer_id
+    e.reverses_transfer_id,
+    (select r.reference from ledger.reference r where r.transfer_id = e.transfer_id) as reference
 from (
     (
         select *
