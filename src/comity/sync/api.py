@@ -41,7 +41,6 @@ from comity.sync.setup import (
     plan_documents,
 )
 from comity.sync.stewarding import merge_people, unmerge_person
-from comity.sync.store import sum_runs
 from comity.sync.types import LoadReport, Merged, PersonHistory, RecordFile, Unmerged
 from comity.sync.unify import READER, match_again
 from comity.sync.unify import apply as apply_batch
@@ -94,7 +93,6 @@ __all__ = [
     "release_points",
     "run_reaction",
     "share_by",
-    "sum_runs",
     "time_out_holds",
     "unmerge_person",
     "warn_of_expiry",

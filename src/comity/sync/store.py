@@ -6,7 +6,7 @@ from datetime import datetime
 from comity.identity.types import RecordKey
 from comity.kernel.database import Tx
 from comity.kernel.sql import SqlFolder
-from comity.sync.types import HintRow, RunBooks, RunTotals
+from comity.sync.types import HintRow, RunBooks
 
 _sql = SqlFolder(__package__)
 
@@ -71,8 +71,3 @@ def note_run(tx: Tx, *, kind: str, system: str | None, books: RunBooks, now: dat
         filtered_count=books.filtered_count,
         parked_count=books.parked_count,
     )
-
-
-def sum_runs(tx: Tx, *, since: datetime) -> list[RunTotals]:
-    """Return the books since a time."""
-    return _sql.sum_runs.fetch(tx, RunTotals, since=since)

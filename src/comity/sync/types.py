@@ -107,19 +107,6 @@ class PersonHistory(msgspec.Struct, frozen=True, kw_only=True):
     differing: tuple[str, ...]
 
 
-class RunTotals(msgspec.Struct, frozen=True, kw_only=True):
-    """The books of all runs of one kind and system."""
-
-    kind: str
-    system: str | None
-    run_count: int
-    read_count: int
-    applied_count: int
-    unchanged_count: int
-    filtered_count: int
-    parked_count: int
-
-
 class HintRow(msgspec.Struct, frozen=True, kw_only=True):
     """A record to fetch."""
 

@@ -10,7 +10,6 @@ from comity.systems.types import StreamCursor, SystemState, SystemUnknown
 __all__ = [
     "BACKOFF_SECONDS_MAX",
     "SystemUnknown",
-    "count_calls",
     "forget_cursors",
     "get_cursor",
     "list_cursors",
@@ -105,8 +104,3 @@ def note_failure(
 def note_refused_hooks(tx: Tx, *, system: str, refused_count: int, reason: str, refused_at: datetime) -> None:
     """Count webhooks of a system that were refused, and keep why and when the last of them was."""
     store.note_refused_hooks(tx, system=system, refused_count=refused_count, reason=reason[:500], refused_at=refused_at)
-
-
-def count_calls(tx: Tx, *, system: str, calls: int, now: datetime) -> int:
-    """Add calls to today's count (UTC) and return it."""
-    return store.count_calls(tx, system=system, counted_on=now.date(), calls=calls)

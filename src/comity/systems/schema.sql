@@ -1,13 +1,6 @@
 -- What the migrations of this room add up to. Written by `make schemas`; edit the migrations instead.
 create schema systems;
 
-create table systems.call_count (
-    system text not null,
-    counted_on date not null,
-    calls bigint not null default 0,
-    constraint call_count_pkey PRIMARY KEY (system, counted_on)
-);
-
 create table systems.cursor (
     system text not null,
     stream text not null,

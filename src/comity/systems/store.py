@@ -1,7 +1,7 @@
 """Statements of systems."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 
 from comity.kernel.database import Tx
 from comity.kernel.sql import SqlFolder
@@ -84,8 +84,3 @@ def note_refused_hooks(tx: Tx, *, system: str, refused_count: int, reason: str, 
     _sql.note_refused_hooks.execute(
         tx, system=system, refused_count=refused_count, reason=reason, refused_at=refused_at
     )
-
-
-def count_calls(tx: Tx, *, system: str, counted_on: date, calls: int) -> int:
-    """Add to a day's count."""
-    return int(_sql.count_calls.value(tx, system=system, counted_on=counted_on, calls=calls))

@@ -158,3 +158,29 @@ class TestSubscribe:
         assert "/hooks/salesforce-emea" in told(result)["details"]["remedy"]
         result = run("systems", "subscribe", "hubspot-us", "--json")
         assert (result.exit_code, told(result)["code"]) == (2, "nothing_to_push")
+
+
+class TestPause:
+    def state_of(self, project, name):
+        [shown] = [each for each in told(project("status", "--json"))["systems"] if each["system"] == name]
+        return shown["state"]
+
+    def test_pauses_and_resumes_a_system_and_repeats_without_effect(self, project):
+        for _ in range(2):
+            assert told(project("systems", "pause", "hubspot-us", "--json")) == {
+                "system": "hubspot-us", "state": "paused",
+            }  # fmt: skip
+        assert (self.state_of(project, "hubspot-us"), self.state_of(project, "salesforce-emea")) == (
+            "paused", "running",
+        )  # fmt: skip
+        assert "paused" in project("systems", "pause", "hubspot-us").stdout
+        assert "goes on" in project("systems", "resume", "hubspot-us").stdout
+        assert self.state_of(project, "hubspot-us") == "running"
+
+    def test_of_a_system_that_there_is_not_says_so(self, project):
+        assert told(project("systems", "pause", "nowhere", "--json"))["code"] == "system_unknown"
+
+
+def test_a_system_that_no_call_has_reached_is_not_shown_as_healthy(project):
+    assert not any(each["is_reached"] for each in told(project("status", "--json"))["systems"])
+    assert "not reached yet" in project("status").stdout

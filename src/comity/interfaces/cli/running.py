@@ -104,7 +104,7 @@ def status(*, data_dir: DataDir = None, json: Json = False) -> None:
                 s.system,
                 s.connector,
                 f"{s.state}, first read" if s.first_reads else s.state,
-                s.is_healthy,
+                s.is_healthy if s.is_reached or not s.is_healthy else "not reached yet",
                 s.read_count,
                 s.stale_count,
                 s.retrying_count,

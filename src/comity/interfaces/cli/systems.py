@@ -1,4 +1,4 @@
-"""Commands for joining a system: check it, create the fields it lacks, have it push. They need no database."""
+"""Commands on systems: check one, create its fields, have it push (without a database); pause and resume it."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from rich.markup import escape
 from comity import wiring
 from comity.connect.types import CallFailed, Connector, ConnectorSpec, FieldWanted, SettingsInvalid
 from comity.definitions.types import Definitions, SystemSpec
-from comity.interfaces.cli.opening import Project, get_settings
+from comity.interfaces.cli.opening import DataDir, Project, get_settings, open_hub
 from comity.interfaces.cli.output import Json, confirm, print_json, print_table, say, translates_errors
 from comity.interfaces.cli.project import load_project
 from comity.kernel.clock import SystemClock
@@ -21,9 +21,10 @@ from comity.kernel.telemetry import configure
 from comity.settings import Settings
 from comity.sync import api as sync
 from comity.sync.types import FieldOutcome, Finding
+from comity.systems import api as states
 from comity.systems.types import SystemUnknown
 
-systems = typer.Typer(help="Connected systems: check them, prepare them for the hub.", no_args_is_help=True)
+systems = typer.Typer(help="Connected systems: check them, prepare them for the hub, pause them.", no_args_is_help=True)
 
 NOT_ALL_RIGHT = 1
 """Exit code of a command that worked, and found or left something that is not all right."""
@@ -172,6 +173,31 @@ def subscribe(name: Name, *, project: Project = None, yes: Yes = False, json: Js
         print_json({"system": name, "target_url": url, "fields": fields, "subscription": done})
     elif done:
         say(f"[green]{'Subscribed' if done.is_new else 'Was subscribed already'}:[/] {', '.join(done.event_kinds)}")
+
+
+@systems.command("pause")
+@translates_errors
+def pause(name: Name, *, data_dir: DataDir = None, json: Json = False) -> None:
+    """Neither read a system nor write into it until it is resumed; what it pushes is still taken in."""
+    _set_paused(name, is_paused=True, data_dir=data_dir, json=json)
+    if not json:
+        say(f"{escape(name)} is paused: `comity systems resume {escape(name)}` lets it catch up.")
+
+
+@systems.command("resume")
+@translates_errors
+def resume(name: Name, *, data_dir: DataDir = None, json: Json = False) -> None:
+    """Let a paused system go on; it is brought up to date."""
+    _set_paused(name, is_paused=False, data_dir=data_dir, json=json)
+    if not json:
+        say(f"{escape(name)} goes on.")
+
+
+def _set_paused(name: str, *, is_paused: bool, data_dir: DataDir, json: bool) -> None:
+    with open_hub(data_dir=data_dir) as hub:
+        hub.database.run(lambda tx: states.set_paused(tx, system=name, is_paused=is_paused))
+    if json:
+        print_json({"system": name, "state": "paused" if is_paused else "running"})
 
 
 def _read(project: Project) -> Joining:

@@ -65,6 +65,7 @@ class ProfileView(msgspec.Struct, frozen=True, kw_only=True):
 class SystemView(msgspec.Struct, frozen=True, kw_only=True):
     """A connected system and how it is doing.
 
+    `is_healthy` says that no call fails, `is_reached` that one has ever gone well.
     `first_reads` are its streams that are still read for the first time, so that nobody is created in them yet.
     `hook_refusal` is why the last of its webhooks that were refused was.
     """
@@ -74,6 +75,7 @@ class SystemView(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     state: str
     is_healthy: bool
+    is_reached: bool
     last_error: str | None
     read_ok_at: datetime | None
     write_ok_at: datetime | None
@@ -214,6 +216,7 @@ def _view_systems(tx: Tx, *, runtime: sync.Runtime | None, waiting: dict[str, in
                 title=each.title,
                 state=each.state,
                 is_healthy=each.failures_in_row == 0,
+                is_reached=each.read_ok_at is not None or each.write_ok_at is not None,
                 last_error=(each.read_error or each.write_error) if each.failures_in_row else None,
                 read_ok_at=each.read_ok_at,
                 write_ok_at=each.write_ok_at,

@@ -61,8 +61,8 @@ function show_system(body, system, now) {
   name.append(source);
   row.append(name);
   const is_running = system.state === "running";
-  const word = !is_running ? system.state : system.is_healthy ? "healthy" : "failing";
-  const colour = !is_running ? "care" : system.is_healthy ? "good" : "bad";
+  const works = system.is_reached ? ["healthy", "good"] : ["not reached yet", "care"];
+  const [word, colour] = !is_running ? [system.state, "care"] : system.is_healthy ? works : ["failing", "bad"];
   cell(row, word, `health ${colour}`, system.last_error, refused(system, now));
   count(row, system.read_count, false);
   count(row, system.waiting_count, false);
@@ -87,6 +87,8 @@ function summary(status, failing, parked) {
   if (failing) return [`${failing} of ${many} ${many === 1 ? "system" : "systems"} failing`, "bad"];
   if (status.trial_balance !== 0) return ["The ledger does not balance", "bad"];
   if (parked) return [`All systems healthy, ${number.format(parked)} parked: comity parked list`, "care"];
+  const fresh = status.systems.filter((system) => !system.is_reached).length;
+  if (fresh) return [`${fresh} of ${many} ${many === 1 ? "system" : "systems"} not reached yet`, "care"];
   return [many === 1 ? "The system is healthy" : `All ${many} systems healthy`, "good"];
 }
 
