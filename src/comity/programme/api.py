@@ -69,7 +69,8 @@ from comity.programme.purchases import (
     UnknownPurchase,
 )
 from comity.programme.readers import handle_events
-from comity.programme.recording import record_purchases, record_return
+from comity.programme.recording import record_purchases
+from comity.programme.recording_returns import record_returns
 from comity.programme.redemption import redeem, redeem_many, tell_refusal
 from comity.programme.referrals import Sharing, get_referral, list_referrals, refer
 from comity.programme.referrals import mature as mature_referrals
@@ -245,7 +246,7 @@ __all__ = [
     "quote_redemption",
     "recompute_tiers",
     "record_purchases",
-    "record_return",
+    "record_returns",
     "record_visit",
     "redeem",
     "redeem_from_pool",

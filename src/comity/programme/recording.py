@@ -1,4 +1,4 @@
-"""Purchases and returns told at the counter: taken in, and followed by the points, in one transaction.
+"""Purchases told at the counter: taken in, and followed by the points, in one transaction.
 
 The facts go to `activity`, as those that systems report do, and the points follow by the same code that the reader of
 their events runs. So that reader finds the work done; and what a system reports of the same number counts once.
@@ -12,11 +12,9 @@ from uuid import UUID
 from comity.activity import api as activity
 from comity.activity.types import (
     Fact,
-    KnownReturn,
     PurchaseFact,
     PurchaseRecorded,
     RecordReference,
-    ReturnFact,
     read_profile,
 )
 from comity.identity import api as identity
@@ -28,15 +26,9 @@ from comity.programme.earning import earn_for_purchases
 from comity.programme.enrolment import Chooser, enrol
 from comity.programme.purchases import (
     STREAM_OF_PURCHASES,
-    STREAM_OF_RETURNS,
-    PurchaseInvalid,
     PurchaseOfAnother,
     PurchaseTold,
     PurchaseWish,
-    ReturnRefused,
-    ReturnTold,
-    ReturnWish,
-    UnknownPurchase,
 )
 from comity.programme.rules import OWN_SYSTEM
 from comity.programme.settling import follow_purchases
@@ -58,7 +50,7 @@ def record_purchases(
     `choose` judges conditions of enrolment. Raises TransactionsCollided when somebody else told of one meanwhile.
     """
     living = hold_people(tx, {each.person for each in wishes})
-    known = _find(tx, {each.number for each in wishes})
+    known = find_facts(tx, {each.number for each in wishes})
     errors: dict[int, ComityError] = {}
     first: dict[str, int] = {}
     for place, wish in enumerate(wishes):
@@ -72,7 +64,7 @@ def record_purchases(
     facts = _accept(tx, fresh, living, known, now=now) | {
         number: fact for number, fact in known.items() if number in first and fact.told_at is not None
     }
-    earned = _earn(tx, list(facts.values()), programmes=programmes, now=now, choose=choose)
+    earned = earn(tx, list(facts.values()), programmes=programmes, now=now, choose=choose)
     followed = sorted(each.purchase_id for each in facts.values() if each.is_followed)
     earned += follow_purchases(tx, purchase_ids=followed, programmes=programmes, now=now, explains=True)
     told = recording_told.tell(tx, facts=list(facts.values()), programmes=programmes, earned=earned, now=now)
@@ -150,7 +142,8 @@ def _differs(wish: PurchaseWish, fact: Fact) -> bool:
     return (wish.amount_minor, wish.currency, False) != (fact.amount_minor, fact.currency, fact.is_cancelled)
 
 
-def _find(tx: Tx, numbers: set[str]) -> dict[str, Fact]:
+def find_facts(tx: Tx, numbers: set[str]) -> dict[str, Fact]:
+    """Return purchases by their number, each with what was told of it at the counter."""
     return activity.find_facts(tx, business_keys=sorted(numbers), system=OWN_SYSTEM, stream=STREAM_OF_PURCHASES)
 
 
@@ -187,10 +180,10 @@ def _accept(
     for wish, profile_id, taken in zip(wishes, profile_ids, accepted, strict=True):
         if taken.is_new == (wish.number in known) or taken.profile_id != profile_id:
             raise TransactionsCollided("Somebody else told of this purchase meanwhile.")
-    return _find(tx, {each.number for each in wishes})
+    return find_facts(tx, {each.number for each in wishes})
 
 
-def _earn(
+def earn(
     tx: Tx, facts: Sequence[Fact], *, programmes: Sequence[Programme], now: datetime, choose: Chooser | None
 ) -> list[Earned]:
     """Let purchases earn, as the reader of their events would; what it did already stays as it is."""
@@ -227,124 +220,3 @@ def _to_recorded(fact: Fact) -> PurchaseRecorded:
         is_cancelled=fact.is_cancelled,
         details=fact.details,
     )
-
-
-def record_return(
-    tx: Tx,
-    *,
-    wish: ReturnWish,
-    programmes: Sequence[Programme],
-    now: datetime,
-    choose: Chooser | None = None,
-) -> ReturnTold:
-    """Take a return in and let the points follow by the policy of returns; return how its purchase stands since.
-
-    A number stands for one return for good: the same wish again changes nothing, another one is KeyReused. Raises
-    UnknownPurchase, UnknownMember, PurchaseOfAnother, ReturnRefused, PurchaseInvalid.
-    """
-    activity.hold_facts(tx, business_keys=[wish.purchase_number])
-    fact = _find(tx, {wish.purchase_number}).get(wish.purchase_number)
-    if fact is None or fact.profile_id is None:
-        raise UnknownPurchase(details={"purchase": wish.purchase_number})
-    _require_person(tx, wish, fact)
-    known = activity.find_returns(tx, business_keys=[wish.number]).get(wish.number)
-    amount = known.amount_minor if known is not None else plan_return(wish, fact)
-    if known is not None and not is_same_return(wish, known):
-        raise KeyReused("Another return has this number.", details={"number": wish.number})
-    if known is None:
-        check_lines(wish, fact, amount)
-        _accept_return(tx, wish, fact, amount, now=now)
-    _earn(tx, [fact], programmes=programmes, now=now, choose=choose)
-    before = recording_told.list_worth(tx, purchase_id=fact.purchase_id)
-    fact = _find(tx, {wish.purchase_number})[wish.purchase_number]
-    earned = follow_purchases(tx, purchase_ids=[fact.purchase_id], programmes=programmes, now=now, explains=True)
-    told = recording_told.tell(tx, facts=[fact], programmes=programmes, earned=earned, now=now, before=before)
-    return ReturnTold(
-        number=wish.number,
-        returned_minor=amount,
-        left_minor=max(0, fact.amount_minor - fact.returned_minor),
-        is_duplicate=known is not None,
-        purchase=recording_told.to_purchase(fact, told[fact.purchase_id], is_duplicate=True, is_differing=False),
-    )
-
-
-def plan_return(wish: ReturnWish, fact: Fact) -> int:
-    """Return how much comes back. Pure. Raises ReturnRefused, PurchaseInvalid."""
-    left = fact.amount_minor - fact.returned_minor
-    amount = left if wish.amount_minor is None else wish.amount_minor
-    details = {"purchase": fact.business_key, "left_minor": max(0, left), "currency": fact.currency}
-    if wish.currency not in {None, fact.currency}:
-        raise ReturnRefused(
-            f"The purchase was paid in {fact.currency}, not in {wish.currency}.",
-            details={**details, "reason": "other_currency"},
-        )
-    if fact.is_cancelled or left <= 0:
-        reason = "cancelled" if fact.is_cancelled else "nothing_left"
-        raise ReturnRefused("Nothing is left of this purchase to come back.", details={**details, "reason": reason})
-    if amount > left:
-        raise ReturnRefused("More comes back than is left of the purchase.", details={**details, "reason": "too_much"})
-    if wish.occurred_at is not None and wish.occurred_at < fact.occurred_at:
-        raise PurchaseInvalid(
-            "The return was before its purchase - at `$.occurred_at`.",
-            details={"field": "$.occurred_at", "purchase_occurred_at": fact.occurred_at.isoformat()},
-        )
-    return amount
-
-
-def check_lines(wish: ReturnWish, fact: Fact, amount: int) -> None:
-    """Make sure that lines which come back were bought, and come to no more than comes back. Pure.
-
-    Of a purchase that was reported without lines any may come back. Raises PurchaseInvalid.
-    """
-    returned = (wish.details or {}).get("lines", ())
-    bought = {line["line_id"] for line in (fact.details or {}).get("lines", ())}
-    strange = sorted({line["line_id"] for line in returned} - bought) if bought else []
-    details = {"field": "$.lines", "purchase": fact.business_key}
-    if strange:
-        raise PurchaseInvalid(
-            f"The purchase has no line {strange[0]!r} - at `$.lines`.",
-            details={**details, "known": sorted(bought)[:20], "remedy": "Send `line_id` as the purchase has it."},
-        )
-    if sum(line["amount_minor"] for line in returned) > amount:
-        raise PurchaseInvalid(
-            "The lines come to more than what comes back - at `$.lines`.",
-            details={**details, "amount_minor": amount, "remedy": "Send an amount that holds all of its lines."},
-        )
-
-
-def is_same_return(wish: ReturnWish, known: KnownReturn) -> bool:
-    """True when the wish says what is known of a return, as far as it says anything. Pure."""
-    pairs = (
-        (wish.purchase_number, known.purchase_key),
-        (wish.amount_minor, known.amount_minor),
-        (wish.currency, known.currency),
-        (wish.occurred_at, known.occurred_at),
-        (wish.details, known.details),
-    )
-    return all(wished is None or wished == found for wished, found in pairs)
-
-
-def _require_person(tx: Tx, wish: ReturnWish, fact: Fact) -> None:
-    if wish.profile_id is None:
-        return
-    living = identity.resolve_aliases(tx, profile_ids=[wish.profile_id]).get(wish.profile_id)
-    if living is None:
-        raise UnknownMember("There is nobody of this Global ID.", details={"profile_id": str(wish.profile_id)})
-    if living != fact.profile_id:
-        raise PurchaseOfAnother(details={"number": fact.business_key})
-
-
-def _accept_return(tx: Tx, wish: ReturnWish, fact: Fact, amount: int, *, now: datetime) -> None:
-    told = ReturnFact(
-        system=OWN_SYSTEM,
-        stream=STREAM_OF_RETURNS,
-        external_id=wish.number,
-        business_key=wish.number,
-        purchase_key=fact.business_key,
-        occurred_at=wish.occurred_at or now,
-        amount_minor=amount,
-        currency=fact.currency,
-        details=wish.details,
-    )
-    if activity.accept_returns(tx, returns=[told], now=now) != 1:
-        raise TransactionsCollided("Somebody else told of this return meanwhile.")

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
-from itertools import groupby
 from uuid import UUID
 
 import msgspec
@@ -52,12 +51,11 @@ def require_profile(fact: Fact) -> UUID:
     return fact.profile_id
 
 
-def list_worth(tx: Tx, *, purchase_id: int) -> dict[str, Worth]:
-    """Return what a purchase is worth in each programme."""
-    rows = store_stands.list_booked(tx, purchase_ids=[purchase_id])
+def list_worth(tx: Tx, *, purchase_ids: Sequence[int]) -> dict[int, dict[str, Worth]]:
+    """Return what purchases are worth in each programme."""
     return {
-        name: _sum_up(booked)
-        for name, booked in ((name, list(group)) for name, group in groupby(rows, key=lambda each: each.programme))
+        purchase_id: {name: _sum_up(rows) for name, rows in booked.items()}
+        for purchase_id, booked in _list_booked(tx, purchase_ids).items()
     }
 
 
@@ -68,7 +66,7 @@ def tell(
     programmes: Sequence[Programme],
     earned: Sequence[Earned],
     now: datetime,
-    before: Mapping[str, Worth] | None = None,
+    before: Mapping[int, Mapping[str, Worth]] | None = None,
 ) -> dict[int, list[EarnedIn]]:
     """Return by purchase what it is worth in each programme that its person is a member of.
 
@@ -92,7 +90,7 @@ def tell(
                 explained.get(each.programme),
                 member=each,
                 standings=standings,
-                before=(before or {}).get(each.programme),
+                before=(before or {}).get(purchase_id, {}).get(each.programme),
             )
             for each in members.get(profile_id, [])
         ]

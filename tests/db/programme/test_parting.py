@@ -284,12 +284,9 @@ def test_a_purchase_told_for_a_global_id_goes_with_that_one_whoever_stands_for_i
     assert (club.show(ADA), club.show(BOB)) == ((130, "Gold"), (45, "Blue"))
     again = tell(club, ADA, 60, "R-3")
     assert (again.is_duplicate, again.global_id, again.programmes[0].points) == (True, ADA, 60)
-    assert (
-        api.record_return(
-            tx, wish=ReturnWish(number="B-1", purchase_number="R-3", profile_id=ADA), programmes=[CLUB], now=club.now
-        ).purchase.global_id
-        == ADA
-    )
+    wish = ReturnWish(number="B-1", purchase_number="R-3", profile_id=ADA)
+    [taken] = api.record_returns(tx, wishes=[wish], programmes=[CLUB], now=club.now)
+    assert taken.purchase.global_id == ADA
     assert (club.show(ADA)[0], club.show(BOB)[0]) == (70, 45)
 
 

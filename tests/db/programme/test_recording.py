@@ -1,7 +1,6 @@
 """Purchases and returns told at the counter: the points follow at once, and the reader of events finds it done."""
 
 from datetime import UTC, date, datetime, timedelta
-from threading import Barrier, Thread
 from uuid import UUID
 
 import msgspec
@@ -17,7 +16,7 @@ from comity.activity.types import (
     name_profile,
 )
 from comity.definitions.types import EnrolSpec, ProgrammeSpec
-from comity.kernel.database import TransactionsCollided
+from comity.kernel.errors import ComityError
 from comity.kernel.events import Event
 from comity.ledger.periods import lock_period
 from comity.programme import api
@@ -75,7 +74,13 @@ class Counter:
         )
 
     def take_back(self, told):
-        return api.record_return(self.tx, wish=told, programmes=self.programmes, now=NOW)
+        [answer] = self.take_all_back(told)
+        if isinstance(answer, ComityError):
+            raise answer
+        return answer
+
+    def take_all_back(self, *wishes):
+        return api.record_returns(self.tx, wishes=wishes, programmes=self.programmes, now=NOW)
 
     def report(self, *facts, by=ADA):
         activity.accept_purchases(self.tx, purchases=facts, profile_ids=[by] * len(facts), now=NOW)
@@ -307,79 +312,32 @@ class TestReturn:
         till.buy()
         till.take_back(back("B-0", amount_minor=1))
         before = till.look()
-        with pytest.raises(api.KeyReused.__mro__[2]) as refused:
+        with pytest.raises(ComityError) as refused:
             till.take_back(asked)
         assert refused.value.code == code and till.look() == before
 
-
-class TestAtOnce:
-    """Counter and worker hold many members of two programmes, the one in steps, the other in reverse."""
-
-    people = tuple(UUID(int=n) for n in range(1, 9))
-    programmes = (club(), club("stars"))
-
-    @pytest.fixture
-    def events(self, database):
-        """Purchases that a system reported; the worker is to hear of them."""
-        with database.transaction() as tx:
-            make_people(tx, *self.people)
-            for each in self.programmes:
-                api.enrol(tx, profile_ids=self.people, programme=each, now=NOW)
-            facts = [by_system(f"S-{n}", 100) for n in range(48)]
-            owners = [self.people[n // 6] for n in range(48)]
-            activity.accept_purchases(tx, purchases=facts, profile_ids=owners, now=NOW)
-            rows = tx.execute("select event_id, kind, payload, occurred_at from kernel.event order by 1").fetchall()
-        return [
-            Event(event_id=row[0], xid=0, kind=row[1], payload=row[2], occurred_at=row[3])
-            for row in rows
-            if row[1] == PURCHASE_RECORDED
+    def test_together_come_to_what_they_do_one_by_one(self, tx, counter):
+        """Of several people; two of one purchase, one of them refused; one repeated, one under a number of another."""
+        wishes = [
+            back("B-1", "R-1", amount_minor=4_000),
+            back("B-2", "R-2", amount_minor=1_000),
+            back("B-3", "R-1", amount_minor=7_000),
+            back("B-1", "R-1", amount_minor=4_000),
+            back("B-2", "R-3", amount_minor=1_000),
+            back("B-4", "R-1", amount_minor=6_000),
+            back("B-5", "R-9"),
         ]
-
-    def sell(self, tx, step):
-        known = [wish(f"S-{n}", 100, by=self.people[n // 6]) for n in range(47 - step * 8, 39 - step * 8, -1)]
-        new = [wish(f"C-{step}-{n}", 100, by=each) for n, each in enumerate(reversed(self.people))]
-        told = api.record_purchases(tx, wishes=known + new, programmes=self.programmes, now=NOW)
-        assert all(len(each.programmes) == 2 for each in told)
-
-    def take_back(self, tx, step):
-        asked = back(f"B-{step}", f"S-{step}", amount_minor=100)
-        api.record_return(tx, wish=asked, programmes=self.programmes, now=NOW)
-
-    def test_neither_waits_for_ever_nor_counts_twice(self, database, events):
-        barrier, failures = Barrier(3), []
-
-        def work(tx, step):
-            mine = events[step * 8 : step * 8 + 8]
-            changed = [msgspec.structs.replace(each, kind=PURCHASE_CHANGED) for each in reversed(events[: step * 8])]
-            api.handle_events(tx, events=mine + changed, programmes=self.programmes, now=NOW)
-
-        def run(does):
-            try:
-                with database.connect() as connection:
-                    barrier.wait(timeout=60)
-                    for step in range(6):
-                        again(connection, lambda tx, step=step: does(tx, step))
-            except Exception as error:  # noqa: BLE001 - reported by the main thread.
-                failures.append(error)
-
-        threads = [Thread(target=run, args=[each]) for each in (work, self.sell, self.take_back)]
-        for each in threads:
-            each.start()
-        for each in threads:
-            each.join(timeout=120)
-        assert failures == []
-        with database.transaction() as tx:
-            work(tx, 5)
-            check_books(tx)
-            found = api.find_members(tx, profile_ids=self.people)
-            assert sum(each.points for own in found.values() for each in own) == 2 * (48 + 48 - 6)
-
-
-def again(connection, does):
-    """Do it in a transaction until nobody else told of the same meanwhile; a deadlock is no such case."""
-    while True:
-        try:
-            with connection.transaction():
-                return does(connection)
-        except TransactionsCollided:
-            continue
+        tiers = [BASE, {"name": "gold", "multiplier_percent": 150, "tiers": ["Gold"]}]
+        till = counter(club(earning_rules=tiers), club("stars"))
+        outcomes = []
+        for batches in ([[each] for each in wishes], [wishes]):
+            with tx.transaction(force_rollback=True):
+                till.buy(wish(), wish("R-2", by=BOB), wish("R-3", 5_000, by=BOB))
+                answers = [each for batch in batches for each in till.take_all_back(*batch)]
+                check_books(tx)
+                told = [each.code if isinstance(each, ComityError) else each.is_duplicate for each in answers]
+                outcomes.append((told, [figures(each.purchase) for each in till.take_all_back(*wishes[:2])]))
+                till.work_finds_nothing()
+        assert outcomes[0] == outcomes[1]
+        expected = [False, False, "return_refused", True, "key_reused", False, "unknown_purchase"]
+        assert outcomes[0][0] == expected

@@ -51,7 +51,6 @@ HANDLERS = [
     *members.HANDLERS,
     *moves.HANDLERS,
     *promotions.HANDLERS,
-    *purchases.HANDLERS,
     *visits.HANDLERS,
     *enrolments.HANDLERS,
     *rewards.HANDLERS,
@@ -89,6 +88,7 @@ class Application:
             "/v1/holds/capture": open_capture(hub, callers),
             "/v1/holds/release": open_release(hub, callers),
             "/v1/purchases": purchases.open_purchase(hub, callers),
+            "/v1/returns": purchases.open_return(hub, callers),
             **rewards.open_verbs(hub, callers),
         }
         refusals = Refusals(database=hub.database, clock=hub.clock)

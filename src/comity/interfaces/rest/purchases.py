@@ -6,8 +6,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from litestar import Request, Response, post
-from litestar.params import JSONBody
 
 from comity import wiring
 from comity.access.types import Caller
@@ -16,7 +14,6 @@ from comity.interfaces.rest import redeem
 from comity.interfaces.rest.callers import Callers
 from comity.interfaces.rest.edge import Verb, decode_wish
 from comity.interfaces.rest.events import Name
-from comity.interfaces.rest.guards import hub_of, require_key
 from comity.interfaces.shared.keys import to_record_keys
 from comity.kernel.database import Tx
 from comity.kernel.errors import ComityError
@@ -103,6 +100,7 @@ class ReturnRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 _decoder = msgspec.json.Decoder(PurchaseRequest)
+_return_decoder = msgspec.json.Decoder(ReturnRequest)
 
 DESCRIBED: dict[str, dict[str, Any]] = {
     "/v1/purchases": {
@@ -118,6 +116,19 @@ DESCRIBED: dict[str, dict[str, Any]] = {
         "request": PurchaseRequest,
         "answer": PurchaseTold,
         "done": "the purchase is new",
+    },
+    "/v1/returns": {
+        "operationId": "record_return",
+        "tags": ["purchases"],
+        "scope": "intake",
+        "summary": "Take in a return, and let the points follow.",
+        "description": "Of all or a part of a purchase, by the policy of returns. The answer holds how the purchase "
+        "stands since, what was taken back in each programme, and balance and tier as of the commit.",
+        "takes_key": False,
+        "again": "The same request again answers 200, and how the purchase stands now.",
+        "request": ReturnRequest,
+        "answer": ReturnTold,
+        "done": "the return is new",
     },
 }
 
@@ -161,41 +172,44 @@ def open_purchase(hub: wiring.Hub, callers: Callers) -> Verb[PurchaseWish, Purch
     )
 
 
-@post("/v1/returns", guards=[require_key], opt={"scope": "intake"}, sync_to_thread=True)
-def record_return(request: Request[Any, Any, Any], data: JSONBody[ReturnRequest]) -> Response[ReturnTold]:
-    """Take in a return, of all or a part of a purchase, and let the points follow by the policy of returns.
+def open_return(hub: wiring.Hub, callers: Callers) -> Verb[ReturnWish, ReturnTold]:
+    """POST /v1/returns."""
 
-    The answer holds how the purchase stands since, what was taken back in each programme, and balance and tier as of
-    the commit. 200 for a repetition. Each return is a transaction of its own.
-    """
-    hub = hub_of(request)
-    if data.lines is not None and data.amount_minor is None:
-        raise PurchaseInvalid(
-            "Lines came back, but not how much in all - at `$.amount_minor`.", details={"field": "$.amount_minor"}
+    def read(body: bytes, _key: str | None, _caller: Caller) -> ReturnWish:
+        request = decode_wish(_return_decoder, body, what="return")
+        if request.lines is not None and request.amount_minor is None:
+            raise PurchaseInvalid(
+                "Lines came back, but not how much in all - at `$.amount_minor`.", details={"field": "$.amount_minor"}
+            )
+        return ReturnWish(
+            number=request.number,
+            purchase_number=request.purchase,
+            occurred_at=request.occurred_at and read_moment(request.occurred_at, now=hub.clock.now()),
+            amount_minor=request.amount_minor,
+            currency=request.currency,
+            profile_id=request.global_id,
+            details=None if request.lines is None else {"lines": msgspec.to_builtins(request.lines)},
         )
-    wish = ReturnWish(
-        number=data.number,
-        purchase_number=data.purchase,
-        occurred_at=data.occurred_at and read_moment(data.occurred_at, now=hub.clock.now()),
-        amount_minor=data.amount_minor,
-        currency=data.currency,
-        profile_id=data.global_id,
-        details=None if data.lines is None else {"lines": msgspec.to_builtins(data.lines)},
+
+    def work(wishes: Sequence[ReturnWish]) -> Sequence[ReturnTold | ComityError]:
+        def record(tx: Tx) -> list[ReturnTold | ComityError]:
+            runtime, now = hub.runtimes.get(tx), hub.clock.now()
+            return loyalty.record_returns(
+                tx, wishes=wishes, programmes=runtime.programmes, now=now, choose=sync.choose_by(runtime, now)
+            )
+
+        return hub.database.run(record)
+
+    return Verb(
+        name="return",
+        scope="intake",
+        callers=callers,
+        read=read,
+        work=work,
+        is_repeated=lambda told: told.is_duplicate,
+        remedies=REMEDIES,
+        bytes_max=BODY_BYTES_MAX,
     )
-
-    def record(tx: Tx) -> ReturnTold:
-        runtime, now = hub.runtimes.get(tx), hub.clock.now()
-        return loyalty.record_return(
-            tx, wish=wish, programmes=runtime.programmes, now=now, choose=sync.choose_by(runtime, now)
-        )
-
-    try:
-        told = hub.database.run(record)
-    except ComityError as error:
-        if type(error) in REMEDIES:
-            error.details.setdefault("remedy", REMEDIES[type(error)])
-        raise
-    return Response(content=told, status_code=200 if told.is_duplicate else 201)
 
 
 def read_person(global_id: UUID | None, record: str | None, *, what: str = "purchase") -> RecordReference:
@@ -239,6 +253,3 @@ def _read_details(request: PurchaseRequest) -> dict[str, Any] | None:
                 details={"field": "$.lines", "remedy": "Give each line a line_id of its own, or none of them."},
             )
     return {name: value for name, value in told.items() if value is not None} or None
-
-
-HANDLERS = [record_return]
