@@ -260,6 +260,10 @@ class Tryout:
             {kind: tally.to_figures() for kind, tally in each.kinds.items()} if each else {} for each in self._courses
         )
         usual = [each.usual if each else "" for each in self._courses]
+        if usual[0] in running and usual[1] and usual[1] not in running and usual[0] not in proposed:
+            # The first kind has another name, and stays what it was.
+            running = {usual[1] if kind == usual[0] else kind: each for kind, each in running.items()}
+            usual[0] = usual[1]
         months = [each.months if each else Counter[str]() for each in self._courses]
         winners, losers = (
             Side(member_count=count, points=points, largest=pick_largest(gains, self._trial.top_count))

@@ -259,6 +259,22 @@ def test_a_programme_may_get_a_kind_later(tx, now):
         api.open_programme(tx, programme=turned, now=now)
 
 
+def test_an_only_kind_may_get_another_name(tx, now):
+    spec = {"title": "One", "currency": "EUR", "earning": {"points_per_unit": 1, "unit_minor": 100}}
+    versions = [
+        Programme(name="one", spec=msgspec.convert(spec | points, ProgrammeSpec), version=number)
+        for number, points in enumerate(({}, {"points": [{"name": "coins"}]}), start=1)
+    ]
+    api.enrol(tx, profile_ids=[ADA], programme=versions[0], now=now)
+    bought = [purchase(7, occurred_at=now), purchase(8, occurred_at=now)]
+    for version, told in zip(versions, bought, strict=True):
+        api.open_programme(tx, programme=version, now=now)
+        api.earn_for_purchases(tx, purchases=[told], programmes=[version], now=now)
+    bought_points = api.get_member(tx, profile_id=ADA, programme="one").points
+    done = api.redeem(tx, profile_id=ADA, programme="one", points=bought_points - 50, idempotency_key="r", now=now)
+    assert (bought_points, done.balance) == (200, 50)
+
+
 def test_a_referral_gives_its_kind_and_merging_moves_all(tx):
     """Bought, brought, spent, merged, parted and returned: each kind by itself, and nothing of it lost."""
     spec = {

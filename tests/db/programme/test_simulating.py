@@ -282,6 +282,13 @@ def test_a_programme_that_is_new_stands_beside_nothing(tx):
     assert [(each.month, each.proposed) for each in found.months] == [("2026-01", 100)]
 
 
+def test_a_first_kind_of_another_name_is_the_same_kind(tx):
+    load(tx, [(PEOPLE[0], FIRST, 10_000, "EUR")])
+    renamed = msgspec.convert(msgspec.to_builtins(MILES) | {"points": [{"name": "coins"}]}, ProgrammeSpec)
+    found = simulate(tx, MILES, renamed)
+    assert (found.kinds, found.running.points_issued, found.proposed.points_issued) == ((), 100, 100)
+
+
 @pytest.mark.parametrize("returned", [12_000, 2_525])
 def test_what_a_return_gave_back_stays_with_who_drew_it_next(tx, returned):
     bonus = {"name": "r0", "multiplier_percent": 130, "budget": "promo"}
