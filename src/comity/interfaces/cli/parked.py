@@ -40,6 +40,9 @@ def list_parked(
     if json:
         print_json({"changes": changes, "deliveries": deliveries, "waiting": waiting})
         return
+    if not (changes or deliveries or waiting):
+        say("Nothing was closed." if closed else "Nothing is parked, and nothing waits.")
+        return
     print_table(
         "Changes",
         ("id", "record", "field", "what", "closed by" if closed else "remedy"),

@@ -92,7 +92,8 @@ def status(*, data_dir: DataDir = None, json: Json = False) -> None:
     if not view.is_ledger_guarded:
         say(UNGUARDED)
     say(
-        f"{view.profile_count:,} people, {view.member_count:,} members, "
+        f"{view.profile_count:,} {'person' if view.profile_count == 1 else 'people'}, "
+        f"{view.member_count:,} {'member' if view.member_count == 1 else 'members'}, "
         f"{view.points_outstanding:,} points outstanding, trial balance {view.trial_balance}, "
         f"{view.waiting_count:,} changes waiting"
     )

@@ -14,7 +14,7 @@ from comity.identity.types import RecordKey
 from comity.interfaces.cli.demo.processes import Child, clean_environment, run_command
 from comity.interfaces.cli.demo.purchases import to_lines
 from comity.interfaces.cli.demo.screen import Advance
-from comity.interfaces.cli.demo.waiting import TookTooLong, wait_for
+from comity.interfaces.cli.demo.waiting import Patience, TookTooLong, wait_for
 from comity.interfaces.shared.views import ProfileView, StatusView
 from comity.kernel.egress import Egress, EgressFailed
 from comity.kernel.errors import Unavailable
@@ -56,6 +56,7 @@ class Hub:
         )
         self._settings = Settings(data_dir=data_dir, project_dir=project_dir, port=port)
         self._key = ""
+        self._log = log
         self._inside: wiring.Hub | None = None
         self.child = Child(["comity.interfaces.cli", "up"], name="The hub", log=log, environment=self._environment)
 
@@ -127,9 +128,10 @@ class Hub:
                 advance(min(start + BULK_LINES, len(events)), len(events), "sent")
         return sent
 
-    def settle(self, *, seconds_max: float, advance: Advance | None = None) -> StatusView:
+    def settle(self, *, still_seconds_max: float, seconds_max: float, advance: Advance | None = None) -> StatusView:
         """Wait until nothing is waiting and nothing has moved for a while. Raises TookTooLong."""
-        began = quiet_since = time.monotonic()
+        quiet_since = time.monotonic()
+        patience = Patience(still_seconds_max=still_seconds_max, seconds_max=seconds_max, began=quiet_since)
         before: tuple[object, ...] = ()
         backlog_max = 1
         while True:
@@ -141,10 +143,11 @@ class Hub:
                 before, quiet_since = now, time.monotonic()
             elif time.monotonic() - quiet_since >= QUIET_SECONDS:
                 return status
-            if time.monotonic() - began > seconds_max:
-                waiting = {"changes": status.waiting_count}
-                waiting |= {each.system: each.stale_count + each.retrying_count for each in status.systems}
-                raise TookTooLong(f"The hub did not settle within {seconds_max:g} s.", details={"waiting": waiting})
+            if end := patience.find_end(now, at=time.monotonic()):
+                raise TookTooLong(
+                    f"The hub did not come to rest: {end}. {_tell_waiting(status)} "
+                    f"Try again on a quieter machine, or with --quick; the log of the hub is {self._log}."
+                )
             backlog_max = max(backlog_max, backlog)
             if advance:
                 advance(backlog_max - backlog, backlog_max, f"{backlog:,} waiting")
@@ -195,3 +198,13 @@ class Hub:
         if not 200 <= answer.status < 300 and answer.status != 422:
             raise HubRefused(f"The hub answered {answer.status} to {path}: {answer.excerpt()}")
         return answer.json()
+
+
+def _tell_waiting(status: StatusView) -> str:
+    """Say what waits where."""
+    waiting = [f"{each.stale_count:,} to be written to {each.system}" for each in status.systems if each.stale_count]
+    if status.waiting_count:
+        waiting.insert(0, f"{status.waiting_count:,} to be taken in by the hub")
+    if waiting:
+        return f"Still waiting: {', '.join(waiting)}."
+    return f"Nothing waits, but of {status.profile_count:,} people {status.member_count:,} are members."
