@@ -79,7 +79,8 @@ def _check_levels(levels: Sequence[TierLevel], *, path: Path) -> Iterator[Found]
         yield Found(path=(*path, 0, "from"), message=message, remedy="Write 0.")
     names: set[str] = set()
     for index, level in enumerate(levels):
-        if index and level.points_from <= levels[index - 1].points_from:
+        is_above = not index or level.points_from > levels[index - 1].points_from
+        if not is_above:
             yield Found(
                 path=(*path, index, "from"),
                 message=f"{level.name} does not start above {levels[index - 1].name}.",
@@ -92,9 +93,9 @@ def _check_levels(levels: Sequence[TierLevel], *, path: Path) -> Iterator[Found]
         if level.keep_from is not None and level.keep_from > level.points_from:
             message = f"{level.name} is harder to keep than to reach."
             yield Found(path=(*path, index, "keep_from"), message=message, remedy="Lower it, at most to `from`.")
-        elif index and _keep(level) < _keep(levels[index - 1]):
+        elif index and is_above and _keep(level) < _keep(levels[index - 1]):
             message = f"{level.name} is easier to keep than {levels[index - 1].name} below it."
-            yield Found(path=(*path, index, "keep_from"), message=message, remedy="Let it rise with the levels.")
+            yield Found(path=(*path, index, "keep_from"), message=message, remedy="Write at least what that one has.")
 
 
 def _keep(level: TierLevel) -> int:

@@ -98,7 +98,7 @@ def check_condition(
         compile_condition(text, vocabulary=vocabulary)
     except ConditionInvalid as error:
         if not (project.has_broken_attributes and "no attribute" in error.reason):
-            yield Found(path=path, message=str(error.message) + ".", remedy=error.remedy)
+            yield Found(path=path, message=str(error.message), remedy=error.remedy)
 
 
 def check_unique(names: Sequence[str], *, path: Path, what: str, offset: int = 0) -> Iterator[Found]:

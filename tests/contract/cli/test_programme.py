@@ -103,7 +103,7 @@ class TestSimulate:
 class TestPlan:
     def test_tells_the_effect_in_short(self, doubled):
         text = doubled("plan").stdout
-        assert "points issued: 900 → 1,400 (+55.6%)" in text and "1 members at another tier" in text
+        assert "points issued: 900 → 1,400 (+55.6%)" in text and "members at another tier: 1" in text
         assert told(doubled("plan", "--json"))["simulations"][0]["proposed"]["points_issued"] == 1400
 
     def test_of_much_history_looks_at_a_sample(self, doubled, clean):

@@ -273,12 +273,20 @@ class TestProgrammes:
             ({"tiers": "{levels: [{name: A, from: 5}]}"}, "spec.tiers.levels[0].from"),
             ({"tiers": "{levels: [{name: A, from: 0}, {name: B, from: 0}]}"}, "spec.tiers.levels[1].from"),
             ({"tiers": "{levels: [{name: A, from: 0}, {name: a, from: 5}]}"}, "spec.tiers.levels[1].name"),
+            (
+                {"tiers": "{levels: [{name: A, from: 0}, {name: B, from: 15}, {name: C, from: 10}]}"},
+                "spec.tiers.levels[2].from",
+            ),
+            (
+                {"earning_rules": '[{name: r, fixed: 5, when: "purchase.chanel = 1"}]'},
+                "spec.earning_rules[0].when",
+            ),
         ],
     )
     def test_names_what_does_not_fit(self, changes, field):
         found = only(programme(**changes))
         assert found.field == field
-        assert found.remedy
+        assert found.remedy and not found.message.endswith("..")
 
 
 def test_a_path_is_read_as_it_is_written():

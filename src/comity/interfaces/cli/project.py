@@ -245,9 +245,8 @@ def show_plan(found: Plan) -> None:
     rows: list[tuple[str, str, str]] = []
     for sign, items in (("+ add", found.added), ("~ change", found.changed), ("- only in force", found.removed)):
         for item in items:
-            changes = "; ".join(map(tell_change, item.changes[:4]))
-            more = f" and {len(item.changes) - 4} more" if len(item.changes) > 4 else ""
-            rows.append((sign, f"{item.kind}/{item.name}", changes + more if sign == "~ change" else ""))
+            changes = "\n".join(map(tell_change, item.changes)) if sign == "~ change" else ""
+            rows.append((sign, f"{item.kind}/{item.name}", changes))
     if rows:
         print_table("", ("", "document", "what changes"), rows)
     say(f"{len(found.unchanged)} unchanged.")

@@ -1,5 +1,6 @@
 """How simulations and explanations are told to people."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from rich.markup import escape
@@ -77,11 +78,13 @@ def show_effects(found: Sequence[Simulation]) -> None:
             for title, name in (("points issued", "points_issued"), ("liability", "points_open")):
                 _, running, proposed, more, share = _beside(title, getattr(before, name), getattr(after, name))
                 say(f"  {title}{of}: {running:,} → {proposed:,} ({share or more})")
-        moved = sum(move.member_count for move in each.tier_moves)
-        say(
-            f"  {moved:,} members at another tier; {each.winners.member_count:,} members get more points, "
-            f"{each.losers.member_count:,} less"
-        )
+        moved: Counter[str] = Counter()
+        for move in each.tier_moves:
+            moved[move.ladder] += move.member_count
+        for ladder, count in sorted(moved.items()) or [("", 0)]:
+            of = f" of {escape(ladder)}" if len(moved) > 1 else ""
+            say(f"  members at another tier{of}: {count:,}")
+        say(f"  members who get more points: {each.winners.member_count:,}; less: {each.losers.member_count:,}")
     if found:
         say("  More: [bold]comity programme simulate[/]. Without: [bold]--no-simulation[/].", style="dim")
 
