@@ -10,6 +10,7 @@ import typer
 
 from comity import wiring
 from comity.definitions import api as definitions
+from comity.definitions.places import Place, read_document, split_documents
 from comity.definitions.types import SPEC_TYPES
 from comity.interfaces.cli.main import app
 from comity.interfaces.rest.app import HANDLERS
@@ -20,6 +21,7 @@ from comity.kernel.telemetry import REGISTRY
 from comity.mapping import api as mapping
 from comity.programme.types import RedemptionVerdict
 from comity.settings import PREFIX, Settings
+from tests.unit.definitions.json_schema import fits
 from tools.reference.errors import code_of, list_error_classes
 from tools.reference.pages import write_pages
 from tools.reference.shapes import anchor
@@ -135,6 +137,13 @@ class TestExamples:
                 loaded += definitions.load_text(text, file=f"line {line}")
         problems = definitions.validate(loaded, checkers=wiring.CHECKERS)
         assert not problems, "\n".join(map(str, problems))
+
+    def test_of_the_guide_to_definitions_are_what_the_schema_for_editors_takes(self):
+        (schema,) = map(json.loads, definitions.editor_schema().values())
+        for line, text in blocks(ROOT / "docs/guides/definitions.md", "yaml"):
+            if re.search(r"^kind:", text, re.MULTILINE):
+                places = [read_document(chunk) for chunk in split_documents(text)]
+                assert all(isinstance(place, Place) and fits(place.value, schema) for place in places), f"line {line}"
 
     def test_of_the_tutorial_shows_all_that_a_redemption_answers(self):
         text = (ROOT / "docs/tutorial.md").read_text(encoding="utf-8")

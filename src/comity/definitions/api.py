@@ -10,7 +10,7 @@ from comity.definitions.checks import check_project
 from comity.definitions.conditions import TODAY_PARAMETER, compile_condition
 from comity.definitions.loading import Loaded, load_text
 from comity.definitions.project import read_project
-from comity.definitions.schemas import write_json_schemas
+from comity.definitions.schemas import editor_schema, name_schema, write_json_schemas
 from comity.definitions.shape import find_faults
 from comity.definitions.starter import starter_files
 from comity.definitions.types_change import (
@@ -42,6 +42,7 @@ __all__ = [
     "check_project",
     "compile_condition",
     "diff",
+    "editor_schema",
     "export",
     "find_faults",
     "get_definitions",
@@ -52,6 +53,7 @@ __all__ = [
     "list_current",
     "list_versions",
     "load_text",
+    "name_schema",
     "plan",
     "read_project",
     "starter_files",

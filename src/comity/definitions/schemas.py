@@ -1,5 +1,7 @@
 """JSON Schemas of the documents, so that editors complete and check them while they are written."""
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,12 @@ from comity.definitions.types_document import DOCUMENT_NAME, SPEC_TYPES, Kind
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 ANY_NAME = "comity.schema.json"
+EDITOR_FILE = f".comity/{ANY_NAME}"
+"""Where a project holds the schema of all kinds: a hidden folder, which is not read as part of the project."""
+
+_SEPARATOR = re.compile(r"^(---(?:[ \t].*)?\n)", re.MULTILINE)
+_OWN_LINE = re.compile(rf"^# yaml-language-server: \$schema=(?:\.\./)*{re.escape(EDITOR_FILE)}[ \t]*\n", re.MULTILINE)
+_ANY_LINE = re.compile(r"^#\s+(?:yaml-language-server\s*:|\$schema:)", re.MULTILINE)
 
 
 def json_schemas() -> dict[str, dict[str, Any]]:
@@ -31,9 +39,35 @@ def write_json_schemas(folder: Path) -> list[Path]:
     written: list[Path] = []
     for name, schema in sorted(json_schemas().items()):
         path = folder / name
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(schema, order="sorted"), indent=2) + b"\n")
+        path.write_text(_to_text(schema), encoding="utf-8")
         written.append(path)
     return written
+
+
+def editor_schema() -> dict[str, str]:
+    """Return the file that editors check a project's files by: its path in the project, and its text."""
+    return {EDITOR_FILE: _to_text(json_schemas()[ANY_NAME])}
+
+
+def name_schema(files: Mapping[str, str]) -> dict[str, str]:
+    """Return the files of a project with the line that tells editors their schema, which lies in `EDITOR_FILE`.
+
+    Every document has one, for editors look for it document by document. A document that names another schema keeps it.
+    """
+    return {name: _name_schema(text, "../" * name.count("/") + EDITOR_FILE) for name, text in files.items()}
+
+
+def _name_schema(text: str, place: str) -> str:
+    parts = _SEPARATOR.split(_OWN_LINE.sub("", text))
+    for index in range(0, len(parts), 2):  # Between them are the separators.
+        has_content = any(line.strip() and not line.lstrip().startswith("#") for line in parts[index].splitlines())
+        if has_content and not _ANY_LINE.search(parts[index]):
+            parts[index] = f"# yaml-language-server: $schema={place}\n{parts[index]}"
+    return "".join(parts)
+
+
+def _to_text(schema: dict[str, Any]) -> str:
+    return msgspec.json.format(msgspec.json.encode(schema, order="sorted"), indent=2).decode() + "\n"
 
 
 def _document_schema(kind: Kind) -> dict[str, Any]:

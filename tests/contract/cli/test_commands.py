@@ -65,10 +65,22 @@ class TestProject:
         again = told(hub("plan", "--json"))
         assert (again["added"], again["changed"], again["removed"], again["unchanged_count"]) == ([], [], [], 16)
         assert "/var/" in (tmp_path / ".gitignore").read_text()
-        assert [".gitignore", *told(hub("export", "out", "--json"))["files"]] == files
+        assert sorted([".gitignore", *told(hub("export", "out", "--json"))["files"]]) == files
         assert (tmp_path / "out/match.yaml").read_text() == (tmp_path / "match.yaml").read_text()
         exported = told(hub("plan", "--project", "out", "--json"))
         assert (exported["added"], exported["changed"], exported["removed"]) == ([], [], [])
+
+    def test_files_lead_editors_to_the_schema_beside_them(self, project, tmp_path):
+        project("export", "out")
+        for folder in (tmp_path, tmp_path / "out"):
+            first = (folder / "systems/hubspot-us.yaml").read_text().partition("\n")[0]
+            schema = (folder / "systems" / first.partition("$schema=")[2]).resolve()
+            assert schema == folder / ".comity/comity.schema.json" and "oneOf" in json.loads(schema.read_text())
+        old = tmp_path / "out/.comity/comity.schema.json"
+        old.write_text("{}")
+        written = project("init", "out", "--schema", "--json")
+        assert (told(written)["files"], "oneOf" in old.read_text()) == ([".comity/comity.schema.json"], True)
+        assert "yaml-language-server" in project("init", "out", "--schema").stdout
 
     def test_for_people(self, hub):
         assert "wrote" in hub("init").stdout

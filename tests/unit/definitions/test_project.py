@@ -1,5 +1,8 @@
 """Project folders, the starter project, JSON Schemas, and writing documents."""
 
+import json
+import posixpath
+import re
 from pathlib import Path
 
 import msgspec
@@ -9,9 +12,11 @@ from hypothesis import strategies as st
 
 from comity.definitions import api, rules
 from comity.definitions.loading import load_text
-from comity.definitions.schemas import json_schemas
+from comity.definitions.places import Place, read_document, split_documents
+from comity.definitions.schemas import EDITOR_FILE, json_schemas
 from comity.definitions.types import Definitions, Document, Kind, SystemSpec
 from comity.mapping import api as mapping
+from tests.unit.definitions.json_schema import fits
 
 SCHEMAS = Path(__file__).parents[3] / "schemas"
 
@@ -62,6 +67,56 @@ class TestSchemas:
 
     def test_there_is_one_for_each_kind(self):
         assert set(json_schemas()) == {f"{kind}.schema.json" for kind in Kind} | {"comity.schema.json"}
+
+
+def values_in(text):
+    """The documents of a file as plain values."""
+    places = [read_document(chunk) for chunk in split_documents(text)]
+    assert all(isinstance(place, Place) for place in places)
+    return [place.value for place in places]
+
+
+class TestSchemaForEditors:
+    def schema(self):
+        return json.loads(api.editor_schema()[EDITOR_FILE])
+
+    def test_takes_every_document_of_the_starter(self):
+        found = [value for text in api.starter_files().values() for value in values_in(text)]
+        assert {value["kind"] for value in found} == set(Kind)
+        assert [value["name"] for value in found if not fits(value, self.schema())] == []
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "kind: sistem\nname: crm\nspec: {connector: rest}\n",
+            "kind: system\nname: CRM\nspec: {connector: rest}\n",
+            "kind: system\nname: crm\nspec: {conector: rest}\n",
+            "kind: attribute\nname: crm\nspec: {connector: rest}\n",
+            "kind: attribute\nname: city\nspec: {type: tekst}\n",
+            "kind: system\nname: crm\n",
+        ],
+    )
+    def test_refuses_what_is_wrong(self, text):
+        assert load_text(text, file="a.yaml").problems
+        assert [fits(value, self.schema()) for value in values_in(text)] == [False]
+
+    def test_every_document_names_it_by_a_path_from_its_file(self):
+        files = api.name_schema(api.starter_files())
+        for name, text in files.items():
+            named = re.findall(r"^# yaml-language-server: \$schema=(.*)$", text, re.MULTILINE)
+            assert len(named) == len(values_in(text))
+            assert {posixpath.normpath(posixpath.join(posixpath.dirname(name), each)) for each in named} == {
+                EDITOR_FILE
+            }
+        assert api.name_schema(files) == files
+
+    def test_a_file_that_moved_gets_another_path_and_a_schema_of_ones_own_stays(self):
+        line = "# yaml-language-server: $schema="
+        text = f"# why\n{line}../{EDITOR_FILE}\nkind: a\n---\n{line}mine.json\nkind: b\n--- # c\nkind: c\n---\n# end\n"
+        assert api.name_schema({"a.yaml": text})["a.yaml"] == (
+            f"{line}{EDITOR_FILE}\n# why\nkind: a\n---\n{line}mine.json\nkind: b\n--- # c\n"
+            f"{line}{EDITOR_FILE}\nkind: c\n---\n# end\n"
+        )
 
 
 SETTINGS_VALUES = st.recursive(

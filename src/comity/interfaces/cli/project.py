@@ -38,26 +38,41 @@ IGNORED = """# The database that Comity starts here, with its password.
 
 @translates_errors
 def init(
-    directory: Annotated[Path, typer.Argument(help="Where the project goes.")] = Path(), *, json: Json = False
+    directory: Annotated[Path, typer.Argument(help="Where the project goes.")] = Path(),
+    *,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Only the JSON Schema for editors, for a project that is there already.")
+    ] = False,
+    json: Json = False,
 ) -> None:
-    """Write a starter project: two systems, attributes, mappings, match rules, orchestration rules, a programme."""
-    files = definitions.starter_files()
+    """Write a starter project: two systems, attributes, mappings, match rules, orchestration rules, a programme.
+
+    With it comes the JSON Schema that editors complete and check its files by.
+    """
+    files = {} if schema else definitions.name_schema(definitions.starter_files())
     taken = [name for name in files if (directory / name).exists()]
     if taken:
-        raise FilesExist(details={"files": taken})
-    ignored = directory / ".gitignore"
-    if not ignored.exists():
-        files = files | {ignored.name: IGNORED}
-    for name, text in files.items():
-        path = directory / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        raise FilesExist(details={"files": taken, "remedy": "`comity init --schema` writes the JSON Schema alone."})
+    if not schema and not (directory / ".gitignore").exists():
+        files |= {".gitignore": IGNORED}
+    files |= definitions.editor_schema()
+    _write_files(directory, files)
     if json:
         print_json({"directory": str(directory), "files": sorted(files)})
         return
     for name in sorted(files):
         say(f"  wrote {escape(str(directory / name))}")
+    if schema:
+        say("Editors take it for documents with the line [bold]# yaml-language-server: $schema=...[/] and this path.")
+        return
     say("Next: look at the files, then [bold]comity validate[/], [bold]comity plan[/], [bold]comity apply[/].")
+
+
+def _write_files(directory: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
 
 
 @translates_errors
@@ -149,13 +164,10 @@ def export(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Write the definitions in force as files, comments kept."""
+    """Write the definitions in force as files, comments kept, with their JSON Schema for editors."""
     with read_hub(data_dir=data_dir) as hub, hub.database.transaction() as tx:
-        files = definitions.export(tx)
-    for name, text in files.items():
-        path = directory / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        files = definitions.name_schema(definitions.export(tx)) | definitions.editor_schema()
+    _write_files(directory, files)
     if json:
         print_json({"directory": str(directory), "files": sorted(files)})
     else:
