@@ -11,7 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
+from weakref import WeakSet
 
 import httpx2
 
@@ -20,6 +21,7 @@ from comity.access import api as access
 from comity.definitions import api as definitions
 from comity.kernel.clock import SystemClock
 from comity.kernel.database import Database
+from comity.kernel.errors import Unavailable
 from comity.kernel.ids import RandomIds
 from comity.outbox import api as outbox
 from comity.sandbox.api import Sandbox
@@ -38,13 +40,15 @@ PATIENCE_SECONDS = 120.0
 def eventually(
     check: Callable[[], T], *, seconds: float = PATIENCE_SECONDS, what: str = "", pause_seconds: float = 0.02
 ) -> T:
-    """Return the first true answer of `check`; fail when none comes in time."""
+    """Return the first true answer of `check`; fail when none comes in time, and say how the hubs are then."""
     until = time.monotonic() + seconds
     while True:
         found = check()
         if found:
             return found
-        assert time.monotonic() < until, f"did not happen within {seconds} s: {what or check}"
+        if time.monotonic() >= until:
+            told = "\n".join(each.tell() for each in Rehearsal.started)
+            raise AssertionError(f"did not happen within {seconds} s: {what or check}\n{told}")
         time.sleep(pause_seconds)
 
 
@@ -127,8 +131,17 @@ class Simulated:
         return answer.json() if answer.content else None
 
 
+BUSY = """
+select format('%s %s %s %s since %s: %s', pid, datname, state, wait_event, xact_start, left(query, 100))
+from pg_stat_activity where state <> 'idle' and pid <> pg_backend_pid()
+"""
+TOLD_LINES_MAX = 300
+
+
 class Rehearsal:
     """Web and worker of one hub; `kill` and `start` as often as a test likes."""
+
+    started: ClassVar[WeakSet["Rehearsal"]] = WeakSet()
 
     def __init__(self, *, database: Database, folder: Path) -> None:
         self.database = database
@@ -179,7 +192,9 @@ class Rehearsal:
             "COMITY_PROJECT_DIR": str(self.folder),
             "COMITY_PORT": str(self.port),
             "COMITY_LOG_LEVEL": "info",
+            "PYTHONFAULTHANDLER": "1",
         }
+        Rehearsal.started.add(self)
         for name in names or ("rest", "worker"):
             log = (self.folder / f"{name}.log").open("ab")
             self._logs.append(log)
@@ -197,8 +212,30 @@ class Rehearsal:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait(timeout=PATIENCE_SECONDS)
 
+    def tell(self) -> str:
+        """Say how the processes are, what the database does, and, for a worker that runs, where its threads are.
+
+        For that it is ended and started anew.
+        """
+        try:
+            with self.database.transaction() as tx:
+                told = [row[0] for row in tx.execute(BUSY).fetchall()]
+        except Unavailable as error:
+            told = [str(error)]
+        for name in tuple(self._running):
+            ended = self._running[name].poll()
+            told.append(f"{name}: {'runs' if ended is None else f'ended with {ended}'}; its log ends so:")
+            if name == "worker" and ended is None:
+                process = self._running.pop(name)
+                process.send_signal(signal.SIGABRT)
+                process.wait(timeout=PATIENCE_SECONDS)
+                self.start(name)
+            told += (self.folder / f"{name}.log").read_text(errors="replace").splitlines()[-TOLD_LINES_MAX:]
+        return "\n".join(told)
+
     def stop(self) -> None:
         """End everything, politely first."""
+        Rehearsal.started.discard(self)
         for process in self._running.values():
             process.terminate()
         for name, process in self._running.items():
