@@ -8,7 +8,14 @@ from msgspec import Meta
 
 from comity.definitions.types_points import PartName
 
-WRITE_ONLY_NAMES = ("global_id", "loyalty.points", "loyalty.tier", "loyalty.programme", "loyalty.enrolled_at")
+WRITE_ONLY_NAMES = (
+    "global_id",
+    "loyalty.points",
+    "loyalty.tier",
+    "loyalty.programme",
+    "loyalty.enrolled_at",
+    "loyalty.last_redemption_at",
+)
 
 EVENTS = "events."
 """What the name of an event begins with, among the values of a purchase."""

@@ -23,6 +23,7 @@ LOYALTY_TYPES: Final[Mapping[str, AttributeType]] = {
     "loyalty.tier": AttributeType.TEXT,
     "loyalty.programme": AttributeType.TEXT,
     "loyalty.enrolled_at": AttributeType.TIMESTAMP,
+    "loyalty.last_redemption_at": AttributeType.TIMESTAMP,
 }
 """Values that only travel towards the systems, and their types."""
 

@@ -110,8 +110,14 @@ def to_values(golden: Mapping[str, Any], member: Member | None) -> dict[str, Any
         values["loyalty.points"] = member.points
         values["loyalty.tier"] = member.tier
         values["loyalty.programme"] = member.programme
-        values["loyalty.enrolled_at"] = member.enrolled_at
+        values["loyalty.enrolled_at"] = _to_second(member.enrolled_at)
+        values["loyalty.last_redemption_at"] = _to_second(member.last_redemption_at)
     return values
+
+
+def _to_second(moment: datetime | None) -> datetime | None:
+    """Return a moment as every system can keep it: one that cuts fractions off would look as if it had been edited."""
+    return None if moment is None else moment.replace(microsecond=0)
 
 
 def _without_silent_clears(

@@ -28,6 +28,7 @@ _LABELS = {
     "loyalty.tier": "Loyalty tier",
     "loyalty.programme": "Loyalty programme",
     "loyalty.enrolled_at": "Loyalty member since",
+    "loyalty.last_redemption_at": "Last redemption",
 }
 _TYPED_LENSES = frozenset({"boolean", "date", "integer", "money", "timestamp"})
 """Lenses whose name is the type of field they write; all others write text."""

@@ -6,6 +6,9 @@ import pytest
 
 from comity.ledger import api as ledger
 from comity.ledger.types import NewHold
+from comity.programme import api as programme
+from comity.sync import api as sync
+from comity.sync.types import FieldOutcome
 from tests.scenario.project import SHOP
 
 EXPIRY = "  points: [{name: points, expiry: {kind: rolling, after: {months: 12}}}]\n  earning:"
@@ -60,6 +63,46 @@ def test_points_come_with_the_event_they_wait_for(stage, shop, ada):
     shop(ada, "r1", 600, "v2", stayed_at=stage.clock.now().isoformat())
     stage.settle()
     assert {str(ada.shown(name, "points")).removesuffix(".0") for name in ada.ids} == {"640"}
+
+
+def test_the_last_redemption_reaches_every_system(stage, shop, ada):
+    """Systems that keep seconds, milliseconds or days agree with it: each is written once."""
+    for name, points, last in (
+        ("crm-a", "Points_Balance__c", "{field: Last_Redemption__c, lens: {timestamp: {format: salesforce}}"),
+        ("crm-b", "Points_Balance__c", "{field: Last_Redemption__c, lens: date"),
+        ("crm-c", "points_balance", "{field: last_redemption, lens: timestamp"),
+    ):
+        row = f"    - {{attribute: loyalty.last_redemption_at, {last[1:]}, direction: write}}\n"
+        before = f"    - {{attribute: loyalty.points, field: {points}"
+        stage.replace(f"mapping-{name}", before, row + before)
+    stage.apply()
+    for name in ada.ids:
+        wanted = sync.plan_fields(stage.interrupt(name).inner, system=name, runtime=stage.hub.get_runtime())
+        made = sync.create_fields(stage.interrupt(name).inner, fields=wanted)
+        assert [(each.outcome, wanted[0].label) for each in made] == [(FieldOutcome.CREATED, "Last redemption")]
+
+    def shown():
+        stage.settle()
+        [contact] = stage.systems["crm-c"].find("contacts", "hs_object_id", ada.ids["crm-c"])
+        [first], [second] = (stage.systems[each].find("Contact", "Id", ada.ids[each]) for each in ("crm-a", "crm-b"))
+        return first.get("Last_Redemption__c"), second.get("Last_Redemption__c"), contact.get("last_redemption")
+
+    shop(ada, "r1", 600)
+    assert shown() == (None, None, None), "who never redeemed has no last redemption"
+    [(profile_id,)] = stage.query("select profile_id from programme.v_member")
+    redeemed = []
+    for key in ("mug", "cup"):
+        stage.clock.advance(seconds=86_400.75)
+        redeemed.append(stage.clock.now())
+        writes = stage.writes()
+        with stage.database.transaction() as tx:
+            programme.redeem(
+                tx, profile_id=profile_id, programme="points", points=50, idempotency_key=key, now=redeemed[-1]
+            )
+        told = redeemed[-1].isoformat(timespec="seconds").removesuffix("+00:00")
+        assert shown() == (f"{told}.000+0000", told[:10], f"{told}.000Z")
+        assert {name: count - writes[name] for name, count in stage.writes().items()} == dict.fromkeys(writes, 1)
+    assert redeemed[0].date() < redeemed[1].date()
 
 
 def test_a_hold_ends_with_its_deadline_and_the_books_are_sealed(stage, shop, ada):
