@@ -80,7 +80,7 @@ class Loop:
                 failures += 1
                 wait = min(FAILURE_SECONDS_MAX, FAILURE_SECONDS_MIN * 2.0 ** min(failures, 10))
                 if isinstance(error, Unavailable):
-                    log.warning("loop_waits", loop=self.name, cause=str(error), seconds=wait)
+                    log.warning("loop_waits", loop=self.name, cause=str(error), details=error.details, seconds=wait)
                 else:
                     log.exception("loop_failed", loop=self.name, seconds=wait)
                 self._stopping.wait(wait)

@@ -93,7 +93,9 @@ class Worker:
             except NotReady:
                 log.info("worker_waits", cause="no definitions applied yet")
             except Unavailable as error:
-                log.warning("worker_waits", cause=str(error))
+                log.warning("worker_waits", cause=str(error), details=error.details)
+            except Exception:  # The loops go on with the systems they have; the next look may succeed.
+                log.exception("worker_waits")
             self._definitions_changed.wait(IDLE_SECONDS)
         self._end()
 
