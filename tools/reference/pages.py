@@ -100,7 +100,8 @@ def cli_page() -> list[str]:
     lines = [
         "# Command line",
         "",
-        "Every command that answers takes `--json`: then it prints one JSON document, errors included.",
+        "Every command takes `--json`: then it prints one JSON document, errors and mistakes in the command line",
+        "included (`comity up`: a line of JSON for all that happens).",
         "",
         *_commands(typer.main.get_command(app), ("comity",)),
         "## Exit codes",

@@ -22,8 +22,6 @@ def walk(command, path=()):
 
 COMMANDS = dict(walk(typer.main.get_command(app)))
 LEAVES = [path for path, command in COMMANDS.items() if not hasattr(command, "commands")]
-STREAMING = {("up",), ("sandbox", "serve"), ("demo",)}
-"""Those that go on until they are told to stop; they say one JSON line, or a story, without being asked."""
 
 
 class TestEveryCommand:
@@ -42,12 +40,43 @@ class TestEveryCommand:
         ]
         assert not nameless
 
-    @pytest.mark.parametrize("path", [each for each in LEAVES if each not in STREAMING], ids=" ".join)
+    @pytest.mark.parametrize("path", LEAVES, ids=" ".join)
     def test_speaks_json(self, path):
         assert "json" in {parameter.name for parameter in COMMANDS[path].params}
 
     def test_of_an_unknown_name_is_a_usage_error(self, run):
         assert run("aply").exit_code == 2
+
+    @pytest.mark.parametrize(
+        ("words", "what", "usage"),
+        [
+            (("aply", "--json"), "'aply'", "comity"),
+            (("plan", "--jason", "--json"), "--jason", "comity plan"),
+            (("plan", "--json", "--project"), "--project", "comity"),
+            (("why", "--json"), "'key'", "comity why"),
+            (("up", "--json", "--port", "many"), "'--port'", "comity up"),
+            (("ledger", "--json", "trail-balance"), "--json", "comity ledger"),
+            (("ledger", "trail-balance", "--json"), "'trail-balance'", "comity ledger"),
+            (("init", "a", "b", "--json"), "(b)", "comity init"),
+            (("--json", "plan"), "--json", "comity"),
+        ],
+    )
+    def test_tells_a_mistake_in_the_line_as_json(self, run, words, what, usage):
+        result = run(*words)
+        problem = told(result)
+        assert (result.exit_code, problem["code"], result.stderr) == (2, "usage_wrong", "")
+        assert what in problem["title"] and problem["details"].get("usage", usage).startswith(usage)
+        assert f"`{usage} --help`" in problem["details"]["remedy"]
+        is_misplaced = problem["title"].startswith("No such option: --json")
+        assert ("behind" in problem["details"]["remedy"]) == is_misplaced
+
+    def test_tells_a_mistake_in_words_otherwise(self, run):
+        result = run("plan", "--jason")
+        assert (result.exit_code, result.stdout) == (2, "") and "--jason" in result.stderr
+
+    def test_leaves_with_its_own_code_either_way(self, run):
+        assert (run("validate").exit_code, run("validate", "--json").exit_code) == (2, 2)
+        assert (run("init", "--json").exit_code, run("init", "--json").exit_code) == (0, 4)
 
     def test_version(self, run):
         assert run("--version").stdout.startswith("comity ")

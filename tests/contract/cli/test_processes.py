@@ -119,6 +119,26 @@ class TestUp:
         assert process.wait(PATIENCE_SECONDS) == 0
         assert not [pid for pid in below if is_alive(pid)]
 
+    def test_tells_machines_what_happens_line_by_line(self, database, tmp_path):
+        port = str(free_port())
+        with started("up", "--json", "--port", port, folder=tmp_path, COMITY_DATABASE_URL=database.dsn) as process:
+            url = f"http://127.0.0.1:{port}"
+            assert json.loads(process.stdout.readline()) == {"event": "ready", "url": url, "api": f"{url}/api"}
+            module = "comity.interfaces.worker"
+            os.kill(find(descendants(process.pid), module)[0], signal.SIGKILL)
+            said = [json.loads(process.stdout.readline()) for _ in range(2)]
+            assert said == [
+                {"event": "process_died", "process": module, "exit_code": -signal.SIGKILL},
+                {"event": "process_restarted", "process": module},
+            ]
+            with started("up", "--json", "--port", port, folder=tmp_path) as second:
+                (line,) = second.stdout.read().splitlines()
+                assert (second.wait(PATIENCE_SECONDS), json.loads(line)["code"]) == (4, "port_taken")
+            process.terminate()
+            rest, _ = process.communicate(timeout=PATIENCE_SECONDS)
+            assert [json.loads(each)["event"] for each in rest.splitlines()] == ["stopping", "stopped"]
+            assert process.returncode == 0
+
     @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads /proc")
     def test_keeps_the_owner_from_those_it_starts(self, up):
         process, _ = up

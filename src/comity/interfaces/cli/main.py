@@ -19,9 +19,11 @@ from comity.interfaces.cli import (
 )
 from comity.interfaces.cli.demo.command import demo
 from comity.interfaces.cli.output import console
+from comity.interfaces.cli.usage import Commands
 
 app = typer.Typer(
     name="comity",
+    cls=Commands,
     help="The hub between loyalty programmes and the systems that know the customers.",
     no_args_is_help=True,
     add_completion=False,

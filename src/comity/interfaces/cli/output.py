@@ -48,6 +48,12 @@ def print_json(value: Any) -> None:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
 
+def print_json_line(value: Any) -> None:
+    """Print one JSON document on a line of its own, at once."""
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    sys.stdout.flush()
+
+
 def say(text: str, *, style: str | None = None) -> None:
     """Print a line as it is, however long; markup is read, so escape what comes from outside."""
     console.print(text, style=style, highlight=False, soft_wrap=True)
@@ -86,7 +92,15 @@ def confirm(question: str, *, remedy: str) -> None:
 
 def translates_errors(command: Callable[P, R]) -> Callable[P, R]:
     """Print an error as a sentence with its details (JSON with --json) and leave with the exit code of its kind."""
+    return _translate(command, print_json)
 
+
+def translates_errors_in_lines(command: Callable[P, R]) -> Callable[P, R]:
+    """Do the same for a command that tells line by line: the JSON of an error is one line, too."""
+    return _translate(command, print_json_line)
+
+
+def _translate(command: Callable[P, R], tell: Callable[[Any], None]) -> Callable[P, R]:
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
@@ -98,7 +112,7 @@ def translates_errors(command: Callable[P, R]) -> Callable[P, R]:
         except Exception as error:  # noqa: BLE001 - the edge of the program: every error becomes an exit code.
             known = _to_known(error)
             if kwargs.get("json"):
-                print_json(to_problem(known))
+                tell(to_problem(known))
             else:
                 _print_error(known)
             raise typer.Exit(to_exit_code(known)) from None

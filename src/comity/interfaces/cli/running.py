@@ -6,17 +6,25 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.markup import escape
 
 from comity import wiring
 from comity.interfaces.cli.opening import DataDir, Project, get_settings, read_hub
-from comity.interfaces.cli.output import Json, print_json, print_table, say, translates_errors
+from comity.interfaces.cli.output import (
+    Json,
+    print_json,
+    print_json_line,
+    print_table,
+    say,
+    translates_errors,
+    translates_errors_in_lines,
+)
 from comity.interfaces.cli.supervision import Supervisor, require_free
 from comity.interfaces.shared.views import view_status
 from comity.kernel.errors import Invalid, NotFound
@@ -34,13 +42,14 @@ SANDBOX_HOST = "127.0.0.1"
 sandbox = typer.Typer(help="Simulated systems to rehearse on.", no_args_is_help=True)
 
 
-@translates_errors
+@translates_errors_in_lines
 def up(
     *,
     project: Project = None,
     data_dir: DataDir = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for all that happens.")] = False,
 ) -> None:
     """Run the hub: web and worker processes, restarted when they die, until SIGTERM or Ctrl-C."""
     settings = get_settings(project=project, data_dir=data_dir, host=host, port=port)
@@ -57,14 +66,21 @@ def up(
     require_free(host=settings.host, port=settings.port)
     stopping = _stop_on_signal()
     with wiring.open_hub(settings, pool_size_max=2):
-        supervisor = Supervisor(modules=PROCESSES, environment=environment)
+        tell = print_json_line if json else _stay_silent
+        supervisor = Supervisor(modules=PROCESSES, environment=environment, tell=tell)
         try:
             if supervisor.wait_until_listening(host=settings.host, port=settings.port, stopping=stopping):
-                sys.stdout.write(msgspec.json.encode({"url": settings.base_url}).decode() + "\n")
-                sys.stdout.flush()
+                ready = {"url": settings.base_url}
+                print_json_line({"event": "ready", **ready, "api": f"{settings.base_url}/api"} if json else ready)
             supervisor.keep(stopping=stopping)
+            tell({"event": "stopping"})
         finally:
             supervisor.stop()
+    tell({"event": "stopped"})
+
+
+def _stay_silent(_event: Mapping[str, object]) -> None:
+    """Tell nobody; the log has it."""
 
 
 def _stop_on_signal() -> threading.Event:
@@ -131,7 +147,7 @@ class KindUnknown(Invalid):
 
 
 @sandbox.command("serve")
-@translates_errors
+@translates_errors_in_lines
 def serve(
     kind: Annotated[str, typer.Argument(help="salesforce or hubspot")],
     *,
@@ -142,8 +158,10 @@ def serve(
     bare: Annotated[
         bool, typer.Option("--bare", help="Without our fields: `comity systems provision` creates them.")
     ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print errors as JSON, too.")] = False,
 ) -> None:
     """Run a simulated system; prints one JSON line (url, token, ca_file) when it is ready."""
+    del json  # It speaks JSON anyway.
     from comity.sandbox import api as simulated  # Half of the start of every other command, which do not need it.
 
     if kind not in {"salesforce", "hubspot"}:
@@ -165,8 +183,7 @@ def serve(
     except (OSError, ValueError) as error:
         raise SandboxNotStarted(f"The sandbox did not start: {error}") from error
     with running:
-        sys.stdout.write(msgspec.json.encode(running.ready).decode() + "\n")
-        sys.stdout.flush()
+        print_json_line(running.ready)
         while not stopping.wait(SIGNAL_SECONDS):
             pass
 

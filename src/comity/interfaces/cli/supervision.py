@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -41,9 +41,15 @@ class _Running(msgspec.Struct, kw_only=True):
 class Supervisor:
     """Keeps modules of this package running as processes."""
 
-    def __init__(self, *, modules: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Start them all. Their standard input is a pipe of ours: when we are gone, it ends, and so do they."""
+    def __init__(
+        self, *, modules: Sequence[str], environment: Mapping[str, str], tell: Callable[[Mapping[str, object]], None]
+    ) -> None:
+        """Start them all. Their standard input is a pipe of ours: when we are gone, it ends, and so do they.
+
+        `tell` hears who died and who was started again.
+        """
         self._environment = dict(environment)
+        self._tell = tell
         self._running = {
             module: _Running(process=self._start(module), started_at=time.monotonic()) for module in modules
         }
@@ -89,9 +95,11 @@ class Supervisor:
             )
             running.restart_at = now if is_steady else now + running.pause_seconds / 2
             log.error("process_died", process=module, exit_code=running.process.returncode)
+            self._tell({"event": "process_died", "process": module, "exit_code": running.process.returncode})
         if now >= running.restart_at:
             running.process, running.started_at, running.restart_at = self._start(module), now, None
             log.info("process_restarted", process=module)
+            self._tell({"event": "process_restarted", "process": module})
 
     def _start(self, module: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603 - our own module.
