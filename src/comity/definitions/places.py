@@ -119,7 +119,7 @@ def read_document(chunk: Chunk) -> Place | Fault:
     except RecursionError:
         return Fault(line=chunk.line, column=1, message="The document is nested too deeply.", remedy="Make it flatter.")
     except MarkedYAMLError as error:
-        return _explain(error, offset)
+        return _explain(error, chunk)
     except YAMLError as error:
         position = int(getattr(error, "position", 0))
         return Fault(
@@ -151,15 +151,25 @@ _EXPLANATIONS = (
     ("undefined alias", "an alias (*name) has no anchor.", "Define it with &name in this document, or quote the *."),
     ("<block end>", "the indentation does not fit.", "Indent fields of one level alike; a list item starts with '- '."),
     ("could not find expected ':'", "a field has no colon.", "Write `name: value`."),
-    ("but got '<stream end>'", "a bracket is not closed.", "Close it with ] or }."),
-    ("expected ',' or", "a comma is missing inside brackets.", "Separate the parts with commas, or close the bracket."),
+    (
+        "expected the node content, but found",
+        "a bracket closes that was not opened, or a value is missing before it.",
+        "Remove the bracket, or write the value; put texts that begin with a bracket in quotes.",
+    ),
     ("epth", "it is nested too deeply.", "Make it flatter."),
 )
 
 
-def _explain(error: Any, offset: int) -> Fault:
+_QUOTED_BRACES = "Double braces mean nothing in YAML: put a text that holds {{ in quotes."
+_CLOSING = {"[": "]", "{": "}"}
+
+
+def _explain(error: Any, chunk: Chunk) -> Fault:
     mark = error.problem_mark or error.context_mark
     said = str(error.problem or "")
+    offset = chunk.line - 1
+    if "expected ',' or" in said and error.context_mark and error.problem_mark:
+        return _explain_bracket(error.context_mark, error.problem_mark, said, chunk)
     message, remedy = "this cannot be read.", "Check indentation, quotes and colons here."
     for sign, explanation, advice in _EXPLANATIONS:
         if sign in said or sign in repr(said):
@@ -167,6 +177,27 @@ def _explain(error: Any, offset: int) -> Fault:
             break
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     return Fault(line=line + offset, column=column, message=f"Broken YAML: {message}", remedy=remedy)
+
+
+def _explain_bracket(opened: Any, mark: Any, said: str, chunk: Chunk) -> Fault:
+    """Say of brackets whether one is not closed, or what is missing between them."""
+    before = chunk.text.split("\n")[int(opened.line)][: int(opened.column) + 1]
+    closing = _CLOSING.get(before[-1:], "] or }")
+    found = said.rpartition("but got ")[2].strip("'")
+    line, place = opened.line + chunk.line, mark
+    if "end>" in found:
+        message, remedy, place = "the bracket that opens here is not closed.", f"Close it with {closing}.", opened
+    elif found in _CLOSING.values():
+        message = f"a {found} stands here, but the bracket that opened last, on line {line}, is a {before[-1:]}."
+        remedy = f"Close that one first, with {closing}."
+    else:
+        message = f"a comma is missing before this, or the bracket that opens on line {line} is not closed."
+        remedy = f"Separate the parts with commas, or close the bracket with {closing}."
+    if before.endswith("{{"):
+        remedy = f"{remedy} {_QUOTED_BRACES}"
+    return Fault(
+        line=place.line + chunk.line, column=place.column + 1, message=f"Broken YAML: {message}", remedy=remedy
+    )
 
 
 def _parts(node: Any) -> list[Any]:
@@ -211,7 +242,8 @@ class _Builder:
         fields: dict[str, Field] = {}
         for key, value in _parts(node):
             if not isinstance(key, ScalarNode):
-                raise self._stop(key, "The name of a field is not a text.", "Write `name: value`.")
+                remedy = _QUOTED_BRACES if isinstance(key, MappingNode) else "Write `name: value`."
+                raise self._stop(key, "The name of a field is not a text.", remedy)
             name = _text(key)
             if name in fields:
                 raise self._stop(

@@ -10,9 +10,21 @@ import msgspec
 from msgspec import inspect
 
 from comity.definitions.places import Field, Place
+from comity.definitions.types_attribute import ATTRIBUTE_NAME
+from comity.definitions.types_points import PART_NAME
 from comity.definitions.types_system import SecretSpec
 
 FOUND_LENGTH_MAX = 40
+
+FORMS = {
+    ATTRIBUTE_NAME: "Write lower-case letters, digits and single underscores between them, beginning with a letter.",
+    PART_NAME: "Write lower-case letters, digits and _, beginning with a letter, 41 characters at most.",
+    r"^[a-z][a-z0-9_]*$": "Write lower-case letters, digits and _, beginning with a letter.",
+    r"^\d\d-\d\d$": "Write month and day with two digits each, such as 04-01.",
+    r"^[A-Z]{3}$": "Write the three capital letters of a currency, such as EUR (ISO 4217).",
+    r"^[A-Z]{2}$": "Write the two capital letters of a country, such as DE (ISO 3166).",
+}
+"""Patterns of the specs, in words."""
 
 
 class Misfit(msgspec.Struct, frozen=True, kw_only=True):
@@ -266,7 +278,7 @@ def _check_scalar(place: Place, wanted: inspect.Type, path: tuple[str | int, ...
         yield from _check_length(place, wanted, path, "characters")
         if wanted.pattern and not re.search(wanted.pattern, place.value):
             message = f"'{place.value[:FOUND_LENGTH_MAX]}' does not have the right form."
-            yield _misfit(place, path, message, f"It must fit the pattern {wanted.pattern}.")
+            yield _misfit(place, path, message, FORMS.get(wanted.pattern, f"It must fit {wanted.pattern}."))
     elif isinstance(wanted, inspect.IntType | inspect.FloatType):
         yield from _check_range(place, wanted, path)
     elif isinstance(wanted, inspect.DateType) and not _is_date(place.value):

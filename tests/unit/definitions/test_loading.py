@@ -3,9 +3,12 @@
 import time
 
 import pytest
+from msgspec import inspect
 
 from comity.definitions.loading import load_text
-from comity.definitions.types import Direction, MatchSpec, PrefixTransform, PurchaseFields, SecretSpec
+from comity.definitions.shape import FORMS
+from comity.definitions.types import SPEC_TYPES, Direction, MatchSpec, PrefixTransform, PurchaseFields, SecretSpec
+from comity.mapping.lenses.registry import LENSES
 
 SYSTEM = """\
 kind: system
@@ -94,6 +97,45 @@ spec:
         assert not Direction.WRITE.is_read
 
 
+def patterns_in(kind, seen):
+    """Every pattern that a text of a type has to fit."""
+    match kind:
+        case inspect.StrType():
+            yield from filter(None, [kind.pattern])
+        case inspect.StructType() if kind.cls not in seen:
+            seen.add(kind.cls)
+            for each in kind.fields:
+                yield from patterns_in(each.type, seen)
+        case inspect.UnionType():
+            for each in kind.types:
+                yield from patterns_in(each, seen)
+        case inspect.Metadata():
+            yield from patterns_in(kind.type, seen)
+        case inspect.VarTupleType() | inspect.ListType():
+            yield from patterns_in(kind.item_type, seen)
+        case inspect.DictType():
+            yield from patterns_in(kind.key_type, seen)
+            yield from patterns_in(kind.value_type, seen)
+        case _:
+            return
+
+
+class TestForms:
+    def test_every_pattern_is_told_in_words(self):
+        seen = set()
+        found = {each for spec in SPEC_TYPES.values() for each in patterns_in(inspect.type_info(spec), seen)}
+        lenses = [inspect.type_info(lens.options_type) for lens in LENSES.values()]
+        found |= {each for options in lenses for each in patterns_in(options, seen)}
+        assert found == set(FORMS)
+
+    def test_what_does_not_fit_is_told_without_the_pattern(self):
+        found = only(
+            "kind: programme\nname: p\nspec: {title: P, currency: euro, earning: {points_per_unit: 1, unit_minor: 1}}"
+        )
+        assert (found.field, found.message) == ("spec.currency", "'euro' does not have the right form.")
+        assert "three capital letters" in found.remedy and "[" not in found.remedy
+
+
 class TestBrokenYaml:
     @pytest.mark.parametrize(
         ("text", "line", "column", "said", "remedy"),
@@ -101,7 +143,14 @@ class TestBrokenYaml:
             ("kind: system\n\tname: x", 2, 1, "tab", "spaces"),
             ("kind: a: b", 1, 8, "colon", "quotes"),
             ("kind: 'system", 1, 14, "not closed", "quote"),
-            ("kind: [a, b", 1, 12, "not closed", "]"),
+            ("kind: [a, b", 1, 7, "not closed", "Close it with ]."),
+            ("kind: a\nspec:\n  fields: [{{a", 3, 13, "not closed", "put a text that holds {{ in quotes"),
+            ("kind: a\nspec:\n  fields: [{{a\n  b: 1\n", 4, 4, "line 3 is not closed", "close the bracket with }"),
+            ("kind: {a: 1\nname: x\n", 2, 5, "comma is missing before this", "commas"),
+            ("kind: [{a: 1} {b: 2}]", 1, 15, "comma is missing before this", "commas"),
+            ("kind: [a}", 1, 9, "a } stands here", "with ]"),
+            ("kind: }", 1, 7, "not opened", "quotes"),
+            ("kind: {{ x }}", 1, 8, "name of a field", "put a text that holds {{ in quotes"),
             ("- a\nkind: b", 2, 1, "indentation", "alike"),
             ("kind: @x", 1, 7, "reserves", "quotes"),
             ("kind: *x", 1, 7, "alias", "&name"),
