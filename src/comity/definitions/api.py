@@ -70,7 +70,7 @@ AUTHOR_LENGTH_MAX = 200
 
 def validate(loaded: Loaded, *, checkers: Mapping[Kind, Checker] | None = None) -> tuple[Problem, ...]:
     """List every problem of what was read: of each document, and between them. Pure; empty means all is well."""
-    found = check_project(loaded.documents, checkers=checkers, broken=loaded.broken)
+    found = check_project(loaded.documents, checkers=checkers, broken=loaded.broken, partials=loaded.partials)
     return tuple(sorted(loaded.problems + found, key=lambda each: (each.file, each.line, each.column)))
 
 

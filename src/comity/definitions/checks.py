@@ -8,7 +8,7 @@ import msgspec
 from comity.definitions.checks_people import check_attribute, check_mapping, check_match, check_rules
 from comity.definitions.checks_programme import check_programme
 from comity.definitions.checks_shared import Found, Project, check_condition
-from comity.definitions.loading import Locator
+from comity.definitions.loading import Locator, Partial
 from comity.definitions.types_document import Checker, Definitions, Document, Kind, Problem
 from comity.definitions.types_system import SystemSpec
 
@@ -34,26 +34,42 @@ def check_project(
     *,
     checkers: Mapping[Kind, Checker] | None = None,
     broken: Iterable[tuple[str, str]] = (),
+    partials: Sequence[Partial] = (),
 ) -> tuple[Problem, ...]:
     """Find what does not fit between documents, ordered by place.
 
     `checkers` are the checks of other rooms, by kind of document. `broken` names documents (kind, name) that could not
-    be read: they are taken to exist, so that one mistake is not told many times.
+    be read: they are taken to exist, so that one mistake is not told many times. `partials` are what could be read of
+    those: what is wrong in it is told, too, where it cannot come of what could not be read.
     """
-    definitions = Definitions(revision=0, documents=tuple(documents))
-    project = Project(definitions=definitions, broken=frozenset(broken))
+    names = frozenset(broken)
     problems = list(_check_duplicates(documents))
+    project = Project(definitions=Definitions(revision=0, documents=tuple(documents)), broken=names)
     for document in documents:
-        found = list(_CHECKS[document.kind](document.name, document.spec, project))
-        told = {each.path for each in found}
-        checker = (checkers or {}).get(document.kind)
-        for each in checker(document, definitions) if checker is not None else ():
-            path = read_path(each.field)
-            if path not in told:  # Two rooms may find the same; it is told once.
-                found.append(Found(path=path, message=each.message, remedy=each.remedy))
         locator = Locator(document)
+        found = _check(document, project, checkers or {})
         problems += [locator.problem(each.path, each.message, each.remedy) for each in found]
+    for partial in partials:
+        document, rest = partial.document, partial.rest
+        project = Project(definitions=Definitions(revision=0, documents=(*documents, document)), broken=names)
+        locator = Locator(document)
+        for each in _check(document, project, checkers or {}):
+            path = rest.to_whole(each.path)
+            if not rest.may_concern_gone(path, each.message):
+                problems.append(locator.problem(path, each.message, each.remedy))
     return tuple(sorted(problems, key=lambda each: (each.file, each.line, each.column)))
+
+
+def _check(document: Document, project: Project, checkers: Mapping[Kind, Checker]) -> list[Found]:
+    """List what is wrong with a document in its project, by its own checks and those of another room."""
+    found = list(_CHECKS[document.kind](document.name, document.spec, project))
+    told = {each.path for each in found}
+    checker = checkers.get(document.kind)
+    for each in checker(document, project.definitions) if checker is not None else ():
+        path = read_path(each.field)
+        if path not in told:  # Two rooms may find the same; it is told once.
+            found.append(Found(path=path, message=each.message, remedy=each.remedy))
+    return found
 
 
 def read_path(text: str) -> tuple[str | int, ...]:

@@ -1,11 +1,13 @@
 """YAML text to typed documents. Every problem of every document is found and named; nothing raises."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from comity.definitions.places import TEXT_LENGTH_MAX, Chunk, Fault, Place, read_document, split_documents
+from comity.definitions.salvage import Rest, salvage
 from comity.definitions.shape import Misfit, find_misfits, name_path, suggest
 from comity.definitions.types_attribute import ATTRIBUTE_NAME, ATTRIBUTE_NAME_LENGTH_MAX
 from comity.definitions.types_document import DOCUMENT_NAME, SPEC_TYPES, Document, Kind, Problem, Spec
@@ -14,12 +16,23 @@ DOCUMENTS_MAX = 5_000
 _ENVELOPE = ("kind", "name", "spec")
 
 
+class Partial(msgspec.Struct, frozen=True, kw_only=True):
+    """A document with mistakes of shape: what could be read of it, and what is known of the rest."""
+
+    document: Document
+    rest: Rest
+
+
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read: the documents that are well formed, the problems of the others, and the names of those."""
+    """What was read: the documents that are well formed, the problems of the others, and the names of those.
+
+    `partials` are what could be read of the others.
+    """
 
     documents: tuple[Document, ...] = ()
     problems: tuple[Problem, ...] = ()
     broken: tuple[tuple[str, str], ...] = ()
+    partials: tuple[Partial, ...] = ()
 
     def __add__(self, other: "Loaded") -> "Loaded":
         """Join what two files held."""
@@ -27,6 +40,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
             documents=self.documents + other.documents,
             problems=self.problems + other.problems,
             broken=self.broken + other.broken,
+            partials=self.partials + other.partials,
         )
 
 
@@ -96,6 +110,7 @@ def _load_one(chunk: Chunk, file: str) -> Loaded:
         return Loaded(
             problems=tuple(_from_misfit(misfit, file, title) for misfit in misfits),
             broken=((kind.value, name),) if kind is not None and isinstance(name, str) else (),
+            partials=_salvage(place, chunk, file, kind, misfits),
         )
     try:
         spec: Spec = msgspec.convert(place.get("spec"), SPEC_TYPES[kind])
@@ -107,6 +122,21 @@ def _load_one(chunk: Chunk, file: str) -> Loaded:
     return Loaded(
         documents=(Document(kind=kind, name=str(name), spec=spec, file=file, line=chunk.line, text=chunk.text),)
     )
+
+
+def _salvage(
+    place: Place, chunk: Chunk, file: str, kind: Kind | None, misfits: Sequence[Misfit]
+) -> tuple[Partial, ...]:
+    """Return what can be checked of a document besides its misfits; nothing where kind or name cannot be relied on."""
+    name = place.get("name")
+    paths = [each.path for each in misfits]
+    if kind is None or not isinstance(name, str) or any(path[:1] != ("spec",) for path in paths):
+        return ()
+    rest = salvage(place.fields["spec"].place, kind=kind, misfits=[path[1:] for path in paths])
+    if rest is None:
+        return ()
+    document = Document(kind=kind, name=name, spec=rest.spec, file=file, line=chunk.line, text=chunk.text)
+    return (Partial(document=document, rest=rest),)
 
 
 def _from_misfit(misfit: Misfit, file: str, title: str) -> Problem:

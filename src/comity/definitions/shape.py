@@ -50,6 +50,11 @@ def find_misfits(place: Place, wanted: type[msgspec.Struct], *, path: tuple[str 
     return list(_check(place, inspect.type_info(wanted), path))
 
 
+def find_plain_misfits(value: Any, wanted: type[msgspec.Struct]) -> list[tuple[str | int, ...]]:
+    """Find the paths of all misfits of a plain value."""
+    return [each.path for each in find_misfits(_without_places(value), wanted)]
+
+
 def find_faults(values: Mapping[str, Any], wanted: type[msgspec.Struct], *, under: str) -> list[Fault]:
     """Find everything in plain values that does not fit a struct, e.g. a system's settings and its connector's.
 

@@ -133,7 +133,10 @@ def _read_proposed(tx: Tx, path: Path) -> Sequence[Document]:
         keys = {document.key for document in loaded.documents}
         others = [document for document in definitions.list_current(tx) if document.key not in keys]
         problems = loaded.problems + definitions.check_project(
-            [*loaded.documents, *others], checkers=wiring.CHECKERS, broken=loaded.broken
+            [*loaded.documents, *others],
+            checkers=wiring.CHECKERS,
+            broken=loaded.broken,
+            partials=loaded.partials,
         )
         if problems:
             raise DefinitionsInvalid(problems)
