@@ -22,7 +22,7 @@ from comity.programme.engine.days import to_business_day
 from comity.programme.engine.evaluating import evaluate
 from comity.programme.engine.replaying import book
 from comity.programme.simulating_kinds import Tally
-from comity.programme.simulating_sums import Part, Shift, list_ladders, pick_largest, takes_all
+from comity.programme.simulating_sums import Part, Shift, pair_ladders, pick_largest, takes_all
 from comity.programme.simulating_types import Figures, Gain, Month, Side, Trial
 
 COUNTED = frozenset({facts.Outcome.EARNED, facts.Outcome.NOTHING})
@@ -191,7 +191,7 @@ class Tryout:
         self.purchase_count = 0
         self._member_count = 0
         self._tiers: Counter[Shift] = Counter()
-        self._ladders = list_ladders(trial)
+        self._ladders = pair_ladders(trial)
         self._gains: tuple[list[Gain], list[Gain]] = ([], [])
         self._sums = [[0, 0], [0, 0]]
 
@@ -240,8 +240,8 @@ class Tryout:
             return
         (before, levels_before), (after, levels_after) = ends
         self._member_count += 1
-        for name in self._ladders:
-            self._tiers[name, levels_before.get(name), levels_after.get(name)] += 1
+        for pair in self._ladders:
+            self._tiers[pair.name, pair.find_before(levels_before), levels_after.get(pair.name)] += 1
         if before != after:
             self._note(Gain(points=after - before, profile_id=profile_id, running=before, proposed=after))
 

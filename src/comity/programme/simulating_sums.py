@@ -1,11 +1,12 @@
 """What simulations of parts of the members come to, put together. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
-from comity.definitions.types import ActivityKind, ProgrammeSpec, SlidingExpiry
+from comity.definitions.types import ActivityKind, LadderSpec, ProgrammeSpec, SlidingExpiry
 from comity.programme.simulating_types import (
     Figures,
     Gain,
@@ -81,7 +82,7 @@ def add_parts(parts: Sequence[Part], *, trial: Trial, sample_of: int = 1) -> Sim
             sums = months.setdefault(month.month, [0, 0])
             sums[0] += month.running
             sums[1] += month.proposed
-    ladders = {name: _list_levels(trial, name) for name in list_ladders(trial)}
+    ladders = {pair.name: _list_levels(pair) for pair in pair_ladders(trial)}
     return Simulation(
         programme=trial.programme,
         on=trial.on,
@@ -115,19 +116,59 @@ def add_parts(parts: Sequence[Part], *, trial: Trial, sample_of: int = 1) -> Sim
     )
 
 
-def list_ladders(trial: Trial) -> list[str]:
-    """Return the names of the ladders of both versions, those of the proposed one first."""
-    specs = [spec for spec in (trial.proposed, trial.running) if spec is not None]
-    return list(dict.fromkeys(ladder.name for spec in specs for ladder in spec.ladder_specs))
+class LadderPair(msgspec.Struct, frozen=True, kw_only=True):
+    """A ladder by both versions, where both have it; `renamed` are levels that only got a new name, by the old one."""
+
+    name: str
+    running: LadderSpec | None
+    proposed: LadderSpec | None
+    renamed: dict[str | None, str] = {}
+
+    def find_before(self, levels: Mapping[str, str | None]) -> str | None:
+        """Return the level by the running version, by its new name where it only got one."""
+        level = levels.get(self.running.name) if self.running is not None else None
+        return self.renamed.get(level, level)
 
 
-def _list_levels(trial: Trial, name: str) -> list[str | None]:
+def pair_ladders(trial: Trial) -> list[LadderPair]:
+    """Return the ladders of both versions, those of the proposed one first; a new name makes no new ladder."""
+    running, proposed = (
+        {each.name: each for each in spec.ladder_specs} if spec is not None else {}
+        for spec in (trial.running, trial.proposed)
+    )
+    left = [each for name, each in running.items() if name not in proposed]
+    pairs: list[LadderPair] = []
+    for name, ladder in proposed.items():
+        before = running.get(name) or next((each for each in left if _nameless(each) == _nameless(ladder)), None)
+        if before in left:
+            left.remove(before)
+        pairs.append(LadderPair(name=name, running=before, proposed=ladder, renamed=_pair_levels(before, ladder)))
+    return pairs + [LadderPair(name=each.name, running=each, proposed=None) for each in left]
+
+
+def _nameless(ladder: LadderSpec) -> LadderSpec:
+    return replace(ladder, name="", levels=tuple(replace(level, name="") for level in ladder.levels))
+
+
+def _pair_levels(running: LadderSpec | None, proposed: LadderSpec) -> dict[str | None, str]:
+    """Return the new names of levels of the same points; a name that both have stays what it is."""
+    if running is None:
+        return {}
+    before = {level.points_from: level.name for level in running.levels}
+    after = {level.points_from: level.name for level in proposed.levels}
+    return {
+        name: after[points]
+        for points, name in before.items()
+        if points in after and name not in after.values() and after[points] not in before.values()
+    }
+
+
+def _list_levels(pair: LadderPair) -> list[str | None]:
     """Return the levels of a ladder from low to high, those of the proposed one first; None is no such ladder."""
     levels: dict[str | None, None] = {}
-    for spec in (trial.proposed, trial.running):
-        found = [each for each in spec.ladder_specs if each.name == name] if spec is not None else []
-        levels |= {level.name: None for ladder in found for level in ladder.levels}
-        if not found:
+    for ladder in (pair.proposed, pair.running):
+        levels |= {pair.renamed.get(level.name, level.name): None for level in ladder.levels} if ladder else {}
+        if ladder is None:
             levels = {None: None} | levels
     return list(levels)
 

@@ -289,6 +289,39 @@ def test_a_first_kind_of_another_name_is_the_same_kind(tx):
     assert (found.kinds, found.running.points_issued, found.proposed.points_issued) == ((), 100, 100)
 
 
+def laddered(*ladders, **changes):
+    return msgspec.convert(msgspec.to_builtins(MILES) | {"ladders": list(ladders)} | changes, ProgrammeSpec)
+
+
+def test_a_ladder_or_level_of_another_name_is_the_same(tx):
+    load(tx, [(PEOPLE[0], FIRST, 13_000, "EUR"), (PEOPLE[1], FIRST, 1_000, "EUR")])
+    blue, silver = {"name": "Blue", "from": 0}, {"name": "Silver", "from": 120}
+    running = laddered({"name": "status", "levels": [blue, silver]})
+    other = laddered({"name": "club", "levels": [blue | {"name": "Base"}, silver]})
+    found = simulate(tx, running, other)
+    assert found.tier_moves == ()
+    assert [(each.ladder, each.tier, each.running, each.proposed) for each in found.tiers] == [
+        ("club", "Base", 1, 1),
+        ("club", "Silver", 1, 1),
+    ]
+
+
+def test_a_ladder_or_level_that_is_another_one_is_told_as_that(tx):
+    load(tx, [(PEOPLE[0], FIRST, 13_000, "EUR")])
+    blue, silver = {"name": "Blue", "from": 0}, {"name": "Silver", "from": 120}
+    running = laddered({"name": "status", "levels": [blue, silver]})
+    further = laddered({"name": "status", "levels": [blue, silver]}, {"name": "club", "levels": [blue, silver]})
+    assert [(each.ladder, each.running, each.proposed) for each in simulate(tx, running, further).tier_moves] == [
+        ("club", None, "Silver")
+    ]
+    shorter = laddered({"name": "club", "levels": [blue, silver], "window": {"kind": "lifetime"}})
+    assert {each.ladder for each in simulate(tx, running, shorter).tier_moves} == {"status", "club"}
+    higher = laddered({"name": "status", "levels": [blue, {"name": "Gold", "from": 150}]})
+    assert [(each.running, each.proposed) for each in simulate(tx, running, higher).tier_moves] == [("Silver", "Blue")]
+    swapped = laddered({"name": "status", "levels": [silver | {"from": 0}, blue | {"from": 120}]})
+    assert [(each.running, each.proposed) for each in simulate(tx, running, swapped).tier_moves] == [("Silver", "Blue")]
+
+
 @pytest.mark.parametrize("returned", [12_000, 2_525])
 def test_what_a_return_gave_back_stays_with_who_drew_it_next(tx, returned):
     bonus = {"name": "r0", "multiplier_percent": 130, "budget": "promo"}
