@@ -8,9 +8,9 @@ from comity.interfaces.cli.demo.cast import CRMS, HUBSPOT, NORTH, SOUTH, Crm
 from comity.interfaces.cli.demo.hub import Hub, Sent
 from comity.interfaces.cli.demo.project_files import write_shared
 from comity.interfaces.cli.demo.purchases import Sale, count_points, list_invoiced, to_event, to_invoice
-from comity.interfaces.cli.demo.story import SETTLE_SECONDS_MAX, Person, Story, to_key
+from comity.interfaces.cli.demo.story import SETTLE_SECONDS_BOUND, SETTLE_SECONDS_MAX, Person, Story, to_key
 from comity.interfaces.cli.demo.truth import measure_links
-from comity.interfaces.cli.demo.waiting import wait_for
+from comity.interfaces.cli.demo.waiting import wait_while_moving
 from comity.interfaces.shared.views import StatusView
 from comity.kernel.errors import Refused
 
@@ -102,6 +102,7 @@ class Feeder(threading.Thread):
         self.sent = Sent()
         self._hub = hub
         self._waiting = list(sales)
+        self._place = 0
         self._has_all = threading.Event()
         self._failure: Exception | None = None
 
@@ -112,24 +113,33 @@ class Feeder(threading.Thread):
 
     def run(self) -> None:
         """Send a bulk request every moment."""
-        place = 0
         try:
-            while place < len(self._waiting) or not self._has_all.is_set():
-                batch = self._waiting[place : place + FEED_LINES]
-                place += len(batch)
+            while self._place < len(self._waiting) or not self._has_all.is_set():
+                batch = self._waiting[self._place : self._place + FEED_LINES]
                 sent = self._hub.send([to_event(sale) for sale in batch])
                 self.sent.accepted += sent.accepted
                 self.sent.duplicates += sent.duplicates
+                self._place += len(batch)
                 time.sleep(FEED_SECONDS)
         except Exception as error:  # noqa: BLE001 - raised again by `finish`, in the thread that tells the story.
             self._failure = error
 
-    def finish(self) -> None:
-        """Wait until everything is sent; raise what went wrong."""
+    def finish(self, *, still_seconds_max: float, seconds_max: float) -> None:
+        """Wait until everything is sent; raise what went wrong, or TookTooLong once nothing goes out any more."""
         self._has_all.set()
-        self.join(SETTLE_SECONDS_MAX)
+        wait_while_moving(
+            self._count_done,
+            wanted=len(self._waiting),
+            what="Orders sent meanwhile",
+            still_seconds_max=still_seconds_max,
+            seconds_max=seconds_max,
+        )
+        self.join()
+
+    def _count_done(self) -> int:
         if self._failure is not None:
             raise self._failure
+        return self._place
 
 
 def join_third(story: Story) -> None:
@@ -145,14 +155,16 @@ def join_third(story: Story) -> None:
     feeder.add(_of(story.sales, SOUTH))
     keys = [to_key(record) for record in story.list_records(SOUTH)]
     with screen.show_progress("reading the third CRM"):
-        _, seconds = wait_for(
-            lambda: len(hub.find_global_ids(keys)) == len(keys),
-            what="The third CRM's records are linked",
-            seconds_max=SETTLE_SECONDS_MAX,
+        seconds = wait_while_moving(
+            lambda: len(hub.find_global_ids(keys)),
+            wanted=len(keys),
+            what="Records of the third CRM linked",
+            still_seconds_max=SETTLE_SECONDS_MAX,
+            seconds_max=SETTLE_SECONDS_BOUND,
             every_seconds=0.5,
         )
     before = len(story.sent)
-    feeder.finish()
+    feeder.finish(still_seconds_max=SETTLE_SECONDS_MAX, seconds_max=SETTLE_SECONDS_BOUND)
     story.sent = [sale.order for sale in story.sales]
     status = story.settle("taking in what came meanwhile")
     screen.say(

@@ -95,7 +95,7 @@ class Screen:
 
     def fail(self, text: str) -> None:
         """Say why the story ends here."""
-        self._console.print(f"\n[bold red]{escape(text)}[/]", highlight=False)
+        self._console.print(f"\n[bold red]{escape(text)}[/]", highlight=False, soft_wrap=True)
 
 
 def _stay_silent(done: float, total: float, word: str) -> None:

@@ -47,3 +47,24 @@ def wait_for(
         if elapsed > seconds_max:
             raise TookTooLong(f"{what}: not within {seconds_max:g} s.", details={"waited_seconds": round(elapsed, 1)})
         time.sleep(every_seconds)
+
+
+def wait_while_moving(
+    look: Callable[[], int],
+    *,
+    wanted: int,
+    what: str,
+    still_seconds_max: float,
+    seconds_max: float,
+    every_seconds: float = POLL_SECONDS,
+) -> float:
+    """Return the seconds it took until a count is what is wanted. Raises TookTooLong once it grows no more."""
+    began = time.monotonic()
+    patience = Patience(still_seconds_max=still_seconds_max, seconds_max=seconds_max, began=began)
+    while True:
+        count, now = look(), time.monotonic()
+        if count >= wanted:
+            return now - began
+        if end := patience.find_end(count, at=now):
+            raise TookTooLong(f"{what}: {count:,} of {wanted:,}, then {end}.")
+        time.sleep(every_seconds)
