@@ -3,6 +3,7 @@
 from comity.mapping.compiled import CompiledMapping
 from comity.mapping.compiler import check_mapping, compile_mapping
 from comity.mapping.document import document
+from comity.mapping.lenses.numbers import exponent_of
 from comity.mapping.lenses.registry import lens_infos, lens_names, read_text
 from comity.mapping.reading import canonical_of_stored, fingerprint_of, read_records
 from comity.mapping.writing import write_records
@@ -13,6 +14,7 @@ __all__ = [
     "check_mapping",
     "compile_mapping",
     "document",
+    "exponent_of",
     "fingerprint_of",
     "lens_infos",
     "lens_names",

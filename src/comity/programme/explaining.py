@@ -93,6 +93,7 @@ def explain(
         programme=programme,
         purchase_id=purchase_id,
         profile_id=target.profile_id,
+        currency=target.currency,
         points=target.points,
         further_points=target.further_points,
         outcome=target.outcome,

@@ -150,7 +150,7 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExplainedEarning(msgspec.Struct, frozen=True, kw_only=True):
-    """What a purchase earned in a programme, and the steps that lead there.
+    """What a purchase earned in a programme, and the steps that lead there; amounts are of `currency`, the purchase's.
 
     `is_exact` is False when deriving it once more gives something else than what is booked, as after a merge; without a
     stored version of the programme there is no explanation. `in_force_since` is that of the version.
@@ -159,6 +159,7 @@ class ExplainedEarning(msgspec.Struct, frozen=True, kw_only=True):
     programme: str
     purchase_id: int
     profile_id: UUID
+    currency: str
     points: int
     further_points: dict[str, int] | None = None
     outcome: EarnOutcome

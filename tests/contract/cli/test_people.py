@@ -24,7 +24,7 @@ def test_sums_purchases_up_as_of_a_day_in_a_time_zone(known):
         "value_minor": {"EUR": 30_000},
     }  # fmt: skip
     text = known("profile", "show", str(ADA), "--on", "2026-01-12").stdout
-    for part in ("as of 2026-01-12 (UTC)", "2026-01-11", "80000 EUR"):
+    for part in ("as of 2026-01-12 (UTC)", "2026-01-11", "800.00 EUR", "500.00 EUR"):
         assert part in text
 
 

@@ -14,6 +14,7 @@ from tests.contract.cli.conftest import told
 
 ADA, BOB = UUID(int=1), UUID(int=2)
 FIRST = datetime(2026, 1, 10, 10, tzinfo=UTC)
+WORTH = "  points: [{name: points, worth: {points: 100, minor: 50}}]\n"
 DOUBLE = "  earning_rules: [{name: double, multiplier_percent: 200, when: purchase.amount_minor >= 50000}]\n"
 
 
@@ -148,7 +149,14 @@ class TestExplain:
     @pytest.mark.usefixtures("earned")
     def test_tells_every_step(self, project):
         text = project("programme", "explain", "shop/Order/o1").stdout
-        for part in ("points: 500 points (earned)", "by version 1", "award base: 500", "per_minor 100", "lot points"):
+        for part in (
+            "points: 500 points (earned)",
+            "by version 1",
+            "award base: 500",
+            "per 1.00 EUR",
+            "amount 500.00 EUR",
+            "lot points",
+        ):
             assert part in text
 
     def test_takes_any_key(self, project, earned):
@@ -189,7 +197,7 @@ class TestBudgets:
     def test_shows_what_is_drawn_and_left(self, project, tmp_path):
         assert "No programme has a budget" in project("programme", "budgets").stdout
         path = tmp_path / "programme.yaml"
-        path.write_text(f"{path.read_text()}  budgets: [{{name: spring, points: 1000}}]\n")
+        path.write_text(f"{path.read_text()}  budgets: [{{name: spring, points: 1000, money_minor: 123456}}]\n" + WORTH)
         assert project("apply", "--yes").exit_code == 0
         [found] = told(project("programme", "budgets", "--json"))["budgets"]
         assert (found["budget"], found["points_used"], found["points_max"], found["is_low"]) == (
@@ -198,7 +206,9 @@ class TestBudgets:
             1000,
             False,
         )
-        assert "spring" in project("programme", "budgets").stdout
+        assert found["money_max_minor"] == 123_456
+        shown = project("programme", "budgets").stdout
+        assert "spring" in shown and "1,234.56 EUR" in shown and "0.00 EUR" in shown
         assert (
             told(project("programme", "budgets", "--programme", "miles", "--json"))["code"] == "programme_not_defined"
         )

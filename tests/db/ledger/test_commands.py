@@ -53,6 +53,23 @@ def run(database, monkeypatch, tmp_path):
     return call
 
 
+def test_money_has_the_decimals_of_its_currency_for_people(run):
+    with run.database.transaction() as tx:
+        for unit in ("EUR", "JPY"):
+            accounts = api.open_accounts(
+                tx,
+                accounts=[
+                    NewAccount(book=Book.MONEY, unit=unit, kind=AccountKind.MONEY, owner=owner) for owner in "xy"
+                ],
+                now=NOW,
+            )
+            api.post(tx, postings=[posting(unit, *accounts, 123_456)], now=NOW)
+    told = {each["unit"]: each["balance"] for each in run("trial-balance", "--json") if each["book"] == "money"}
+    assert told == {"EUR": 0, "JPY": 0}
+    shown = run("trial-balance")
+    assert "0.00 EUR" in shown and "0 JPY" in shown and "0.00 JPY" not in shown
+
+
 def test_trial_balance_and_roll_forward(run):
     rows = run("trial-balance", "--json")
     assert {each["kind"]: each["balance"] for each in rows} == {"member": 90, "programme": -90}

@@ -11,10 +11,11 @@ from comity.interfaces.cli.opening import DataDir, open_hub, read_hub
 from comity.interfaces.cli.output import FileUnusable, Json, print_json, print_table, say, translates_errors
 from comity.interfaces.cli.stories import show_story
 from comity.interfaces.shared.keys import KEY_FORMS, find_person
+from comity.interfaces.shared.money import tell_money
 from comity.kernel.database import Tx
 from comity.kernel.errors import Invalid
 from comity.ledger import api as books
-from comity.ledger.types import Holding, TrialBalanceRow
+from comity.ledger.types import Book, Holding, TrialBalanceRow
 from comity.programme import api as programme
 from comity.sync.api import RuntimeSource
 
@@ -51,11 +52,15 @@ def trial_balance(*, on: Day = None, known_at: KnownAt = None, data_dir: DataDir
     print_table(
         "",
         ("book", "unit", "kind", "accounts", "entries", "balance"),
-        [(row.book, row.unit, row.kind, row.account_count, row.entry_count, row.balance) for row in rows],
+        [(row.book, row.unit, row.kind, row.account_count, row.entry_count, _tell_balance(row)) for row in rows],
         numbers=(3, 4, 5),
     )
     total = sum(abs(each) for each in _sum_units(rows))
     say("Every unit sums to zero." if total == 0 else f"[red]The books are out of balance by {total}.[/]")
+
+
+def _tell_balance(row: TrialBalanceRow) -> int | str:
+    return tell_money(row.balance, row.unit) if row.book is Book.MONEY else row.balance
 
 
 def _sum_units(rows: list[TrialBalanceRow]) -> list[int]:

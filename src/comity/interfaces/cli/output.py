@@ -63,7 +63,9 @@ def print_table(
     title: str, headings: Sequence[str], rows: Sequence[Sequence[Any]], *, numbers: Sequence[int] = ()
 ) -> None:
     """Print a table; `numbers` are the columns that hold numbers."""
-    table = Table(title=title or None, title_justify="left", header_style="bold")
+    if title:  # Above it, since a title in a narrow table is broken.
+        say(escape(title), style="italic")
+    table = Table(header_style="bold")
     for index, heading in enumerate(headings):
         table.add_column(heading, justify="right" if index in numbers else "left", overflow="fold")
     for row in rows:

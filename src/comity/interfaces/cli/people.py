@@ -10,6 +10,7 @@ from comity.interfaces.cli.days import to_day
 from comity.interfaces.cli.opening import DataDir, open_hub, read_hub
 from comity.interfaces.cli.output import Json, print_json, print_table, say, translates_errors
 from comity.interfaces.shared.keys import KEY_FORMS, find_person, require_attribute, to_record_keys
+from comity.interfaces.shared.money import tell_money
 from comity.interfaces.shared.views import view_profile
 from comity.kernel.database import Tx
 from comity.profile import api as profile
@@ -70,21 +71,26 @@ def show(
         rfv = view.rfv
         print_table(
             f"Recency, frequency, value as of {rfv.on} ({rfv.timezone})",
-            ("last purchase", "purchases", "net (minor units)"),
+            ("last purchase", "purchases", "net"),
             [
                 (
                     rfv.last_purchase_on,
                     rfv.purchase_count,
-                    ", ".join(f"{amount} {currency}" for currency, amount in sorted(rfv.value_minor.items())),
+                    ", ".join(tell_money(amount, currency) for currency, amount in sorted(rfv.value_minor.items())),
                 )
             ],
             numbers=(1,),
         )
         print_table(
             "Latest purchases",
-            ("when", "key", "amount (minor units)", "currency", "first reported by"),
+            ("when", "key", "amount", "first reported by"),
             [
-                (p.occurred_at.date().isoformat(), p.business_key, p.amount_minor, p.currency, p.first_system)
+                (
+                    p.occurred_at.date().isoformat(),
+                    p.business_key,
+                    tell_money(p.amount_minor, p.currency),
+                    p.first_system,
+                )
                 for p in view.purchases
             ],
             numbers=(2,),

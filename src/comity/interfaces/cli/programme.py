@@ -19,6 +19,7 @@ from comity.interfaces.cli.days import to_day
 from comity.interfaces.cli.opening import DataDir, read_hub
 from comity.interfaces.cli.output import FileUnusable, Json, errors, print_json, print_table, say, translates_errors
 from comity.interfaces.cli.simulation import show_explanation, show_simulation
+from comity.interfaces.shared.money import tell_money
 from comity.interfaces.shared.programmes import require_programme
 from comity.interfaces.shared.projects import check_documents
 from comity.kernel.database import Tx
@@ -225,6 +226,7 @@ def budgets(
         found = [
             each for defined in chosen for each in programme.list_budgets(tx, programme=defined, now=hub.clock.now())
         ]
+    currencies = {defined.name: defined.spec.currency for defined in chosen}
     if json:
         print_json({"budgets": found})
         return
@@ -238,14 +240,18 @@ def budgets(
             each.period or "ever",
             each.points_used,
             each.points_max,
-            each.money_used_minor,
-            each.money_max_minor,
+            _tell_money(each.money_used_minor, currencies[each.programme]),
+            _tell_money(each.money_max_minor, currencies[each.programme]),
             f"{each.used_percent} %{', used up' if each.is_spent else ', nearly used up' if each.is_low else ''}",
         )
         for each in found
     ]
-    headings = ("programme", "budget", "period", "points drawn", "of", "money drawn (minor)", "of", "used")
+    headings = ("programme", "budget", "period", "points drawn", "of", "money drawn", "of", "used")
     print_table("", headings, rows, numbers=(3, 4, 5, 6))
+
+
+def _tell_money(amount_minor: int | None, currency: str) -> str | None:
+    return None if amount_minor is None else tell_money(amount_minor, currency)
 
 
 def _find_purchase(tx: Tx, key: str) -> int:

@@ -1,12 +1,14 @@
 """How simulations and explanations are told to people."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from rich.markup import escape
 from rich.tree import Tree
 
 from comity.interfaces.cli.output import console, print_table, say
+from comity.interfaces.shared.money import tell_money
 from comity.programme.api import ExplainedEarning, Gain, Simulation, Step, tell_step
 
 FIGURES = (
@@ -18,6 +20,7 @@ FIGURES = (
     ("redeemed or taken, but not covered", "points_short"),
     ("purchases that earn", "earning_count"),
 )
+BESIDE = ("running", "proposed", "more", "change")
 MINUTES = "%Y-%m-%d %H:%M"
 MONTHS_SHOWN = 24
 
@@ -31,9 +34,7 @@ def show_simulation(found: Simulation) -> None:
     kinds = [(f"Points: {each.kind}", each.running, each.proposed) for each in found.kinds]
     for heading, before, after in kinds or [("Points", found.running, found.proposed)]:
         rows = [(title, getattr(before, name), getattr(after, name)) for title, name in FIGURES]
-        print_table(
-            heading, ("", "running", "proposed", "more", ""), [_beside(*row) for row in rows], numbers=(1, 2, 3, 4)
-        )
+        print_table(heading, ("", *BESIDE), [_beside(*row) for row in rows], numbers=(1, 2, 3, 4))
     ladders = list(dict.fromkeys(each.ladder for each in found.tiers))
     for ladder in ladders:
         _show_tiers(found, ladder, title=f" of {ladder}" if len(ladders) > 1 else "")
@@ -44,7 +45,7 @@ def show_simulation(found: Simulation) -> None:
     if found.months:
         print_table(
             "Points issued by month",
-            ("month", "running", "proposed", "more", ""),
+            ("month", *BESIDE),
             [_beside(each.month, each.running, each.proposed) for each in found.months[-MONTHS_SHOWN:]],
             numbers=(1, 2, 3, 4),
         )
@@ -55,7 +56,7 @@ def show_simulation(found: Simulation) -> None:
 def _show_tiers(found: Simulation, ladder: str, *, title: str) -> None:
     print_table(
         f"Members by tier{title}",
-        ("tier", "running", "proposed", "more", ""),
+        ("tier", *BESIDE),
         [_beside(each.tier or "none", each.running, each.proposed) for each in found.tiers if each.ladder == ladder],
         numbers=(1, 2, 3, 4),
     )
@@ -99,16 +100,17 @@ def show_explanation(found: ExplainedEarning) -> None:
     by = f", by version {found.version}, in force since {found.in_force_since:{MINUTES}}" if found.version else ""
     say(f"decided {found.decided_at:{MINUTES}}{by}")
     if found.explanation is not None:
-        console.print(_to_tree(found.explanation), highlight=False)
+        tell = partial(tell_money, currency=found.currency)
+        console.print(_to_tree(found.explanation, tell), highlight=False)
     if not found.is_exact:
         say("[yellow]Derived once more it comes to something else than what is booked:[/] something before it changed.")
 
 
-def _to_tree(step: Step, tree: Tree | None = None) -> Tree:
-    line = escape(tell_step(step))
+def _to_tree(step: Step, tell: Callable[[int], str], tree: Tree | None = None) -> Tree:
+    line = escape(tell_step(step, tell_money=tell))
     node = Tree(line) if tree is None else tree.add(line)
     for each in step.steps:
-        _to_tree(each, node)
+        _to_tree(each, tell, node)
     return node
 
 
