@@ -40,8 +40,10 @@ def adjust(tx: Tx, *, wish: AdjustmentWish, programme: Programme, now: datetime)
     UnknownMember, UnknownKind, PeriodLocked, AdjustmentRefused, InsufficientPoints, KeyReused. Publishes
     `programme.points_moved`.
     """
-    if not rules.can_post_wish(wish.idempotency_key, wish.reason) or not wish.reason:
-        raise WishInvalid("An adjustment needs a reason, of at most 450 printable characters like the key.")
+    if not rules.can_post_wish(wish.idempotency_key, wish.reason, wish.reference) or not wish.reason:
+        raise WishInvalid(
+            "An adjustment needs a reason, of at most 450 printable characters like the key; a reference has 200."
+        )
     store.lock_adjusting(tx)
     former = store.find_adjustment(tx, idempotency_key=wish.idempotency_key)
     if former is not None:

@@ -22,7 +22,7 @@ def transfer(tx: Tx, *, wish: TransferWish, programme: Programme, now: datetime)
     The same wish again answers as the first time. Raises WishInvalid, UnknownMember, UnknownKind,
     KindNotSpendable, TransferRefused, InsufficientPoints, KeyReused. Publishes `programme.points_moved` for both.
     """
-    if not rules.can_post_wish(wish.idempotency_key, wish.reason):
+    if not rules.can_post_wish(wish.idempotency_key, wish.reason, wish.reference):
         raise WishInvalid
     giver, receiver = _lock(tx, wish, programme, now=now)
     posting = rules.plan_transfer(wish, giver, receiver)

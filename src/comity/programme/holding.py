@@ -113,7 +113,7 @@ def end_holds(
     places = [
         place
         for place, each in enumerate(ends)
-        if rules.can_post_wish(each.idempotency_key, each.reason) and rules.can_refer(each.reference)
+        if rules.can_post_wish(each.idempotency_key, each.reason, each.reference)
     ]
     known = {
         each.hold_id: each for each in ledger.list_holds(tx, hold_ids=sorted({ends[place].hold_id for place in places}))

@@ -42,7 +42,7 @@ def open_pool(tx: Tx, *, wish: PoolWish, programme: Programme, now: datetime) ->
 
     Raises WishInvalid, UnknownMember, PoolRefused, KeyReused.
     """
-    if not rules.can_post_wish(wish.idempotency_key, ""):
+    if not rules.can_post_wish(wish.idempotency_key):
         raise WishInvalid
     member = _lock(tx, wish.profile_id, programme.name, now=now)
     known = store_pools.find_pool(tx, idempotency_key=wish.idempotency_key)
@@ -165,19 +165,27 @@ def redeem_from_pool(tx: Tx, *, wish: PoolSpending, programmes: Mapping[str, Pro
     Raises WishInvalid, UnknownPool, UnknownMember, PoolRefused, InsufficientPoints, KeyReused. Publishes
     `programme.points_redeemed`, `programme.tier_changed`.
     """
-    if not rules.can_post_wish(wish.idempotency_key, wish.reason):
+    if not rules.can_post_wish(wish.idempotency_key, wish.reason, wish.reference):
         raise WishInvalid
     pool = get_pool(tx, wish.pool_id)
     member = _lock(tx, wish.profile_id, pool.programme, programmes=programmes, now=now)
     store_pools.lock_pools(tx, pool_ids=[pool.pool_id])
     posting = Posting(
         idempotency_key=rules.to_key(wish.idempotency_key),
-        request="\n".join(("pool", str(wish.pool_id), str(wish.profile_id), str(wish.points), wish.reason)),
+        request=rules.to_request(
+            "pool",
+            str(wish.pool_id),
+            str(wish.profile_id),
+            str(wish.points),
+            wish.reason,
+            reference=wish.reference,
+        ),
         debit_account_id=pool.account_id,
         credit_account_id=member.programme_account_id,
         amount=wish.points,
         kind=rules.REDEEM,
         reason=wish.reason,
+        reference=wish.reference,
         effective_on=member.today,
         system=rules.OWN_SYSTEM,
         external_id=wish.idempotency_key,

@@ -37,6 +37,7 @@ class PoolSpending(msgspec.Struct, frozen=True, kw_only=True):
     points: int
     idempotency_key: str
     reason: str = ""
+    reference: str = ""
 
 
 class PoolMember(msgspec.Struct, frozen=True, kw_only=True):

@@ -53,7 +53,7 @@ def refer(tx: Tx, *, wish: ReferralWish, programme: Programme, shares: Sharing, 
     The same wish again answers with the referral as it stands now. Raises WishInvalid, UnknownMember,
     ReferralNotOffered, KeyReused. Publishes `programme.referral_decided`.
     """
-    if not rules.can_post_wish(wish.idempotency_key, "") or wish.referred_at > now:
+    if not rules.can_post_wish(wish.idempotency_key) or wish.referred_at > now:
         raise WishInvalid("A referral has a key of at most 450 printable characters and lies not in the future.")
     versions = running.list_versions(programme)
     day = to_business_day(wish.referred_at, versions[-1].rules.zone)

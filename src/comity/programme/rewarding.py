@@ -116,7 +116,7 @@ def _look_up(
 
 
 def _find_spec(wish: RewardWish, programmes: Mapping[str, Programme]) -> RewardSpec | ComityError:
-    if not rules.can_post_wish(wish.idempotency_key, ""):
+    if not rules.can_post_wish(wish.idempotency_key, reference=wish.reference):
         return WishInvalid()
     programme = programmes.get(wish.programme)
     if programme is None:
@@ -173,7 +173,14 @@ def _grant(
 
 def _repeat(wish: RewardWish, known: KnownVoucher) -> VoucherTold | ComityError:
     voucher = known.voucher
-    if (known.asked_profile_id, voucher.programme, voucher.reward) != (wish.profile_id, wish.programme, wish.reward):
+    former = RewardWish(
+        profile_id=known.asked_profile_id,
+        programme=voucher.programme,
+        reward=voucher.reward,
+        idempotency_key=wish.idempotency_key,
+        reference=known.reference,
+    )
+    if former != wish:
         return KeyReused(details={"idempotency_key": wish.idempotency_key})
     return VoucherTold(voucher=voucher, is_duplicate=True)
 
@@ -236,6 +243,7 @@ def _to_row(granted: Granted, verdict: PostingVerdict, ids: Ids) -> dict[str, An
         "points": spec.price,
         "kind": granted.member.kind_name,
         "transfer_id": verdict.transfer_id,
+        "reference": granted.wish.reference,
         "counted": [(*each.counter, each.amount) for each in granted.verdict.counts],
         "minor": spec.voucher.minor if spec.voucher else None,
         "currency": granted.currency,

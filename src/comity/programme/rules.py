@@ -124,19 +124,21 @@ def to_key(key: str) -> str:
 
 def is_valid_redemption(redemption: Redemption) -> bool:
     """True when points, key and reason can be posted."""
-    is_postable = can_post_wish(redemption.idempotency_key, redemption.reason)
-    return 0 < redemption.points <= AMOUNT_MAX and is_postable and can_refer(redemption.reference)
+    is_postable = can_post_wish(redemption.idempotency_key, redemption.reason, redemption.reference)
+    return 0 < redemption.points <= AMOUNT_MAX and is_postable
 
 
-def can_refer(reference: str) -> bool:
-    """True when an accounting reference (or none) can be kept."""
-    return len(reference) <= REFERENCE_LENGTH_MAX and reference.isprintable()
-
-
-def can_post_wish(key: str, reason: str) -> bool:
-    """True when a caller's key (a prefix comes on top) and reason can be posted."""
+def can_post_wish(key: str, reason: str = "", reference: str = "") -> bool:
+    """True when a caller's key (a prefix comes on top), reason and accounting reference can be posted."""
     longest = CALLER_TEXT_LENGTH_MAX
-    return 0 < len(key) <= longest and len(reason) <= longest and key.isprintable() and reason.isprintable()
+    is_short = 0 < len(key) <= longest and len(reason) <= longest and len(reference) <= REFERENCE_LENGTH_MAX
+    return is_short and key.isprintable() and reason.isprintable() and reference.isprintable()
+
+
+def to_request(*parts: str, kind: str | None = None, reference: str = "") -> str:
+    """Return the text that a wish's key stands for; what was not said is no part of it."""
+    told = (*parts, *((kind,) if kind else ()), *((f"reference\n{reference}",) if reference else ()))
+    return "\n".join(told)
 
 
 def to_code(token: str) -> str:
@@ -163,12 +165,13 @@ def plan_reward(wish: RewardWish, spec: RewardSpec, member: LockedMember) -> Pos
     """Turn a reward into a posting of its price."""
     return Posting(
         idempotency_key=to_key(wish.idempotency_key),
-        request="\n".join((REWARD, str(wish.profile_id), wish.programme, wish.reward)),
+        request=to_request(REWARD, str(wish.profile_id), wish.programme, wish.reward, reference=wish.reference),
         debit_account_id=member.account_id,
         credit_account_id=member.programme_account_id,
         amount=spec.price,
         kind=REDEEM,
         reason=spec.title,
+        reference=wish.reference,
         effective_on=member.today,
         system=OWN_SYSTEM,
         external_id=wish.idempotency_key,
@@ -182,10 +185,14 @@ def plan_redemption(redemption: Redemption, member: LockedMember) -> Posting:
     """
     return Posting(
         idempotency_key=to_key(redemption.idempotency_key),
-        request="\n".join(
-            (REDEEM, str(redemption.profile_id), redemption.programme, str(redemption.points), redemption.reason)
-            + ((member.kind,) if member.kind else ())
-            + ((f"reference\n{redemption.reference}",) if redemption.reference else ())
+        request=to_request(
+            REDEEM,
+            str(redemption.profile_id),
+            redemption.programme,
+            str(redemption.points),
+            redemption.reason,
+            kind=member.kind,
+            reference=redemption.reference,
         ),
         debit_account_id=member.account_id,
         credit_account_id=member.programme_account_id,
@@ -238,15 +245,22 @@ def plan_transfer(wish: TransferWish, giver: LockedMember, receiver: LockedMembe
     """Turn a transfer between members into a posting; the lots move as they are."""
     return Posting(
         idempotency_key=to_key(wish.idempotency_key),
-        request="\n".join(
-            (TRANSFER, str(wish.profile_id), str(wish.to_profile_id), wish.programme, str(wish.points), wish.reason)
-            + ((giver.kind,) if giver.kind else ())
+        request=to_request(
+            TRANSFER,
+            str(wish.profile_id),
+            str(wish.to_profile_id),
+            wish.programme,
+            str(wish.points),
+            wish.reason,
+            kind=giver.kind,
+            reference=wish.reference,
         ),
         debit_account_id=giver.account_id,
         credit_account_id=receiver.account_id,
         amount=wish.points,
         kind=TRANSFER,
         reason=wish.reason,
+        reference=wish.reference,
         effective_on=giver.today,
         system=OWN_SYSTEM,
         external_id=wish.idempotency_key,
@@ -269,6 +283,7 @@ def plan_adjustment(
         amount=abs(wish.points),
         kind=ADJUST,
         reason=wish.reason,
+        reference=wish.reference,
         effective_on=wish.effective_on or member.today,
         system=OWN_SYSTEM,
         external_id=wish.idempotency_key,

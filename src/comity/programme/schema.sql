@@ -17,10 +17,12 @@ create table programme.adjustment (
     checker text,
     decided_at timestamp with time zone,
     transfer_id bigint,
+    reference text not null default ''::text,
     constraint adjustment_pkey PRIMARY KEY (adjustment_id),
     constraint adjustment_key_once UNIQUE (idempotency_key),
     constraint adjustment_check CHECK (((state = 'posted'::text) = (transfer_id IS NOT NULL))),
     constraint adjustment_points_check CHECK ((points <> 0)),
+    constraint adjustment_reference_check CHECK ((length(reference) <= 200)),
     constraint adjustment_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'posted'::text, 'rejected'::text])))
 );
 CREATE INDEX adjustment_by_maker ON programme.adjustment USING btree (maker, programme, period);
@@ -260,6 +262,7 @@ create table programme.voucher (
     used_key text,
     ended_at timestamp with time zone,
     ended_key text,
+    reference text not null default ''::text,
     constraint voucher_pkey PRIMARY KEY (voucher_id),
     constraint voucher_code_once UNIQUE (code),
     constraint voucher_key_once UNIQUE (idempotency_key),
@@ -267,6 +270,7 @@ create table programme.voucher (
     constraint voucher_check CHECK (((state = ANY (ARRAY['used'::text, 'returned'::text])) = (used_at IS NOT NULL))),
     constraint voucher_check1 CHECK (((state = ANY (ARRAY['cancelled'::text, 'returned'::text, 'expired'::text])) = (ended_at IS NOT NULL))),
     constraint voucher_points_check CHECK ((points > 0)),
+    constraint voucher_reference_check CHECK ((length(reference) <= 200)),
     constraint voucher_state_check CHECK ((state = ANY (ARRAY['issued'::text, 'used'::text, 'cancelled'::text, 'returned'::text, 'expired'::text])))
 );
 CREATE INDEX voucher_due ON programme.voucher USING btree (programme, expires_on) WHERE (state = 'issued'::text);

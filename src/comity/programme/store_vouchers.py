@@ -46,7 +46,12 @@ def find_vouchers(tx: Tx, *, keys: Sequence[str] = (), codes: Sequence[str] = ()
     """Return the vouchers that were asked for with these keys, or have these codes."""
     width = len(Voucher.__struct_fields__)
     return [
-        KnownVoucher(voucher=_to_voucher(row[:width]), idempotency_key=row[width], asked_profile_id=row[width + 1])
+        KnownVoucher(
+            voucher=_to_voucher(row[:width]),
+            idempotency_key=row[width],
+            asked_profile_id=row[width + 1],
+            reference=row[width + 2],
+        )
         for row in _sql.find_vouchers.rows(tx, keys=list(keys), codes=list(codes))
     ]
 

@@ -61,6 +61,7 @@ class RewardWish(msgspec.Struct, frozen=True, kw_only=True):
     programme: str
     reward: str
     idempotency_key: str
+    reference: str = ""
 
 
 class VoucherWish(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +140,7 @@ class KnownVoucher(msgspec.Struct, frozen=True, kw_only=True):
     voucher: Voucher
     idempotency_key: str
     asked_profile_id: UUID
+    reference: str
 
 
 class HeldVoucher(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ POINTS_MOVED = "programme.points_moved"
 
 
 class WishInvalid(Invalid):
-    """Keys and reasons are printable text of at most 450 characters; a key is never empty."""
+    """Keys and reasons are printable text of at most 450 characters, references of 200; a key is never empty."""
 
 
 class UnknownHold(NotFound):
@@ -112,6 +112,7 @@ class TransferWish(msgspec.Struct, frozen=True, kw_only=True):
     kind: str | None = None
     idempotency_key: str
     reason: str = ""
+    reference: str = ""
 
 
 class Transferred(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,6 +136,7 @@ class AdjustmentWish(msgspec.Struct, frozen=True, kw_only=True):
     kind: str | None = None
     effective_on: date | None = None
     reason: str
+    reference: str = ""
     idempotency_key: str
     maker: str
 
@@ -161,6 +163,7 @@ class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
     kind: str | None = None
     effective_on: date | None = None
     reason: str
+    reference: str = ""
     state: AdjustmentState
     maker: str
     proposed_at: datetime

@@ -170,3 +170,30 @@ class TestKey:
         desk.http.post("/v1/redemptions", json=body, headers={"idempotency-key": key}).raise_for_status()
         refused(decide(desk, keys[1], "confirm", waiting), status=409, code="key_reused")
         assert decide(desk, keys[1], "reject", waiting).status_code == 200
+
+
+def references(desk, global_id):
+    lines = desk.http.get(f"/v1/members/{global_id}/statement?programme=points").json()["lines"]
+    return {each["transfer_id"]: each["reference"] for each in lines}
+
+
+class TestReference:
+    def test_of_a_transfer_is_told_to_both(self, desk):
+        giver, receiver, key = desk.join(points=500), desk.join(points=7), uuid4().hex
+        told = give(desk, giver, receiver, 20, key=key, reference="G-1").json()
+        assert references(desk, giver)[told["transfer_id"]] == "G-1"
+        assert references(desk, receiver)[told["transfer_id"]] == "G-1"
+        assert give(desk, giver, receiver, 20, key=key, reference="G-1").status_code == 200
+        refused(give(desk, giver, receiver, 20, key=key, reference="G-2"), status=409, code="key_reused")
+        refused(give(desk, giver, receiver, 20, reference="a\nb"), status=422, code="wish_invalid")
+
+    def test_of_an_adjustment_is_kept_while_it_waits(self, desk, keys):
+        mara, chen = keys
+        somebody, key = desk.join(points=5), uuid4().hex
+        asked = adjust(desk, mara, somebody, 101, key=key, reference="T-9").json()
+        assert (asked["state"], asked["reference"]) == ("waiting", "T-9")
+        refused(adjust(desk, mara, somebody, 101, key=key, reference="T-8"), status=409, code="key_reused")
+        told = decide(desk, chen, "confirm", asked["adjustment_id"]).json()
+        assert told["reference"] == references(desk, somebody)[told["transfer_id"]] == "T-9"
+        assert adjust(desk, mara, somebody, 101, key=key, reference="T-9").status_code == 200
+        refused(adjust(desk, mara, somebody, 1, reference="a\nb"), status=422, code="wish_invalid")

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
+from comity.ledger import api as ledger
 from tests.contract.rest.test_redemptions import refused
 from tests.scenario.rehearsal import eventually
 
@@ -47,12 +48,22 @@ def test_a_part_of_what_is_earned_is_there_soon_and_is_spent_once(desk):
         return found["spendable"] == 10
 
     eventually(pooled, seconds=60, what="the pool has its part")
-    spend = {"pool_id": pool, "global_id": ada, "points": 3}
+    spend = {"pool_id": pool, "global_id": ada, "points": 3, "reference": "P-1"}
     with ThreadPoolExecutor(8) as threads:
-        codes = list(threads.map(lambda _: send(desk, "/v1/pools/redeem", spend).status_code, range(8)))
-    assert sorted(codes) == [201] * 3 + [409] * 5
+        answers = list(threads.map(lambda _: send(desk, "/v1/pools/redeem", spend), range(8)))
+    assert sorted(each.status_code for each in answers) == [201] * 3 + [409] * 5
+    spent = [each.json()["transfer_id"] for each in answers if each.status_code == 201]
+    with desk.hub.database.transaction() as tx:
+        assert {ledger.get_transfer(tx, transfer_id=each).reference for each in spent} == {"P-1"}
     told = send(desk, "/v1/pools/leave", {"pool_id": pool, "global_id": ada}).json()
     assert (told["members"], told["spendable"]) == ([], 0)
     member = desk.http.get(f"/v1/members/{ada}/balance").json()[0]
     assert member["points"] == 990 + 1
     assert desk.hub.status()["trial_balance"] == 0
+
+
+def test_a_reference_of_several_lines_is_refused(desk):
+    ada = desk.join()
+    pool = send(desk, "/v1/pools", {"global_id": ada, "programme": "points"}).json()["pool_id"]
+    spend = {"pool_id": pool, "global_id": ada, "points": 1}
+    refused(send(desk, "/v1/pools/redeem", spend | {"reference": "a\nb"}), status=422, code="wish_invalid")

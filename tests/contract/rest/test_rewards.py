@@ -46,6 +46,17 @@ def test_from_sixty_four_at_once_exactly_the_last_ten_pieces_are_issued(desk):
 
 
 class TestRewards:
+    def test_keep_what_they_are_in_the_accounts_outside(self, desk):
+        somebody, key = desk.join(points=600), uuid4().hex
+        first = have(desk, somebody, "voucher", key, reference="SAP 1").json()
+        lines = desk.http.get(f"/v1/members/{somebody}/statement?programme=points").json()["lines"]
+        assert [each["reference"] for each in lines if each["kind"] == "redeem"] == ["SAP 1"]
+        again = have(desk, somebody, "voucher", key, reference="SAP 1").json()
+        assert (again["is_duplicate"], again["voucher"]["code"]) == (True, first["voucher"]["code"])
+        refused(have(desk, somebody, "voucher", key, reference="SAP 2"), status=409, code="key_reused")
+        refused(have(desk, somebody, "voucher", key), status=409, code="key_reused")
+        refused(have(desk, somebody, "voucher", reference="a\nb"), status=422, code="wish_invalid")
+
     def test_are_listed_with_the_reason_why_not(self, desk, member):
         found = offers(desk, member)
         assert (found["lounge"]["reason"], found["lounge"]["is_available"]) == ("tier_too_low", False)

@@ -12,6 +12,7 @@ from comity.interfaces.rest.edge import KEY_LENGTH_MAX, require_wish_key
 from comity.interfaces.rest.events import Name
 from comity.interfaces.rest.guards import caller_of, hub_of, require_key
 from comity.interfaces.rest.holds import Key, Points, Reason
+from comity.interfaces.rest.redeem import Reference
 from comity.interfaces.shared.programmes import require_programme
 from comity.ledger.types import AMOUNT_MAX
 from comity.programme import api as loyalty
@@ -24,7 +25,10 @@ HeaderKey = Annotated[
 
 
 class TransferRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Points that a member gives to another; the key may come as the header Idempotency-Key instead."""
+    """Points that a member gives to another; the key may come as the header Idempotency-Key instead.
+
+    `reference` is the number of the document or journal in your accounts.
+    """
 
     global_id: UUID
     to_global_id: UUID
@@ -32,13 +36,15 @@ class TransferRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     points: Points
     kind: Name | None = None
     reason: Reason = ""
+    reference: Reference = ""
     idempotency_key: Key | None = None
 
 
 class AdjustmentRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Points to give, or below zero to take; the key may come as the header Idempotency-Key instead.
 
-    `effective_on` is the business day it counts from: today, or a day before whose books are open.
+    `effective_on` is the business day it counts from: today, or a day before whose books are open. `reference` is the
+    number of the document or journal in your accounts.
     """
 
     global_id: UUID
@@ -47,6 +53,7 @@ class AdjustmentRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     kind: Name | None = None
     effective_on: date | None = None
     reason: Name
+    reference: Reference = ""
     idempotency_key: Key | None = None
 
 
@@ -66,6 +73,7 @@ def transfer_points(
         points=data.points,
         kind=data.kind,
         reason=data.reason,
+        reference=data.reference,
         idempotency_key=require_wish_key(data.idempotency_key, idempotency_key),
     )
     told = hub.database.run(
@@ -95,6 +103,7 @@ def adjust_points(
         kind=data.kind,
         effective_on=data.effective_on,
         reason=data.reason,
+        reference=data.reference,
         idempotency_key=require_wish_key(data.idempotency_key, idempotency_key),
         maker=caller_of(request),
     )

@@ -15,6 +15,7 @@ from comity.interfaces.rest.guards import hub_of, require_key
 from comity.interfaces.rest.holds import Key, Points, Reason
 from comity.interfaces.rest.members import Programme
 from comity.interfaces.rest.moves import HeaderKey
+from comity.interfaces.rest.redeem import Reference
 from comity.interfaces.shared.programmes import require_programme
 from comity.kernel.database import Tx
 from comity.programme import api as loyalty
@@ -40,12 +41,16 @@ class SeatRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class PoolSpendRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Points of a pool that one of its members spends; the key may come as the header Idempotency-Key instead."""
+    """Points of a pool that one of its members spends; the key may come as the header Idempotency-Key instead.
+
+    `reference` is the number of the document or journal in your accounts.
+    """
 
     pool_id: PoolId
     global_id: UUID
     points: Points
     reason: Reason = ""
+    reference: Reference = ""
     idempotency_key: Key | None = None
 
 
@@ -100,6 +105,7 @@ def redeem_from_pool(
         profile_id=data.global_id,
         points=data.points,
         reason=data.reason,
+        reference=data.reference,
         idempotency_key=require_wish_key(data.idempotency_key, idempotency_key),
     )
     told = hub.database.run(

@@ -17,7 +17,7 @@ from comity.interfaces.rest.events import Name
 from comity.interfaces.rest.guards import hub_of, require_key
 from comity.interfaces.rest.holds import Key, Reason
 from comity.interfaces.rest.members import Limit, Programme
-from comity.interfaces.rest.redeem import REMEDIES
+from comity.interfaces.rest.redeem import REMEDIES, Reference
 from comity.interfaces.shared.programmes import require_programme
 from comity.kernel.database import Tx
 from comity.kernel.errors import ComityError
@@ -43,7 +43,7 @@ Told = VoucherTold | ComityError
 
 _REMEDIES: dict[type[ComityError], str] = {
     **REMEDIES,
-    WishInvalid: "Send a key, and a reason if any, of printable characters.",
+    WishInvalid: "Send a key, and a reason and a reference if any, of printable characters.",
     UnknownReward: "Ask GET /v1/members/ID/rewards what there is.",
     RewardRefused: "`reason` says why; GET /v1/members/ID/rewards says what the member can have.",
     UnknownVoucher: "Check the code: 16 letters and digits; GET /v1/members/ID/vouchers lists them.",
@@ -53,11 +53,15 @@ _REMEDIES: dict[type[ComityError], str] = {
 
 
 class RewardRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A reward that a member wants for points; the key may come as the header Idempotency-Key instead."""
+    """A reward that a member wants for points; the key may come as the header Idempotency-Key instead.
+
+    `reference` is the number of the document or journal in your accounts.
+    """
 
     global_id: UUID
     programme: Name
     reward: Name
+    reference: Reference = ""
     idempotency_key: Key | None = None
 
 
@@ -181,6 +185,7 @@ def _read_reward(body: bytes, key: str | None, _caller: Caller) -> RewardWish:
         profile_id=request.global_id,
         programme=request.programme,
         reward=request.reward,
+        reference=request.reference,
         idempotency_key=require_wish_key(request.idempotency_key, key),
     )
 

@@ -3,5 +3,5 @@
 update programme.adjustment
 set state = %(state)s, checker = %(checker)s, transfer_id = %(transfer_id)s, decided_at = %(now)s
 where adjustment_id = %(adjustment_id)s and state = 'waiting'
-returning adjustment_id, idempotency_key, programme, profile_id, points, kind, effective_on, reason, state, maker,
-          proposed_at, checker, decided_at, transfer_id
+returning adjustment_id, idempotency_key, programme, profile_id, points, kind, effective_on, reason, reference, state,
+          maker, proposed_at, checker, decided_at, transfer_id
