@@ -43,7 +43,7 @@ class KeyReused(Conflict):
 
 
 class InvalidRedemption(Invalid):
-    """A redemption needs points above zero and a key and a reason of at most 450 printable characters."""
+    """A redemption needs points above zero; key and reason have at most 450 printable characters, a reference 200."""
 
 
 class Former(msgspec.Struct, frozen=True, kw_only=True):

@@ -65,6 +65,12 @@ class TestTransfer:
         refused(give(desk, members[0], str(uuid4()), 50), status=404, code="unknown_member")
         refused(give(desk, *members, 50, programme="miles"), status=404, code="programme_not_defined")
 
+    def test_of_nothing_at_all(self, desk):
+        for path, code in (("/v1/transfers", "request_malformed"), ("/v1/redemptions", "redemption_malformed")):
+            answer = desk.http.post(path, content=b"", headers={"content-type": "application/json"})
+            refused(answer, status=422, code=code)
+            assert "is empty" in answer.json()["title"]
+
     def test_without_a_key(self, desk, members):
         body = {"global_id": members[0], "to_global_id": members[1], "programme": "points", "points": 50}
         refused(desk.http.post("/v1/transfers", json=body), status=422, code="wish_malformed")

@@ -22,6 +22,7 @@ from comity.kernel.errors import (
     Refused,
     Unavailable,
 )
+from comity.programme.types import InsufficientPoints, KeyReused, UnknownMember
 
 
 @pytest.mark.parametrize(
@@ -63,6 +64,18 @@ def test_the_details_of_the_error_stay_as_they_are():
     error = Invalid(details={"field": "$.id"})
     to_problem(error)
     assert error.details == {"field": "$.id"}
+
+
+def test_people_are_named_as_callers_name_them():
+    error = UnknownMember(details={"profile_id": "x", "programme": "points"})
+    problem = to_problem(error)
+    assert (problem.details["global_id"], "profile_id" in problem.details) == ("x", False)
+    assert "GET /v1/profiles" in problem.details["remedy"]
+
+
+@pytest.mark.parametrize(("error", "remedy"), [(KeyReused(), "new key"), (InsufficientPoints(), "`balance`")])
+def test_a_refused_wish_says_what_to_do_whatever_the_verb(error, remedy):
+    assert remedy in to_problem(error).details["remedy"]
 
 
 def test_first_treatment_that_fits_is_the_most_special():

@@ -167,6 +167,8 @@ def decode_wish(
     remedy: str = "Compare it with the description of the API: /v1/openapi.json.",
 ) -> Request:
     """Return the request in a body. Raises the error, which names the place."""
+    if not body.strip():
+        raise error(f"The {what} is empty; send a JSON object - at `$`.", details={"field": "$", "remedy": remedy})
     try:
         return decoder.decode(body.decode())
     except UnicodeDecodeError as found:

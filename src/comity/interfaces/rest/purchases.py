@@ -228,7 +228,7 @@ def read_person(global_id: UUID | None, record: str | None, *, what: str = "purc
 
 
 def read_moment(moment: datetime, *, now: datetime) -> datetime:
-    """Return when something was bought, in UTC. Raises PurchaseInvalid for times nobody has bought at."""
+    """Return when something happened, in UTC. Raises PurchaseInvalid for times nothing can have happened at."""
     try:
         found = moment.astimezone(UTC)
     except OverflowError:
@@ -236,7 +236,7 @@ def read_moment(moment: datetime, *, now: datetime) -> datetime:
     if not FIRST_MOMENT <= found <= now + AHEAD_MAX:
         raise PurchaseInvalid(
             f"{moment.isoformat()} lies before 1900 or in the future - at `$.occurred_at`.",
-            details={"field": "$.occurred_at", "remedy": "Send when it was bought, with its offset from UTC."},
+            details={"field": "$.occurred_at", "remedy": "Send when it was, with its offset from UTC."},
         )
     return found
 

@@ -16,15 +16,7 @@ from comity.kernel.errors import ComityError, Invalid
 from comity.ledger.types import AMOUNT_MAX
 from comity.programme import api as programme
 from comity.programme.api import KindNotSpendable, ProgrammeNotDefined, UnknownKind
-from comity.programme.types import (
-    InsufficientPoints,
-    InvalidRedemption,
-    KeyReused,
-    Redemption,
-    RedemptionStatus,
-    RedemptionVerdict,
-    UnknownMember,
-)
+from comity.programme.types import InvalidRedemption, Redemption, RedemptionStatus, RedemptionVerdict
 
 REASON_LENGTH_MAX = 400
 
@@ -32,12 +24,9 @@ Reference = Annotated[str, msgspec.Meta(max_length=200)]
 """What a transfer is in the accounts outside."""
 
 REMEDIES: dict[type[ComityError], str] = {
-    InsufficientPoints: "Ask for at most `balance` points.",
-    UnknownMember: "Check the Global ID and the programme: GET /v1/profiles?key=... shows both.",
     ProgrammeNotDefined: "Check the name of the programme, or add it to the definitions.",
     UnknownKind: "Name one of the kinds under `points` of the programme, or none: the first is meant then.",
     KindNotSpendable: "Name a kind that can be spent: GET /v1/members/ID/points shows all.",
-    KeyReused: "Use a new key for a new wish; repeat an old one exactly as it was.",
     InvalidRedemption: "Send points above zero, and a key, a reason and a reference of printable characters.",
 }
 

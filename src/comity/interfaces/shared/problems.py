@@ -17,6 +17,7 @@ from comity.kernel.errors import (
     Refused,
     Unavailable,
 )
+from comity.programme.types import InsufficientPoints, KeyReused, UnknownMember
 from comity.sync.types import NotReady
 
 PROBLEM_TYPE = b"application/problem+json"
@@ -44,6 +45,9 @@ TREATMENTS: tuple[tuple[type[ComityError], Treatment], ...] = (
     (ScopeMissing, Treatment(403, 5, "Use a key that has the scope named in `needed`.")),
     (SettingsInvalid, Treatment(422, 2, "Correct `settings` and `secrets` of the system's document, and apply it.")),
     (BodyTooLarge, Treatment(413, 2, "Send less in one request.")),
+    (UnknownMember, Treatment(404, 3, "Check the Global ID and the programme: GET /v1/profiles?key=... shows both.")),
+    (KeyReused, Treatment(409, 4, "Use a new key for a new wish; repeat an old one exactly as it was.")),
+    (InsufficientPoints, Treatment(409, 6, "Ask for at most `balance` points.")),
     (NotFound, Treatment(404, 3, "Check the name or the id.")),
     (Invalid, Treatment(422, 2, "Correct the input and send it again.")),
     (Conflict, Treatment(409, 4, "Read how things stand now, then decide again.")),
@@ -66,6 +70,12 @@ FRAMEWORK_CODES = {
 }
 """Codes of what the web framework refuses before any code of ours sees it."""
 
+OUTSIDE_NAMES = {"profile_id": "global_id"}
+"""What details are called outside, where callers know them by another name."""
+
+NO_BODY = "'data'"
+"""What the web framework says of a body that is missing."""
+
 BAD_REQUEST = 400
 """What the web framework calls input that cannot be read; to us it is as invalid as any other."""
 
@@ -85,7 +95,7 @@ def to_problem(error: BaseException) -> Problem:
     if not isinstance(error, ComityError):
         error = Broken("Something went wrong inside Comity; the log has the details.")
     treatment = find_treatment(type(error))
-    details = {**error.details}
+    details = {OUTSIDE_NAMES.get(name, name): value for name, value in error.details.items()}
     details.setdefault("remedy", treatment.remedy)
     return Problem(status=treatment.status, code=error.code, title=error.message, details=details)
 
@@ -93,6 +103,8 @@ def to_problem(error: BaseException) -> Problem:
 def to_framework_problem(*, status: int, title: str, found: Any) -> Problem:
     """Return the problem for a request that the web framework refused; `found` are places and reasons, if any."""
     status = find_treatment(Invalid).status if status == BAD_REQUEST else status
+    if found and found[0].get("message") == NO_BODY:
+        title, found = "The body is empty; this address takes a JSON object.", None
     details: dict[str, Any] = {"problems": found} if found else {}
     details["remedy"] = "Compare the request with the description of the API: /v1/openapi.json."
     return Problem(status=status, code=FRAMEWORK_CODES.get(status, "request_refused"), title=title, details=details)
