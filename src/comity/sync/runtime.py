@@ -57,8 +57,8 @@ class StreamMapping(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def vendor_fields(self) -> list[str]:
-        """Every field of the system this mapping reads or writes, and the record's id and time."""
-        names = [self.spec.external_id, *(field.field for field in self.spec.person_fields)]
+        """Every field of the system this mapping reads or writes, also by its lenses; the record's id and time."""
+        names = [self.spec.external_id, *(path for field in self.compiled.fields for path in field.paths)]
         if self.spec.changed_at:
             names.append(self.spec.changed_at)
         return list(dict.fromkeys([*names, *self.read_fields]))
