@@ -272,7 +272,7 @@ class Rehearsal:
                 """
             ).fetchone()
             behind = [each for each in wiring.REACTIONS if sync.is_behind(tx, reaction=each)]
-            marks = outbox.count_stale(tx, systems=self.hub.runtimes.get(tx).written_systems)
+            marks = outbox.count_stale(tx, systems=self.hub.runtimes.get(tx).written_systems, now=self.hub.clock.now())
         return row == (0, 0) and not behind and not any(each.waiting_count or each.unread_count for each in marks)
 
     def settle(self) -> None:

@@ -236,7 +236,7 @@ class Stage:
 
     def waiting(self) -> list[Any]:
         with self.database.transaction() as tx:
-            marks = outbox.count_stale(tx, systems=self.hub.runtimes.get(tx).written_systems)
+            marks = outbox.count_stale(tx, systems=self.hub.runtimes.get(tx).written_systems, now=self.clock.now())
         return [each for each in marks if each.waiting_count or each.unread_count]
 
     def parked(self, name: str) -> list[tuple[str, str]]:

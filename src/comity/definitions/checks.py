@@ -7,7 +7,7 @@ import msgspec
 
 from comity.definitions.checks_people import check_attribute, check_mapping, check_match, check_rules
 from comity.definitions.checks_programme import check_programme
-from comity.definitions.checks_shared import Found, Project, check_condition
+from comity.definitions.checks_shared import Found, Project, check_cadence, check_condition
 from comity.definitions.loading import Locator, Partial
 from comity.definitions.types_document import Checker, Definitions, Document, Kind, Problem
 from comity.definitions.types_system import SystemSpec
@@ -101,21 +101,11 @@ def _check_system(name: str, spec: SystemSpec, project: Project) -> Iterator[Fou
                 remedy="Write {env: NAME}.",
             )
     for stream_name, stream in spec.streams.items():
-        if stream.cron is not None and not _is_cron(stream.cron):
-            yield Found(
-                path=("streams", stream_name, "every"),
-                message=f"'{stream.every}' is no interval.",
-                remedy="Write a count with s, m, h or d (5s, 2m), or a cron line of five fields.",
-            )
+        if stream.every is not None:
+            yield from check_cadence(stream.every, path=("streams", stream_name, "every"))
     yield from _check_clear_secrets(spec)
     if spec.deliver.create_condition is not None:
         yield from check_condition(spec.deliver.create_condition, project, path=("deliver", "create"), has_loyalty=True)
-
-
-def _is_cron(text: str) -> bool:
-    from croniter import croniter
-
-    return len(text.split()) == 5 and croniter.is_valid(text)
 
 
 def _check_clear_secrets(spec: SystemSpec) -> Iterator[Found]:

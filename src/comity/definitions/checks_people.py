@@ -2,13 +2,28 @@
 
 from collections.abc import Iterator, Sequence
 
-from comity.definitions.checks_shared import Found, Project, check_attribute_name, check_condition, check_systems
+from comity.definitions.checks_shared import (
+    Found,
+    Project,
+    check_attribute_name,
+    check_cadence,
+    check_condition,
+    check_systems,
+)
 from comity.definitions.conditions import compile_condition
 from comity.definitions.shape import suggest
 from comity.definitions.types_attribute import RESERVED_NAMES, AttributeSpec, AttributeType
 from comity.definitions.types_condition import Column, ConditionInvalid
 from comity.definitions.types_document import Kind
-from comity.definitions.types_mapping import WRITE_ONLY_NAMES, MappingKind, MappingSpec, PurchaseFields, SourceField
+from comity.definitions.types_mapping import (
+    AT_ONCE,
+    WRITE_ONLY_NAMES,
+    FieldSpec,
+    MappingKind,
+    MappingSpec,
+    PurchaseFields,
+    SourceField,
+)
 from comity.definitions.types_match import Comparison, KeyPart, MatchRule, MatchSpec, Transform
 from comity.definitions.types_rules import MERGE_TYPES, AttributeRule, MergeKind, RuleKind, RulesSpec
 
@@ -63,6 +78,11 @@ def check_mapping(name: str, spec: MappingSpec, project: Project) -> Iterator[Fo
             message=f"The mapping '{same[0]}' is for this stream already.",
             remedy="Join them in one mapping.",
         )
+    if spec.write_every is not None:
+        if not any(field.direction.is_written for field in spec.person_fields):
+            yield Found(path=("write_every",), message="No field of this mapping is written.", remedy="Remove it.")
+        elif spec.write_every != AT_ONCE:
+            yield from check_cadence(spec.write_every, path=("write_every",))
     if isinstance(spec.fields, PurchaseFields):
         yield from _check_purchase(spec, spec.fields, project)
     else:
@@ -124,6 +144,24 @@ def _check_person(spec: MappingSpec, project: Project) -> Iterator[Found]:
             yield Found(path=(*path, "attribute"), message=message, remedy=remedy)
         if isinstance(field.lens, dict) and len(field.lens) != 1:
             yield Found(path=(*path, "lens"), message="One lens is needed.", remedy="Write {name: {option: value}}.")
+        yield from _check_every(spec, field, path)
+
+
+def _check_every(spec: MappingSpec, field: FieldSpec, path: Path) -> Iterator[Found]:
+    """A written field has one cadence, however many attributes it is made of."""
+    if field.every is not None and not field.direction.is_written:
+        message = f"'{field.field[:60]}' is only read, and `every` is of writing."
+        remedy = "Remove it; how often a stream is read is said in its system."
+        yield Found(path=(*path, "every"), message=message, remedy=remedy)
+    elif field.every is not None and field.every != AT_ONCE:
+        yield from check_cadence(field.every, path=(*path, "every"))
+    parts = [each for each in spec.person_fields if each.field == field.field and each.direction.is_written]
+    if field in parts[1:] and spec.write_cadence(field) != spec.write_cadence(parts[0]):
+        yield Found(
+            path=(*path, "every"),
+            message=f"'{field.field[:60]}' is written as one, and its rows say different cadences.",
+            remedy="Say the same `every` in all of them.",
+        )
 
 
 def check_match(name: str, spec: MatchSpec, project: Project) -> Iterator[Found]:

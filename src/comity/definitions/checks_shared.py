@@ -1,6 +1,7 @@
 """What the checks of all kinds share: the project they look into, and what they find."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -11,6 +12,9 @@ from comity.definitions.types_attribute import AttributeType
 from comity.definitions.types_condition import Column, ConditionInvalid
 from comity.definitions.types_document import Definitions, Kind
 from comity.definitions.types_programme import LOYALTY_TYPES
+from comity.definitions.types_system import interval_seconds
+
+SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 Path = tuple[str | int, ...]
 """The way to a field inside a spec."""
@@ -78,6 +82,27 @@ def check_attribute_name(name: str, project: Project, *, path: Path) -> Iterator
             message=f"There is no attribute '{name[:60]}'.",
             remedy=suggest(name, list(project.attributes), what="Attributes"),
         )
+
+
+def check_cadence(text: str, *, path: Path) -> Iterator[Found]:
+    """It is an interval, or a cron line that comes round."""
+    if interval_seconds(text) is None and not _is_cron(text):
+        yield Found(
+            path=path,
+            message=f"'{text[:60]}' is no interval.",
+            remedy="Write a count with s, m, h or d (5s, 2m), or a cron line of five fields.",
+        )
+
+
+def _is_cron(text: str) -> bool:
+    from croniter import CroniterError, croniter
+
+    if len(text.split()) != 5:
+        return False
+    try:
+        return croniter(text, SOME_DAY).get_next(datetime) > SOME_DAY
+    except CroniterError:  # No form of a cron line, or a day that never comes, such as 30 February.
+        return False
 
 
 def check_condition(

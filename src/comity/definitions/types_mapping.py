@@ -17,10 +17,21 @@ WRITE_ONLY_NAMES = (
     "loyalty.last_redemption_at",
 )
 
+AT_ONCE = "at_once"
+"""The cadence of what is written as soon as it is known."""
+
 EVENTS = "events."
 """What the name of an event begins with, among the values of a purchase."""
 
 Path = Annotated[str, Meta(min_length=1, max_length=500, description="Path of the field in the payload, dotted.")]
+Cadence = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        description="When a changed value is written: at_once, or at the ticks of 5m, 1h, 1d or a cron line of five "
+        "fields (UTC).",
+    ),
+]
 Lens = Annotated[
     str | dict[str, dict[str, Any]],
     Meta(description="How the value is read and written: a lens by name, or {name: {option: value}}."),
@@ -71,6 +82,7 @@ class FieldSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """One field of the system and the golden attribute it corresponds to.
 
     `attribute` names a golden attribute, or one of the write-only names (`global_id`, `loyalty.points`, ...).
+    `every` is of writing: changes wait for the next tick. Left out, it is what the mapping says in `write_every`.
     """
 
     attribute: Annotated[str, Meta(min_length=1, description="Golden attribute, global_id, or loyalty.<name>.")]
@@ -81,6 +93,7 @@ class FieldSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         bool,
         Meta(description="True: an empty value says that there is none. False: an empty value says nothing."),
     ] = False
+    every: Cadence | None = None
 
     @property
     def lens_name(self) -> str:
@@ -187,7 +200,10 @@ class PurchaseFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class MappingSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Correspondence of one stream of one system; at most one mapping a stream."""
+    """Correspondence of one stream of one system; at most one mapping a stream.
+
+    `write_every` is for the written fields that say no `every`; without it they are written at once.
+    """
 
     system: Annotated[str, Meta(min_length=1)]
     stream: Annotated[str, Meta(min_length=1)]
@@ -195,6 +211,12 @@ class MappingSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     external_id: Path
     fields: tuple[FieldSpec, ...] | PurchaseFields
     changed_at: Path | None = None
+    write_every: Cadence | None = None
+
+    def write_cadence(self, field: FieldSpec) -> str | None:
+        """Return at whose ticks a field is written; None for at once."""
+        said = field.every or self.write_every
+        return None if said == AT_ONCE else said
 
     @property
     def person_fields(self) -> tuple[FieldSpec, ...]:

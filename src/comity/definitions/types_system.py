@@ -10,6 +10,12 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _INTERVAL = re.compile(r"^([1-9]\d{0,5})([smhd])$")
 
 
+def interval_seconds(cadence: str) -> int | None:
+    """Return the seconds of an interval such as 5s, 2m, 1h or 1d; None when it is none (a cron line, or nonsense)."""
+    found = _INTERVAL.match(cadence)
+    return int(found[1]) * _SECONDS[found[2]] if found else None
+
+
 class SecretSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where a secret is found when the hub runs: exactly one of an environment variable or a file."""
 
@@ -30,8 +36,7 @@ class StreamSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     @property
     def interval_seconds(self) -> int | None:
         """Polling interval, or None when the stream is not polled or follows a cron line."""
-        found = _INTERVAL.match(self.every or "")
-        return int(found[1]) * _SECONDS[found[2]] if found else None
+        return interval_seconds(self.every or "")
 
     @property
     def cron(self) -> str | None:

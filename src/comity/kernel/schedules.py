@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from croniter import croniter
@@ -13,6 +13,7 @@ from comity.kernel.sql import SqlFolder
 
 _sql = SqlFolder(__package__)
 _INTERVAL = re.compile(r"^(\d+)\s*(ms|s|m|h|d)$")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -40,6 +41,20 @@ def next_time(cadence: str, *, after: datetime) -> datetime:
     if not croniter.is_valid(cadence):
         raise CadenceInvalid(details={"found": cadence})
     return croniter(cadence, after).get_next(datetime)
+
+
+def next_tick(cadence: str, *, at: datetime) -> datetime:
+    """Return the first tick of a cadence at a time or after it, in UTC. Raises CadenceInvalid.
+
+    Ticks are the same for everybody: those of an interval are its multiples since 1970 (1h: full hours, 1d: midnight).
+    """
+    moment = at.astimezone(UTC)
+    interval = _INTERVAL.match(cadence.strip())
+    if not interval:  # What croniter returns is later than what it is given.
+        is_full_minute = moment.second == moment.microsecond == 0
+        return next_time(cadence, after=moment - timedelta(seconds=1) if is_full_minute else moment)
+    step = next_time(cadence, after=moment) - moment
+    return _EPOCH - (_EPOCH - moment) // step * step
 
 
 def put_schedules(tx: Tx, *, prefix: str, cadences: Mapping[str, str], now: datetime) -> None:

@@ -34,16 +34,20 @@ def _chapter(mapping: CompiledMapping) -> list[str]:
         owner = f"`{purchase.person_stream}` of {purchase.person_system or mapping.system}"
         lines.append(f"The person is a record of {owner}.")
     lines += ["", "| attribute | field | value | direction | when empty |", "|---|---|---|---|---|"]
-    lines += [_line(field) for field in mapping.fields]
+    cadences = {(row.attribute, row.field): spec.write_cadence(row) for row in spec.person_fields}
+    lines += [_line(field, cadences.get((field.attribute, field.path))) for field in mapping.fields]
     return [*lines, ""]
 
 
-def _line(field: CompiledField) -> str:
+def _line(field: CompiledField, cadence: str | None) -> str:
     paths = ", ".join(f"`{_cell(path)}`" for path in field.paths)
     if field.lens.name == "constant":
         paths = "(none)"
     empty = ("means there is none" if field.clears else "says nothing") if field.direction.is_read else ""
-    cells = (_cell(field.attribute), paths, _cell(_lens_text(field)), _DIRECTIONS[field.direction], empty)
+    way = _DIRECTIONS[field.direction]
+    if cadence is not None and field.direction.is_written:
+        way += f", written at the ticks of {cadence}"
+    cells = (_cell(field.attribute), paths, _cell(_lens_text(field)), way, empty)
     return f"| {' | '.join(cells)} |"
 
 

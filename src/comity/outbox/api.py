@@ -25,6 +25,7 @@ __all__ = [
     "find_next_due",
     "finish_stale",
     "get_bases",
+    "hold_stale",
     "is_in_flight",
     "is_own_form",
     "is_ping_pong",
@@ -60,6 +61,7 @@ claim_stale = store.claim_stale
 find_next_due = store.find_next_due
 finish_stale = store.finish_stale
 retry_stale = store.retry_stale
+hold_stale = store.hold_stale
 park_stale = store.park_stale
 list_parked = store.list_parked
 discard_parked = store.discard_parked
@@ -119,14 +121,15 @@ def trim_changes(tx: Tx, *, systems: Sequence[str]) -> int:
     return store.trim_changes(tx, position=slowest)
 
 
-def count_stale(tx: Tx, *, systems: Sequence[str]) -> list[StaleCount]:
+def count_stale(tx: Tx, *, systems: Sequence[str], now: datetime) -> list[StaleCount]:
     """Return how many people are stale in each of these systems, with those whose changes are not marks yet."""
-    known = {count.system: count for count in store.count_stale(tx)}
+    known = {count.system: count for count in store.count_stale(tx, now=now)}
     counts: list[StaleCount] = []
     for system in systems:
-        unread = store.count_unread(tx, system=system, position=readers.peek_position(tx, name=_reader_of(system)))
+        position = readers.peek_position(tx, name=_reader_of(system))
+        unread = store.count_unread(tx, system=system, position=position, now=now)
         count = known.get(system) or StaleCount(
-            system=system, waiting_count=0, retrying_count=0, parked_count=0, oldest_due_at=None
+            system=system, waiting_count=0, retrying_count=0, parked_count=0, held_count=0, oldest_due_at=None
         )
         counts.append(
             msgspec.structs.replace(count, unread_count=unread[0], waiting_count=count.waiting_count + unread[1])

@@ -44,7 +44,9 @@ create table outbox.stale (
     parked_code text,
     parked_message text,
     parked_at timestamp with time zone,
+    waiting_since timestamp with time zone not null,
     constraint stale_pkey PRIMARY KEY (profile_id, system)
 ) with (fillfactor=70);
+CREATE INDEX stale_held ON outbox.stale USING btree (system, due_at) WHERE ((parked_code IS NULL) AND (lane = 5));
 CREATE INDEX stale_parked ON outbox.stale USING btree (system, parked_at) WHERE (parked_code IS NOT NULL);
 CREATE INDEX stale_to_claim ON outbox.stale USING btree (system, lane, mark) WHERE (parked_code IS NULL);

@@ -38,9 +38,9 @@ def trim_changes(tx: Tx, *, position: Position) -> int:
     return _sql.trim_changes.execute(tx, xid=position.xid, id=position.id)
 
 
-def count_unread(tx: Tx, *, system: str, position: Position) -> tuple[int, int]:
+def count_unread(tx: Tx, *, system: str, position: Position, now: datetime) -> tuple[int, int]:
     """Return how many rows, and people without a mark, stand after a place for a system."""
-    ((row_count, people_count),) = _sql.count_unread.rows(tx, system=system, xid=position.xid, id=position.id)
+    ((row_count, people_count),) = _sql.count_unread.rows(tx, system=system, xid=position.xid, id=position.id, now=now)
     return row_count, people_count
 
 
@@ -89,6 +89,13 @@ def retry_stale(
     )
 
 
+def hold_stale(
+    tx: Tx, *, system: str, profile_ids: Sequence[UUID], marks: Sequence[int], ticks: Sequence[datetime]
+) -> None:
+    """Let marks wait for their ticks."""
+    _sql.hold_stale.execute(tx, system=system, profile_ids=list(profile_ids), marks=list(marks), ticks=list(ticks))
+
+
 def park_stale(
     tx: Tx,
     *,
@@ -126,9 +133,9 @@ def list_parked(tx: Tx, *, system: str | None, count_max: int) -> list[ParkedDel
     return _sql.list_parked.fetch(tx, ParkedDelivery, system=system, count_max=count_max)
 
 
-def count_stale(tx: Tx) -> list[StaleCount]:
+def count_stale(tx: Tx, *, now: datetime) -> list[StaleCount]:
     """Return marks per system."""
-    return _sql.count_stale.fetch(tx, StaleCount)
+    return _sql.count_stale.fetch(tx, StaleCount, now=now)
 
 
 def get_bases(tx: Tx, *, record_ids: Sequence[int]) -> list[Base]:

@@ -15,6 +15,8 @@ class Lane(IntEnum):
     ERASURE = 2
     POINTS = 3
     PROFILE = 4
+    SCHEDULED = 5
+    """What waited for the tick of its cadence: behind all that is written at once."""
     BACKFILL = 6
 
 
@@ -40,12 +42,16 @@ class TakenChanges(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """A person to be brought up to date in one system; `mark` tells whether more happened meanwhile."""
+    """A person to be brought up to date in one system; `mark` tells whether more happened meanwhile.
+
+    `waiting_since` is when the first of what is to be written came, or a tick that was waited for.
+    """
 
     profile_id: UUID
     mark: int
     lane: int
     attempts: int
+    waiting_since: datetime
 
 
 class Base(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +102,7 @@ class ParkedDelivery(msgspec.Struct, frozen=True, kw_only=True):
 class StaleCount(msgspec.Struct, frozen=True, kw_only=True):
     """How many people are stale in a system, and how they stand.
 
+    `held_count` is of those who wait for nothing but the tick of a cadence; they are not among those who wait.
     `unread_count` is what stands in the log of changes and was not taken into the marks yet; people of whom that says
     for sure that they are stale are among those who wait.
     """
@@ -104,5 +111,6 @@ class StaleCount(msgspec.Struct, frozen=True, kw_only=True):
     waiting_count: int
     retrying_count: int
     parked_count: int
+    held_count: int
     oldest_due_at: datetime | None
     unread_count: int = 0

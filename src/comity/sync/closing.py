@@ -24,7 +24,8 @@ def close_marks(
 ) -> None:
     """Close the marks of people whose items have all ended; the worst ending of a person counts.
 
-    `claims` are of people for whom nothing was to be done.
+    `claims` are of people for whom nothing was to be done. Fields that wait for a tick keep the mark until then: what
+    is to be parked besides is tried again with them, since nothing calls for a parked person.
     """
     worst: dict[UUID, Ending] = {claim.profile_id: DONE for claim in claims}
     marks: dict[UUID, int] = {claim.profile_id: claim.mark for claim in claims}
@@ -34,11 +35,24 @@ def close_marks(
         ending = endings[item.key]
         if profile_id not in worst or ending.rank > worst[profile_id].rank:
             worst[profile_id] = ending
-    done = [profile_id for profile_id, ending in worst.items() if ending.rank == 0]
+    ticks = _find_ticks(items)
+    for profile_id, tick in ticks.items():
+        if worst[profile_id].rank == 2:
+            worst[profile_id] = Ending(rank=1, due_at=tick, is_failure=True)
+    done = [profile_id for profile_id, ending in worst.items() if ending.rank == 0 and profile_id not in ticks]
+    held = [profile_id for profile_id, ending in worst.items() if ending.rank == 0 and profile_id in ticks]
     again = [(profile_id, ending) for profile_id, ending in worst.items() if ending.rank == 1]
     parked = [(profile_id, ending) for profile_id, ending in worst.items() if ending.rank == 2]
     if done:
         outbox.finish_stale(tx, system=system, profile_ids=done, marks=[marks[each] for each in done])
+    if held:
+        outbox.hold_stale(
+            tx,
+            system=system,
+            profile_ids=held,
+            marks=[marks[each] for each in held],
+            ticks=[ticks[each] for each in held],
+        )
     if again:
         outbox.retry_stale(
             tx,
@@ -58,6 +72,15 @@ def close_marks(
             messages=[ending.message.replace("\x00", "") for _, ending in parked],
             now=now,
         )
+
+
+def _find_ticks(items: Sequence[Item]) -> dict[UUID, datetime]:
+    """Return when the first of what is held back of each person is due."""
+    ticks: dict[UUID, datetime] = {}
+    for item in items:
+        for tick in item.waits.values():
+            ticks[item.claim.profile_id] = min(tick, ticks.get(item.claim.profile_id, tick))
+    return ticks
 
 
 def put_off_all(tx: Tx, *, system: str, claims: Sequence[Claim], error: CallFailed, now: datetime) -> None:

@@ -119,9 +119,10 @@ class _Batch:
         return self._note_books(len(claims), items, endings)
 
     def _note_books(self, claim_count: int, items: Sequence[Item], endings: Mapping[str, Ending]) -> RunBooks:
+        held = {item.key for item in items if item.waits}
         written = sum(ending.written for ending in endings.values())
-        parked = sum(ending.rank == 2 for ending in endings.values())
-        later = sum(ending.rank == 1 for ending in endings.values())
+        parked = sum(ending.rank == 2 and key not in held for key, ending in endings.items())
+        later = sum(ending.rank == 1 or (key in held and not ending.written) for key, ending in endings.items())
         read = max(claim_count, len(items))
         books = RunBooks(
             read_count=read,
@@ -139,7 +140,7 @@ class _Batch:
         """Return what the system holds now, by stream and external id."""
         found: dict[tuple[str, str], ReadChange] = {}
         for stream, members in rules.by_stream(items).items():
-            ids = [item.record.external_id for item in members if item.record is not None and item.candidates]
+            ids = [item.record.external_id for item in members if item.record and item.candidates and not item.is_held]
             if ids:
                 fields = members[0].stream.vendor_fields
                 for change in self._connector.fetch(stream, ids, fields=fields):
@@ -161,8 +162,8 @@ class _Batch:
         for item in items:
             if item.record is None:
                 item.writes = dict(item.desired)
-            elif not item.candidates:
-                endings[item.key] = rules.of_problems(item)
+            elif not item.candidates or item.is_held:
+                endings[item.key] = rules.of_problems(item) if item.problems else DONE
             else:
                 place = (item.stream.spec.stream, item.record.external_id)
                 state = theirs.get(place)
@@ -193,7 +194,9 @@ class _Batch:
                 is_equal = stored.get(field.attribute, ABSENT) == item.canonical.get(field.attribute)
                 is_same[field.field] = is_same.get(field.field, True) and is_equal
         plan = outbox.plan_fields(candidates=item.candidates, theirs=payload, is_same=is_same, base=item.base)
-        item.writes, item.agreed = plan.writes, plan.agreed
+        item.agreed = plan.agreed
+        item.waits = {field: tick for field, tick in item.waits.items() if field in plan.writes}
+        item.writes = {field: value for field, value in plan.writes.items() if field not in item.waits}
 
     def _put_off(self, claims: Sequence[Claim], items: Sequence[Item], error: CallFailed) -> None:
         with self.transaction() as tx:
@@ -202,7 +205,8 @@ class _Batch:
             put_off_all(tx, system=self.system, claims=claims, error=error, now=self._now())
 
     def _settle_doubts(self, tx: Tx, items: Sequence[Item]) -> None:
-        doubted = [item.base for item in items if item.base is not None and item.base.is_doubted]
+        whole = [item.base for item in items if not item.waits]  # Of the others something may have to be put right.
+        doubted = [base for base in whole if base is not None and base.is_doubted]
         if doubted:
             outbox.settle_bases(
                 tx,

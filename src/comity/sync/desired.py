@@ -19,12 +19,16 @@ from comity.programme import api as programme
 from comity.programme.types import Member
 from comity.sync.first_read import list_unsettled
 from comity.sync.runtime import CREATE_NEVER, Runtime, StreamMapping
+from comity.sync.ticks import Ticks
 
 CREATE_ALWAYS = "always"
 
 
 class Item(msgspec.Struct, kw_only=True):
-    """One record of one person to be brought up to date in one stream; without a record it is to be created."""
+    """One record of one person to be brought up to date in one stream; without a record it is to be created.
+
+    `waits` has the ticks of fields that are not written before; what is created is written whole.
+    """
 
     key: str
     claim: Claim
@@ -34,6 +38,7 @@ class Item(msgspec.Struct, kw_only=True):
     canonical: dict[str, Any]
     desired: dict[str, Any]
     candidates: dict[str, Any]
+    waits: dict[str, datetime] = {}
     problems: tuple[Problem, ...] = ()
     siblings: frozenset[str] = frozenset()
     theirs: dict[str, Any] = {}
@@ -41,6 +46,12 @@ class Item(msgspec.Struct, kw_only=True):
     writes: dict[str, Any] = {}
     left: dict[str, Any] = {}
     agreed: dict[str, Any] = {}
+
+    @property
+    def is_held(self) -> bool:
+        """True when all that differs waits for its tick, so that there is nothing to be compared yet."""
+        is_doubted = self.base is not None and self.base.is_doubted
+        return bool(self.waits) and not is_doubted and self.candidates.keys() <= self.waits.keys()
 
     @property
     def match_field(self) -> str | None:
@@ -71,6 +82,7 @@ def load_items(tx: Tx, *, system: str, claims: Sequence[Claim], runtime: Runtime
     unsettled = list_unsettled(tx, system=system, runtime=runtime)
     items: list[Item] = []
     for stream in runtime.written_streams(system):
+        ticks = Ticks(stream.write_cadences, now=now)
         present = [claim for claim in claims if claim.profile_id in golden]
         rows = [to_values(golden[claim.profile_id], members.get(claim.profile_id)) for claim in present]
         for claim, values, written in zip(
@@ -84,6 +96,7 @@ def load_items(tx: Tx, *, system: str, claims: Sequence[Claim], runtime: Runtime
             for record in targets:
                 base = bases.get(record.record_id) if record else None
                 candidates = outbox.plan_candidates(desired, base)
+                waits = ticks.find_waits(candidates, since=claim.waiting_since) if record else {}
                 if candidates or written.problems:
                     items.append(
                         Item(
@@ -95,6 +108,7 @@ def load_items(tx: Tx, *, system: str, claims: Sequence[Claim], runtime: Runtime
                             canonical=values,
                             desired=desired,
                             candidates=candidates,
+                            waits=waits,
                             problems=written.problems,
                             siblings=frozenset(each.external_id for each in found if each is not record),
                         )

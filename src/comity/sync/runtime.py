@@ -47,6 +47,19 @@ class StreamMapping(msgspec.Struct, frozen=True, kw_only=True):
         return any(field.direction.is_written for field in self.spec.person_fields)
 
     @property
+    def write_cadences(self) -> dict[str, str]:
+        """At whose ticks fields of the system are written; those that are written at once are not there."""
+        said = {
+            field.field: cadence
+            for field in self.spec.person_fields
+            if field.direction.is_written and (cadence := self.spec.write_cadence(field)) is not None
+        }
+        groups = self.compiled.groups if said else ()
+        return {
+            path: said[group.fields[0].path] for group in groups for path in group.paths if group.fields[0].path in said
+        }
+
+    @property
     def echoed_attributes(self) -> list[str]:
         """Attributes that Comity writes and reads, so that what it wrote comes back."""
         return [

@@ -238,6 +238,14 @@ class TestHub:
         assert "hubspot-us: 3 webhooks refused, the last at 2026-01-02 03:04: The header X is missing." in shown
         assert "salesforce-emea:" not in shown
 
+    def test_status_tells_of_what_waits_for_a_tick(self, project, database):
+        with database.transaction() as tx:
+            tx.execute(
+                "insert into outbox.stale (system, profile_id, lane, due_at, waiting_since) "
+                "values ('hubspot-us', gen_random_uuid(), 5, '2999-01-01', '2999-01-01')"
+            )
+        assert "hubspot-us: 1 to be written at the next tick of a cadence" in project("status").stdout
+
     def test_status_warns_where_the_hub_owns_the_ledger(self, hub, clean, empty_database):
         assert told(hub("status", "--json"))["is_ledger_guarded"] is True
         assert "COMITY_DATABASE_OWNER_URL" not in hub("status").stdout

@@ -263,6 +263,7 @@ class TestStatus:
             'comity_reader_lag_items{reader="unify"}',
             'comity_reader_lag_items{reader="programme"}',
             'comity_queue_items{queue="stale",system="crm"}',
+            'comity_queue_items{queue="held",system="crm"} 0.0',
             'comity_queue_items{queue="waiting_changes",system="shop"}',
             'comity_system_healthy{system="portal"}',
             "comity_people ",

@@ -41,7 +41,7 @@ class Outbox:
             return getattr(outbox, name)(tx, **params)
 
     def count(self, system=SYSTEM):
-        [count] = self.do("count_stale", systems=[system])
+        [count] = self.do("count_stale", systems=[system], now=NOW)
         return count.waiting_count, count.unread_count
 
     def log(self):
@@ -172,6 +172,45 @@ class TestClaimStale:
         later = NOW + timedelta(seconds=30)
         box.mark(person, now=later)
         assert box.do("find_next_due", system=SYSTEM) == later
+
+    def test_what_waits_for_a_tick_goes_behind_the_rest_and_is_no_backlog(self, box, ids):
+        people = [ids.uuid7(NOW) for _ in range(3)]
+        tick = NOW + timedelta(hours=1)
+
+        def hold(person):
+            [claim] = [each for each in box.claims() if each.profile_id == person]
+            held = {"profile_ids": [person], "marks": [claim.mark], "ticks": [tick]}
+            box.do("hold_stale", system=SYSTEM, **held)
+
+        for person in people:
+            box.mark(person, lane=Lane.POINTS)
+            hold(person)
+        assert (box.claims(), box.do("find_next_due", system=SYSTEM)) == ([], tick)
+        [count] = box.do("count_stale", systems=[SYSTEM], now=NOW)
+        assert (count.waiting_count, count.held_count, count.retrying_count) == (0, 3, 0)
+        box.note(people[0])
+        [count] = box.do("count_stale", systems=[SYSTEM], now=NOW)
+        assert (count.waiting_count, count.unread_count) == (1, 1)
+        box.take(now=NOW + timedelta(minutes=1))
+        [claim] = box.claims(now=NOW + timedelta(minutes=1))
+        assert (claim.profile_id, claim.waiting_since) == (people[0], NOW + timedelta(minutes=1))
+        with box.database.transaction() as tx:
+            tx.execute("insert into profile.golden values (%s, 1, now())", [people[1]])
+        box.do("mark_everybody", systems=[SYSTEM])
+        box.mark(new := ids.uuid7(NOW), now=NOW + timedelta(minutes=2), lane=Lane.BACKFILL)
+        claims = box.claims(now=tick)
+        assert [each.profile_id for each in claims] == [people[0], people[2], people[1], new]
+        assert [each.lane for each in claims] == [Lane.PROFILE, Lane.SCHEDULED, Lane.SCHEDULED, Lane.BACKFILL]
+        assert claims[1].waiting_since == tick and claims[2].waiting_since == NOW + timedelta(minutes=2)
+        assert [each.profile_id for each in box.claims(now=tick, count_max=2)] == [people[0], people[2]]
+
+    def test_a_change_while_its_delivery_ends_is_not_held(self, box, person):
+        box.mark(person)
+        [claim] = box.claims()
+        box.mark(person)
+        held = {"profile_ids": [person], "marks": [claim.mark], "ticks": [NOW + timedelta(hours=1)]}
+        box.do("hold_stale", system=SYSTEM, **held)
+        assert [each.waiting_since for each in box.claims()] == [NOW]
 
     def test_systems_that_left_have_no_marks(self, box, person):
         box.mark(person)

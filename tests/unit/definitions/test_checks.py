@@ -69,8 +69,37 @@ def test_a_sound_project_has_no_problems():
     assert not check(PERSON)
 
 
+class TestWriteCadence:
+    FIELD = "    - {attribute: city, field: City, lens: text, direction: both, every: %s}\n"
+
+    @pytest.mark.parametrize("every", ["5s", "2m", "1h", "1d", "'0 3 * * *'", "at_once"])
+    def test_a_written_field_may_have_one(self, every):
+        assert not check(PERSON + self.FIELD % every)
+        assert not check(PERSON.replace("  fields:", f"  write_every: {every}\n  fields:") + self.FIELD % "1h")
+
+    @pytest.mark.parametrize(
+        "every", ["0h", "hourly", "1 h", "-1h", "1h30m", "'* * *'", "'0 0 30 2 *'", "'61 * * * *'"]
+    )
+    def test_nonsense_has_its_place_and_a_remedy(self, every):
+        found = only(PERSON + self.FIELD % every)
+        assert (found.file, found.line, found.field) == ("a.yaml", 24, "spec.fields[1].every")
+        assert "is no interval" in found.message and "cron line" in found.remedy
+        default = PERSON.replace("  fields:", f"  write_every: {every}\n  fields:") + self.FIELD % "1h"
+        assert (only(default).field, only(default).line) == ("spec.write_every", 22)
+
+    def test_what_is_only_read_has_none(self):
+        found = only(PERSON + (self.FIELD % "1h").replace("both", "read"))
+        assert (found.field, "only read" in found.message) == ("spec.fields[1].every", True)
+        found = only(PERSON.replace("  fields:", "  write_every: 1h\n  fields:"))
+        assert (found.field, "is written" in found.message) == ("spec.write_every", True)
+
+    def test_parts_of_one_field_go_together(self):
+        found = only(PERSON + self.FIELD % "1h" + (self.FIELD % "1d").replace("attribute: city", "attribute: email"))
+        assert (found.field, "same `every`" in found.remedy) == ("spec.fields[2].every", True)
+
+
 class TestSystems:
-    @pytest.mark.parametrize("every", ["5x", "0s", "* * *", "soon", "99 * * * *"])
+    @pytest.mark.parametrize("every", ["5x", "0s", "* * *", "soon", "99 * * * *", "0 0 30 2 *"])
     def test_an_interval_has_a_form(self, every):
         system = f"kind: system\nname: b\nspec: {{connector: rest, streams: {{A: {{every: '{every}'}}}}}}"
         assert only(system).field == "spec.streams.A.every"

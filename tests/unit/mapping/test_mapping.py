@@ -376,6 +376,19 @@ class TestWrite:
 
 
 class TestDocument:
+    def test_tells_when_fields_are_written(self):
+        fields = [
+            {"attribute": "email", "field": "E", "lens": "email", "direction": "both"},
+            {"attribute": "phone", "field": "P", "lens": "phone"},
+            {"attribute": "global_id", "field": "G", "lens": "text", "direction": "write", "every": "0 3 * * *"},
+            {"attribute": "loyalty.points", "field": "L", "lens": "integer", "direction": "write", "every": "at_once"},
+        ]
+        text = api.document([compile_people(fields, write_every="1h")])
+        assert "| email | `E` | email | both ways, written at the ticks of 1h | says nothing |" in text
+        assert "| system to hub |" in text
+        assert "| global_id | `G` | text | hub to system, written at the ticks of 0 3 * * * |  |" in text
+        assert "| loyalty.points | `L` | integer | hub to system |  |" in text
+
     def test_reads_like_a_specification(self):
         purchases = api.compile_mapping(make_spec(**{**PURCHASE, "stream": "orders"}), attributes=TYPES)
         text = api.document([purchases, compile_people()])

@@ -133,6 +133,9 @@ def status(*, data_dir: DataDir = None, json: Json = False) -> None:
         numbers=(4, 5, 6, 7),
     )
     for s in view.systems:
+        if s.held_count:
+            say(f"{s.system}: {s.held_count:,} to be written at the next tick of a cadence")
+    for s in view.systems:
         if s.hook_refused_at is not None:
             told = f"{s.system}: {s.hooks_refused_count:,} webhooks refused, the last at {s.hook_refused_at:%F %R}:"
             say(f"{escape(told)} {escape(s.hook_refusal or '')}", style="yellow")

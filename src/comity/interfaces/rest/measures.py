@@ -67,6 +67,7 @@ def _measure_system(system: SystemView, status: StatusView) -> None:
     queues = {
         "waiting_changes": system.waiting_count,
         "stale": system.stale_count,
+        "held": system.held_count,
         "retrying": system.retrying_count,
         "parked_changes": system.parked_changes,
         "parked_deliveries": system.parked_deliveries,

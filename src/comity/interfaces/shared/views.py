@@ -66,6 +66,7 @@ class SystemView(msgspec.Struct, frozen=True, kw_only=True):
     """A connected system and how it is doing.
 
     `is_healthy` says that no call fails, `is_reached` that one has ever gone well.
+    `stale_count` people are to be written there, as soon as may be; `held_count` more wait for the tick of a cadence.
     `first_reads` are its streams that are still read for the first time, so that nobody is created in them yet.
     `hook_refusal` is why the last of its webhooks that were refused was.
     """
@@ -83,6 +84,7 @@ class SystemView(msgspec.Struct, frozen=True, kw_only=True):
     waiting_count: int
     parked_changes: int
     stale_count: int
+    held_count: int
     retrying_count: int
     parked_deliveries: int
     hooks_refused_count: int
@@ -163,6 +165,7 @@ def _view_rfv(tx: Tx, *, profile_id: UUID, on: date | None, now: datetime, timez
 
 def view_status(hub: wiring.Hub) -> StatusView:
     """Return the hub at a glance."""
+    now = hub.clock.now()
     with hub.database.transaction() as tx:
         try:
             runtime: sync.Runtime | None = hub.runtimes.get(tx)
@@ -172,7 +175,7 @@ def view_status(hub: wiring.Hub) -> StatusView:
         waiting_count = sum(each.waiting_count for each in waiting)
         totals = programme.sum_programmes(tx)
         return StatusView(
-            now=hub.clock.now(),
+            now=now,
             revision=runtime.revision if runtime else 0,
             is_ready=runtime is not None,
             profile_count=profile.count_profiles(tx) if runtime else 0,
@@ -183,7 +186,9 @@ def view_status(hub: wiring.Hub) -> StatusView:
             waiting_count=waiting_count,
             oldest_waiting_at=min((each.oldest_at for each in waiting), default=None),
             readers=[ReaderView(reader=sync.READER, waiting_count=waiting_count), *_view_reactions(tx)],
-            systems=_view_systems(tx, runtime=runtime, waiting={each.system: each.waiting_count for each in waiting}),
+            systems=_view_systems(
+                tx, runtime=runtime, waiting={each.system: each.waiting_count for each in waiting}, now=now
+            ),
         )
 
 
@@ -199,10 +204,10 @@ def _view_reactions(tx: Tx) -> list[ReaderView]:
     ]
 
 
-def _view_systems(tx: Tx, *, runtime: sync.Runtime | None, waiting: dict[str, int]) -> list[SystemView]:
+def _view_systems(tx: Tx, *, runtime: sync.Runtime | None, waiting: dict[str, int], now: datetime) -> list[SystemView]:
     parked = inbox.count_parked(tx)
     written = runtime.written_systems if runtime else []
-    stale = {each.system: each for each in outbox.count_stale(tx, systems=written)}
+    stale = {each.system: each for each in outbox.count_stale(tx, systems=written, now=now)}
     read_counts: dict[str, int] = {}
     for cursor in systems.list_cursors(tx):
         read_counts[cursor.system] = read_counts.get(cursor.system, 0) + cursor.read_count
@@ -224,6 +229,7 @@ def _view_systems(tx: Tx, *, runtime: sync.Runtime | None, waiting: dict[str, in
                 waiting_count=waiting.get(each.system, 0),
                 parked_changes=parked.get(each.system, 0),
                 stale_count=marks.waiting_count if marks else 0,
+                held_count=marks.held_count if marks else 0,
                 retrying_count=marks.retrying_count if marks else 0,
                 parked_deliveries=marks.parked_count if marks else 0,
                 hooks_refused_count=each.hooks_refused_count,

@@ -27,8 +27,8 @@ with taken as materialized (
     from differing d
     where b.record_id = d.record_id
 ), marked as (
-    insert into outbox.stale as s (system, profile_id, lane, due_at)
-    select %(system)s::text, o.profile_id, min(o.lane), %(now)s::timestamptz
+    insert into outbox.stale as s (system, profile_id, lane, due_at, waiting_since)
+    select %(system)s::text, o.profile_id, min(o.lane), %(now)s::timestamptz, %(now)s::timestamptz
     from own o
     where o.profile_id is not null
         and (o.system is null or o.shown is null or o.record_id in (select d.record_id from differing d))
@@ -36,6 +36,7 @@ with taken as materialized (
     order by o.profile_id
     on conflict (profile_id, system) do update
     set lane = least(s.lane, excluded.lane), mark = excluded.mark, due_at = least(s.due_at, excluded.due_at),
+        waiting_since = least(s.waiting_since, excluded.waiting_since),
         attempts = 0, parked_code = null, parked_message = null, parked_at = null
 )
 select (select count(*) from taken) as taken_count, last.xid::text::bigint as last_xid, last.change_id as last_id,
