@@ -68,13 +68,13 @@ def park_changes(tx: Tx, *, parked: Sequence[ParkedChange], now: datetime) -> No
         store.park_changes(tx, parked=parked, now=now)
 
 
-def close_superseded(tx: Tx, *, changes: Sequence[Change], now: datetime) -> int:
+def close_superseded(tx: Tx, *, change_ids: Sequence[int], now: datetime) -> int:
     """Close open parked items of records of which these changes tell something newer; returns how many.
 
     What is wrong with a newer one, if it is parked itself, stands in its own item. One that leaves the field out that
     could not be read closes nothing.
     """
-    return store.close_superseded(tx, changes=changes, now=now) if changes and store.has_parked(tx) else 0
+    return store.close_superseded(tx, change_ids=change_ids, now=now) if change_ids and store.has_parked(tx) else 0
 
 
 def list_passed(tx: Tx, *, records: Sequence[tuple[str, str, str]], position: Position, count_max: int) -> list[Change]:

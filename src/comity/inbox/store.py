@@ -127,16 +127,9 @@ def has_parked(tx: Tx) -> bool:
     return bool(_sql.has_parked.value(tx))
 
 
-def close_superseded(tx: Tx, *, changes: Sequence[Change], now: datetime) -> int:
+def close_superseded(tx: Tx, *, change_ids: Sequence[int], now: datetime) -> int:
     """Close parked items of records that these changes tell something newer of."""
-    return _sql.close_superseded.execute(
-        tx,
-        systems=[change.system for change in changes],
-        streams=[change.stream for change in changes],
-        external_ids=[change.external_id for change in changes],
-        change_ids=[change.change_id for change in changes],
-        closed_at=now,
-    )
+    return _sql.close_superseded.execute(tx, change_ids=list(change_ids), closed_at=now)
 
 
 def list_parked(tx: Tx, *, system: str | None, is_closed: bool, after_id: int, count_max: int) -> list[ParkedItem]:

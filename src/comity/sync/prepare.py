@@ -12,16 +12,22 @@ from comity.activity.types import PurchaseFact, RecordReference, ReturnFact
 from comity.definitions.types import EVENTS
 from comity.identity.types import RecordFacts, RecordKey
 from comity.inbox.types import Change, ChangeBatch, ChangeKind, ParkedChange
+from comity.kernel.readers import Position
 from comity.mapping import api as mapping
 from comity.mapping.types import ABSENT, MappedBatch, Problem
 from comity.sync.runtime import Runtime, StreamMapping
 
 
 class Prepared(msgspec.Struct, kw_only=True):
-    """A batch read and mapped, not yet applied. Only the runtime it was mapped with may apply it."""
+    """A batch read and mapped, not yet applied. Only the runtime it was mapped with may apply it.
+
+    It takes the reader from `start` to `end`; `change_ids` are the changes in between.
+    """
 
     revision: int
-    batch: ChangeBatch
+    start: Position
+    end: Position
+    change_ids: list[int]
     facts: list[RecordFacts] = []
     columns: dict[str, list[Any]] = {}
     changed_ats: list[datetime] = []
@@ -37,7 +43,7 @@ class Prepared(msgspec.Struct, kw_only=True):
 
 def prepare(batch: ChangeBatch, runtime: Runtime) -> Prepared:
     """Decode and map a batch. Pure; what cannot be used is parked with its reason."""
-    prepared = Prepared(revision=runtime.revision, batch=batch)
+    prepared = _begin(batch, runtime)
     last: dict[RecordKey, int] = {}
     for position, change in enumerate(batch.changes):
         last[RecordKey(change.system, change.stream, change.external_id)] = position
@@ -63,6 +69,11 @@ def prepare(batch: ChangeBatch, runtime: Runtime) -> Prepared:
     return prepared
 
 
+def _begin(batch: ChangeBatch, runtime: Runtime) -> Prepared:
+    change_ids = [change.change_id for change in batch.changes]
+    return Prepared(revision=runtime.revision, start=batch.start, end=batch.end, change_ids=change_ids)
+
+
 def give_up(batch: ChangeBatch, error: Exception, runtime: Runtime) -> Prepared:
     """Return a batch whose changes are parked, because taking them in fails whatever is tried."""
     message = f"{type(error).__name__}: {error}"[:500].replace("\x00", "")
@@ -75,7 +86,7 @@ def give_up(batch: ChangeBatch, error: Exception, runtime: Runtime) -> Prepared:
         )
         for change in batch.changes
     }
-    return Prepared(revision=runtime.revision, batch=batch, parked=parked)
+    return msgspec.structs.replace(_begin(batch, runtime), parked=parked)
 
 
 def _park_unmapped(prepared: Prepared, changes: Sequence[Change]) -> None:

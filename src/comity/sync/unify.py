@@ -39,7 +39,7 @@ def apply(tx: Tx, *, prepared: Prepared, runtime: Runtime, lease: Lease, ids: Id
     """
     leases.check(tx, lease=lease)
     position = readers.get_position(tx, name=READER)
-    if position != prepared.batch.start:
+    if position != prepared.start:
         raise leases.LeaseLost("The unify reader has moved on.", details={"reader": READER})
     changed: set[UUID] = set()
     _adopt_own(tx, prepared, runtime=runtime, now=now)
@@ -52,8 +52,8 @@ def apply(tx: Tx, *, prepared: Prepared, runtime: Runtime, lease: Lease, ids: Id
     if runtime.written_systems:
         outbox.note_changes(tx, profile_ids=changed, records=news)
     inbox.park_changes(tx, parked=list(prepared.parked.values()), now=now)
-    inbox.close_superseded(tx, changes=prepared.batch.changes, now=now)
-    readers.advance(tx, name=READER, position=prepared.batch.end)
+    inbox.close_superseded(tx, change_ids=prepared.change_ids, now=now)
+    readers.advance(tx, name=READER, position=prepared.end)
     books = _books(prepared, applied=applied + new_purchases)
     if books.read_count:
         store.note_run(tx, kind="unify", system=None, books=books, now=now)
@@ -267,7 +267,7 @@ def _accept_purchases(tx: Tx, prepared: Prepared, *, now: datetime) -> int:
 
 
 def _books(prepared: Prepared, *, applied: int) -> RunBooks:
-    read = len(prepared.batch.changes)
+    read = len(prepared.change_ids)
     parked = len(prepared.parked)
     ends = len(prepared.deleted) + len(prepared.merged)
     applied = min(applied + ends, read - parked)

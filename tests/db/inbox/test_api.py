@@ -120,8 +120,8 @@ class TestPark:
             inbox.accept_changes(tx, changes=[good], now=NOW)
         [change] = [each for each in _read(database).changes if each.version == "good"]
         with database.transaction() as tx:
-            assert inbox.close_superseded(tx, changes=[change], now=NOW) == 1
-            assert inbox.close_superseded(tx, changes=[change], now=NOW) == 0
+            assert inbox.close_superseded(tx, change_ids=[change.change_id], now=NOW) == 1
+            assert inbox.close_superseded(tx, change_ids=[change.change_id], now=NOW) == 0
             assert [item.external_id for item in inbox.list_parked(tx)] == ["2"]
             [item] = inbox.list_parked(tx, is_closed=True)
             assert (item.version, item.closed_by) == ("bad", f"change {change.change_id}")
@@ -142,7 +142,7 @@ class TestPark:
         parked = ParkedChange(change_id=first.change_id, code="x", field="contact.mail", message="m")
         with database.transaction() as tx:
             inbox.park_changes(tx, parked=[parked], now=NOW)
-            assert inbox.close_superseded(tx, changes=[second], now=NOW) == is_closed
+            assert inbox.close_superseded(tx, change_ids=[second.change_id], now=NOW) == is_closed
 
     def test_a_version_that_is_only_late_closes_nothing(self, database):
         bad, late = (
@@ -154,7 +154,7 @@ class TestPark:
         first, second = _read(database).changes
         with database.transaction() as tx:
             inbox.park_changes(tx, parked=[ParkedChange(change_id=first.change_id, code="x", message="m")], now=NOW)
-            assert inbox.close_superseded(tx, changes=[second], now=NOW) == 0
+            assert inbox.close_superseded(tx, change_ids=[second.change_id], now=NOW) == 0
 
     def test_a_discarded_change_stays_in_the_log_and_leaves_the_list(self, database):
         with database.transaction() as tx:

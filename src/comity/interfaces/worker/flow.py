@@ -3,7 +3,6 @@
 import gc
 import sys
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 from uuid import UUID
 
@@ -12,11 +11,11 @@ import msgspec
 from comity import wiring
 from comity.inbox import api as inbox
 from comity.inbox.types import ChangeBatch
+from comity.interfaces.worker.ahead import GC_THRESHOLDS, Ahead
 from comity.interfaces.worker.loop import AT_ONCE, Patience, Step
 from comity.kernel import leases, readers
-from comity.kernel.database import is_data_fault
+from comity.kernel.database import Tx, is_data_fault
 from comity.kernel.leases import Lease, LeaseLost
-from comity.kernel.readers import Position
 from comity.kernel.telemetry import get_logger
 from comity.sync import api as sync
 
@@ -27,9 +26,7 @@ T = TypeVar("T")
 LEASE_SECONDS = 30.0
 SWITCH_SECONDS = 0.0005
 """How long a thread may keep the interpreter from another. With Python's own 5 ms each answer of the database waits
-that long for the thread that maps the next batch."""
-GC_THRESHOLDS = (50_000, 20, 20)
-"""A batch makes many objects and no cycles: looking for some as often as Python does takes a tenth of its time."""
+that long for the threads of other loops."""
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +83,7 @@ class LeaseKeeper:
 
 
 class UnifyLoop:
-    """Works through the inbox. While the database applies a batch, the next one is read and mapped on a thread."""
+    """Works through the inbox. While a full batch is applied, the next one is read and mapped by another process."""
 
     def __init__(self, *, hub: wiring.Hub, holder: Holder) -> None:
         """Collaborators of one worker."""
@@ -94,8 +91,7 @@ class UnifyLoop:
         self._keeper = LeaseKeeper(hub=hub, name="unify", holder=holder)
         sys.setswitchinterval(SWITCH_SECONDS)
         gc.set_threshold(*GC_THRESHOLDS)
-        self._ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="unify-ahead")
-        self._next: Future[sync.Prepared] | None = None
+        self._ahead = Ahead(hub.database.dsn)
         self._patience = Patience()
 
     def step(self) -> float | None:
@@ -104,34 +100,35 @@ class UnifyLoop:
 
     def _step(self, lease: Lease) -> float | None:
         prepared = self._take_next()
-        if not prepared.batch.changes:
+        if not prepared.change_ids:
             return self._skip(prepared, lease)
         self._patience.forget()
-        is_full = len(prepared.batch.changes) >= self._hub.settings.unify_batch_max
-        if is_full:
-            self._next = self._ahead.submit(self._prepare, prepared.batch.end)
+        count_max = self._hub.settings.unify_batch_max
+        if len(prepared.change_ids) >= count_max:
+            self._ahead.begin(prepared.end, count_max=count_max)
         try:
             self._apply(prepared, lease)
         except BaseException as error:
-            self._forget_next()
+            self._ahead.forget()
             if not isinstance(error, Exception) or not is_data_fault(error):
                 raise
-            log.exception("unify_step_failed", changes=len(prepared.batch.changes))
-            self._apply_by_halves(prepared.batch, lease)
+            log.exception("unify_step_failed", changes=len(prepared.change_ids))
+            self._apply_by_halves(prepared, lease)
         return AT_ONCE
 
     def _apply(self, prepared: sync.Prepared, lease: Lease) -> None:
         with self._hub.database.transaction() as tx:
             runtime = self._hub.runtimes.get(tx)
             if runtime.revision != prepared.revision:
-                prepared = sync.prepare(prepared.batch, runtime)
+                prepared = sync.prepare(_read_again(tx, prepared), runtime)
             sync.apply_batch(
                 tx, prepared=prepared, runtime=runtime, lease=lease, ids=self._hub.ids, now=self._hub.clock.now()
             )
 
-    def _apply_by_halves(self, batch: ChangeBatch, lease: Lease) -> None:
+    def _apply_by_halves(self, prepared: sync.Prepared, lease: Lease) -> None:
         """Apply what can be applied, in order; what fails alone is parked with what was said about it."""
-        waiting = [batch]
+        with self._hub.database.transaction() as tx:
+            waiting = [_read_again(tx, prepared)]
         while waiting:
             part = waiting.pop()
             try:
@@ -147,22 +144,16 @@ class UnifyLoop:
                     self._apply(sync.give_up(part, error, self._hub.get_runtime()), lease)
 
     def close(self) -> None:
-        """Let go of thread and lease."""
-        self._ahead.shutdown(wait=True)
+        """Let go of process and lease."""
+        self._ahead.close()
         self._keeper.drop()
 
     def _take_next(self) -> sync.Prepared:
-        if self._next is not None:
-            future, self._next = self._next, None
-            prepared = future.result()
-            if prepared.batch.changes:
-                return prepared
+        prepared = self._ahead.take()
+        if prepared is not None and prepared.change_ids:
+            return prepared
         with self._hub.database.transaction() as tx:
             position = readers.peek_position(tx, name=sync.READER)
-        return self._prepare(position)
-
-    def _prepare(self, position: Position) -> sync.Prepared:
-        with self._hub.database.transaction() as tx:
             runtime = self._hub.runtimes.get(tx)
             batch = inbox.read_changes(tx, position=position, count_max=self._hub.settings.unify_batch_max)
         return sync.prepare(batch, runtime)
@@ -173,18 +164,18 @@ class UnifyLoop:
         Something may stand there that has to wait for an older transaction: nobody will tell when that ends.
         """
         with self._hub.database.transaction() as tx:
-            if prepared.batch.end.xid > prepared.batch.start.xid + 1000:
+            if prepared.end.xid > prepared.start.xid + 1000:
                 leases.check(tx, lease=lease)
-                readers.advance(tx, name=sync.READER, position=prepared.batch.end)
-            if inbox.has_unread(tx, position=prepared.batch.start):
+                readers.advance(tx, name=sync.READER, position=prepared.end)
+            if inbox.has_unread(tx, position=prepared.start):
                 return self._patience.pause()
         self._patience.forget()
         return None
 
-    def _forget_next(self) -> None:
-        if self._next is not None:
-            self._next.cancel()
-            self._next = None
+
+def _read_again(tx: Tx, prepared: sync.Prepared) -> ChangeBatch:
+    """Read the changes of a batch whose payloads are not at hand any more."""
+    return inbox.read_changes(tx, position=prepared.start, count_max=len(prepared.change_ids))
 
 
 def build_reaction_step(hub: wiring.Hub, reaction: sync.Reaction, keeper: LeaseKeeper) -> Step:
