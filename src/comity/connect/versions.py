@@ -13,14 +13,16 @@ from comity.connect.types import CursorInvalid
 SEEN_MAX = 5_000
 _DIGEST_BYTES = 6
 _MILLISECONDS_FROM = 100_000_000_000
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 _NUMBER = re.compile(r"\d{9,16}")
 
 T = TypeVar("T")
 
 
 def encode_payload(record: Any) -> bytes:
-    """JSON with sorted keys, so that equal content gives equal bytes."""
-    return msgspec.json.encode(record, order="sorted")
+    """JSON with sorted keys, so that equal content gives equal bytes; without NUL, which no database text can hold."""
+    encoded = msgspec.json.encode(record, order="sorted")
+    return _NUL.sub(rb"\1", encoded) if b"\\u0000" in encoded else encoded
 
 
 def content_hash(payload: bytes) -> str:

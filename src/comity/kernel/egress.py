@@ -4,6 +4,7 @@ It trusts nothing it was not told: no variables of the environment, no redirects
 call fails it says whether the other side may have acted on it, since that decides whether it may be made again.
 """
 
+import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,8 @@ BODY_BYTES_MAX = 20 * 1024 * 1024
 CONNECT_SECONDS_MAX = 10.0
 TIMEOUT_SECONDS = 30.0
 EXCERPT_CHARACTERS_MAX = 300
+_HALVES = re.compile(rb"\\\\|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})")
+"""Escaped backslashes, whole pairs of UTF-16 surrogates, and (named) halves of pairs."""
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -42,6 +45,25 @@ class RequestUnusable(Invalid):
     """The request cannot be sent as it is; nothing was sent."""
 
 
+def decode_body(body: bytes) -> Any:
+    """Return JSON from outside. Raises `msgspec.DecodeError`.
+
+    Half an emoji, left where a system cut a text short, becomes the replacement character: it would make the whole body
+    unreadable, and with it every other record in it.
+    """
+    try:
+        return msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        repaired = _HALVES.sub(_replace_half, body)
+        if repaired == body:
+            raise
+        return msgspec.json.decode(repaired)
+
+
+def _replace_half(found: re.Match[bytes]) -> bytes:
+    return b"\\ufffd" if found["half"] else found[0]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Response:
     """A complete answer, whatever its status. Names of headers are in lower case."""
@@ -53,7 +75,7 @@ class Response:
     def json(self) -> Any:
         """The body as JSON. Raises ValueError when it is none."""
         try:
-            return msgspec.json.decode(self.body)
+            return decode_body(self.body)
         except msgspec.DecodeError as error:
             message = f"The answer (HTTP {self.status}) is no JSON: {error}. It begins: {self.excerpt(80)}"
             raise ValueError(message) from error

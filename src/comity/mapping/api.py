@@ -5,7 +5,7 @@ from comity.mapping.compiler import check_mapping, compile_mapping
 from comity.mapping.document import document
 from comity.mapping.lenses.numbers import exponent_of
 from comity.mapping.lenses.registry import lens_infos, lens_names, read_text
-from comity.mapping.reading import canonical_of_stored, fingerprint_of, read_records
+from comity.mapping.reading import canonical_of_stored, fingerprint_of, flatten, read_records
 from comity.mapping.writing import write_records
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "document",
     "exponent_of",
     "fingerprint_of",
+    "flatten",
     "lens_infos",
     "lens_names",
     "read_records",

@@ -115,6 +115,13 @@ def canonical_of_stored(mapping: CompiledMapping, *, fields: Mapping[str, Any]) 
     return values
 
 
+def flatten(mapping: CompiledMapping, *, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a payload with the written fields keyed by path too, also those that lie nested, as writing names them."""
+    paths = [path for field in mapping.written_fields for path in field.paths if path not in payload]
+    found = {path: look_up(payload, parse_path(path)) for path in paths}
+    return {**payload, **{path: value for path, value in found.items() if value is not ABSENT}}
+
+
 def read_field(
     field: CompiledField,
     *,

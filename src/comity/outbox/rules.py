@@ -1,6 +1,6 @@
 """Pure decisions of the outbox: what to write, and what a difference means."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,7 +36,12 @@ def plan_candidates(desired: Mapping[str, Any], base: Base | None) -> dict[str, 
 
 
 def plan_fields(
-    *, candidates: Mapping[str, Any], theirs: Mapping[str, Any], is_same: Mapping[str, bool], base: Base | None
+    *,
+    candidates: Mapping[str, Any],
+    theirs: Mapping[str, Any],
+    is_same: Mapping[str, bool],
+    base: Base | None,
+    unreadable: Container[str] = (),
 ) -> FieldPlan:
     """Decide per field by three-way comparison: base (sent, stored), what they hold, what we want.
 
@@ -44,6 +49,8 @@ def plan_fields(
     - they hold what we want (once normalised): agreed, nothing is written;
     - we sent this very value before and they still hold what they made of it then (cut short, re-cased): agreed,
       writing again would change nothing and never end;
+    - they hold what nobody could read, we have nothing, and it is not what became of ours: left alone, since the only
+      copy of it is theirs;
     - anything else: write.
     """
     writes: dict[str, Any] = {}
@@ -54,7 +61,7 @@ def plan_fields(
         is_kept_form = known is not None and known["sent"] == value and known["stored"] == current
         if is_same.get(field, current == value) or is_kept_form:
             agreed[field] = current
-        else:
+        elif value not in (None, "") or field not in unreadable or (known is not None and known["stored"] == current):
             writes[field] = value
     return FieldPlan(writes=writes, agreed=agreed)
 

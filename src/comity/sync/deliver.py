@@ -186,14 +186,21 @@ class _Batch:
 
     def _compare(self, item: Item, payload: dict[str, Any]) -> None:
         stored = mapping.canonical_of_stored(item.stream.compiled, fields=payload)
-        item.theirs = payload
+        item.theirs = payload = mapping.flatten(item.stream.compiled, payload=payload)
         item.held = {name: value for name, value in stored.items() if value is not ABSENT}
         is_same: dict[str, bool] = {}
         for field in item.stream.spec.person_fields:
             if field.direction.is_written:  # One field may hold several attributes: all of them must be the same.
                 is_equal = stored.get(field.attribute, ABSENT) == item.canonical.get(field.attribute)
                 is_same[field.field] = is_same.get(field.field, True) and is_equal
-        plan = outbox.plan_fields(candidates=item.candidates, theirs=payload, is_same=is_same, base=item.base)
+        unreadable = {
+            field.field
+            for field in item.stream.spec.person_fields
+            if stored.get(field.attribute) is ABSENT and payload.get(field.field) not in (None, "")
+        }
+        plan = outbox.plan_fields(
+            candidates=item.candidates, theirs=payload, is_same=is_same, base=item.base, unreadable=unreadable
+        )
         item.agreed = plan.agreed
         item.waits = {field: tick for field, tick in item.waits.items() if field in plan.writes}
         item.writes = {field: value for field, value in plan.writes.items() if field not in item.waits}
@@ -335,7 +342,7 @@ class _Batch:
         fields = {field: {"sent": value, "stored": value} for field, value in item.writes.items()}
         shown = None
         if state is not None:
-            payload = msgspec.json.decode(state.payload)
+            payload = mapping.flatten(item.stream.compiled, payload=msgspec.json.decode(state.payload))
             made, fields = rules.read_own(item, payload)
             item.theirs = item.theirs or payload
             shown = rules.fingerprint_after(item, fields)

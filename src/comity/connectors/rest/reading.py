@@ -6,13 +6,16 @@ from typing import Any
 
 from msgspec import Struct
 
-from comity.connect.http import decode_json, objects_in
+from comity.connect.http import objects_in
 from comity.connect.paging import Place, first_place, next_place
 from comity.connect.paths import MISSING, places_in, read_path, text_at
 from comity.connect.types import CallFailed, ChangeKind, ErrorClass, Page, ReadChange, unsupported
 from comity.connect.versions import Seen, decode_cursor, encode_cursor, encode_payload, parse_stamp, version_of
 from comity.connectors.rest.client import RestClient
 from comity.connectors.rest.settings import ChangedAtCursor, ListRequest, StreamSettings, TokenCursor
+from comity.kernel.egress import Response
+
+NO_CONTENT = 204
 
 
 class _Cursor(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -79,7 +82,7 @@ class Reader:
                 if failure.error_class in {ErrorClass.NOT_FOUND, ErrorClass.GONE}:
                     continue
                 raise
-            document = decode_json(response)
+            document = document_of(response)
             where = described.records if request.records is None else request.records
             fitting = [r for r in records_at(document, where) if text_at(r, key_field) == value]
             changes += [change_of(stream, described, record) for record in fitting]
@@ -126,7 +129,7 @@ class Reader:
             body=body,
             is_write=False,
         )
-        document = decode_json(response)
+        document = document_of(response)
         return document, records_at(document, described.records), response.header("Link")
 
     def _fetched(self, described: StreamSettings, values: dict[str, Any]) -> list[dict[str, Any]]:
@@ -141,10 +144,12 @@ class Reader:
             if failure.error_class in {ErrorClass.NOT_FOUND, ErrorClass.GONE}:
                 return []
             raise
-        document = decode_json(response)
+        document = document_of(response)
         if request.records is not None:
             return records_at(document, request.records)
-        return objects_in([read_path(document, request.record)])
+        if response.status == NO_CONTENT:
+            return []
+        return record_at(document, request.record)
 
     def _unseen(
         self, stream: str, described: StreamSettings, records: list[dict[str, Any]], state: _Cursor
@@ -186,6 +191,26 @@ def change_of(stream: str, described: StreamSettings, record: dict[str, Any]) ->
         payload=payload,
         survivor_id=survivor or None,
     )
+
+
+def document_of(response: Response) -> Any:
+    """The answer as JSON, None for an empty body. Raises `CallFailed` for anything else, such as a page of HTML."""
+    try:
+        return response.json() if response.body else None
+    except ValueError as error:
+        raise CallFailed(error_class=ErrorClass.UNKNOWN, message=str(error)) from error
+
+
+def record_at(document: Any, path: str) -> list[dict[str, Any]]:
+    """The one record of an answer, none where the system says null.
+
+    Raises `CallFailed` when the answer says nothing of a record: that it could not be read is not that it is gone.
+    """
+    found = read_path(document, path) if document is not None else MISSING
+    if found is None or isinstance(found, dict):
+        return objects_in([found])
+    where = f"at {path!r}" if path else "as the whole body"
+    raise CallFailed(error_class=ErrorClass.UNKNOWN, message=f"The answer has no record {where}.")
 
 
 def records_at(document: Any, path: str) -> list[dict[str, Any]]:
