@@ -36,7 +36,7 @@ class Difference:
 def find_differences(hub: wiring.Hub) -> list[Difference]:
     """List every field of every living record that does not show the golden value.
 
-    An empty golden value is not written unless the mapping says that empty clears.
+    An empty golden value is not written unless the mapping says that empty clears, and not over what nobody can read.
     """
     with hub.database.transaction() as tx:
         runtime = hub.runtimes.get(tx)
@@ -65,7 +65,9 @@ def find_differences(hub: wiring.Hub) -> list[Difference]:
             wanted = to_values(golden[record.profile_id], next(iter(members.get(record.profile_id, [])), None))
             for field in stream.spec.person_fields:
                 value, held = wanted.get(field.attribute), shown.get(field.attribute, ABSENT)
-                if field.direction.is_written and held != value and (value is not None or field.clears):
+                is_unreadable = held is ABSENT and payload.get(field.field) not in (None, "")
+                is_wanted = value is not None or (field.clears and not is_unreadable)
+                if field.direction.is_written and held != value and is_wanted:
                     found.append(Difference(**told, attribute=field.attribute, shown=held, wanted=value))
     return found
 
