@@ -86,6 +86,20 @@ def test_killed_process_is_not_asked_again(stage, ahead):
     assert ahead.take() is None and not active_children()
 
 
+def test_process_that_could_not_read_is_asked_again(stage, ahead):
+    _accept(stage, WORTH_IT_MIN)
+    position = _position(stage)
+    _begin(ahead, position)
+    with stage.database.transaction() as tx:
+        tx.execute("alter table definitions.revision rename to hidden")
+    ahead.begin(position, count_max=WORTH_IT_MIN)
+    assert ahead.take() is None
+    with stage.database.transaction() as tx:
+        tx.execute("alter table definitions.hidden rename to revision")
+    ahead.begin(position, count_max=WORTH_IT_MIN)
+    assert len(ahead.take().change_ids) == WORTH_IT_MIN
+
+
 def test_small_batches_start_no_process(stage, ahead):
     ahead.begin(_position(stage), count_max=WORTH_IT_MIN - 1)
     assert ahead.take() is None and not active_children()

@@ -62,10 +62,12 @@ class Ahead:
             return None
         try:
             return future.result(timeout=ANSWER_SECONDS_MAX)
-        except Exception:  # Whoever asked does it without help, and tells what is wrong if it is not the process.
+        except (BrokenProcessPool, TimeoutError):
             log.exception("mapping_ahead_given_up")
             self._give_up()
-            return None
+        except Exception:  # Whoever asked does it without help, and comes upon what is wrong if it lasts.
+            log.exception("mapping_ahead_failed")
+        return None
 
     def _give_up(self) -> None:
         self._is_given_up = True
