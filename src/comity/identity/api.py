@@ -10,6 +10,7 @@ from comity.definitions.types import AttributeSpec, MatchSpec
 from comity.identity import decide, explain, history, resolve, store
 from comity.identity import match as matching
 from comity.identity.match import CompiledMatch, fold, hash_key, lookup_salt
+from comity.identity.places import hold_places, lock_places
 from comity.identity.sharing import find_sharing
 from comity.identity.types import (
     RECORDS_MAX,
@@ -41,12 +42,14 @@ __all__ = [
     "forget_records",
     "get_record_ids",
     "has_records",
+    "hold_places",
     "hold_profiles",
     "hold_records",
     "list_merges",
     "list_records",
     "list_reviews",
     "load_bulk",
+    "lock_places",
     "merge_profiles",
     "merge_source_records",
     "resolve_alias",

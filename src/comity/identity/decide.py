@@ -204,6 +204,7 @@ def _nothing_changed(tx: Tx, keys: Sequence[RecordKey]) -> Resolution:
         record_ids=[record_id for _, record_id, _ in rows],
         profile_ids=[profile_id for _, _, profile_id in rows],
         is_new=[False] * len(rows),
+        is_steady=[True] * len(rows),
         created_profile_ids=[],
         merged=[],
         moved=[],

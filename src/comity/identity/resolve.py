@@ -9,6 +9,7 @@ from uuid import UUID
 from comity.identity import history, store
 from comity.identity.closure import Closure, ClosureTooLarge
 from comity.identity.match import CompiledMatch, Features, Identifier, Key
+from comity.identity.outcome import Outcome
 from comity.identity.rules import Node, Partition, assign, brought_by, partition
 from comity.identity.store import Doubt
 from comity.identity.types import (
@@ -17,8 +18,6 @@ from comity.identity.types import (
     RECORDS_MAX,
     RECORDS_MOVED,
     Cause,
-    Merge,
-    Move,
     RecordFacts,
     Resolution,
     TooManyRecords,
@@ -41,33 +40,6 @@ class Changed(NamedTuple):
     profile_id: UUID
     stored: dict[str, str | None]
     has_own_keys: bool
-
-
-class Outcome:
-    """What changed so far in one call."""
-
-    def __init__(self) -> None:
-        """Start with no change."""
-        self.created: list[UUID] = []
-        self.revived: set[UUID] = set()
-        self.merged: dict[UUID, UUID] = {}
-        self.moved: dict[int, Move] = {}
-        self.affected: set[UUID] = set()
-
-    def note_move(self, record_id: int, source: UUID, target: UUID) -> None:
-        """Note that a record changed its profile; of several moves only the first source and the last target count."""
-        earlier = self.moved.get(record_id)
-        self.moved[record_id] = Move(record_id=record_id, source=earlier.source if earlier else source, target=target)
-        self.affected.update((source, target))
-
-    def note_aliases(self, merged_into: Mapping[UUID, UUID | None]) -> None:
-        """Note which profiles became aliases; one that came back to life is none any more."""
-        for loser, survivor in merged_into.items():
-            if survivor is not None:
-                self.merged[loser] = survivor
-                self.revived.discard(loser)
-            elif self.merged.pop(loser, None) is None:
-                self.revived.add(loser)
 
 
 class Resolver:
@@ -265,7 +237,9 @@ def resolve_records(
         seeds = sorted({node.record_id for node in new_nodes.values()} | restless)
         resolver.resolve(seeds, vacated=vacated, pending=list(new_nodes.values()))
         resolver.publish()
-    return _resolution([record.key for record in records], known, new_nodes, resolver.outcome)
+    steady = {keys[position - 1] for position, _, _, _, is_current in rows if is_current}
+    places = known | {key: (node.record_id, node.profile_id) for key, node in new_nodes.items() if node.profile_id}
+    return resolver.outcome.tell([record.key for record in records], places, new=new_nodes.keys(), steady=steady)
 
 
 def _by_key(records: Sequence[RecordFacts], match: CompiledMatch) -> dict[RecordKey, Features]:
@@ -350,35 +324,6 @@ def identifiers_of(nodes: Iterable[Node], match: CompiledMatch) -> list[Identifi
     )
 
 
-def _resolution(
-    keys: Sequence[RecordKey],
-    known: dict[RecordKey, tuple[int, UUID]],
-    new_nodes: dict[RecordKey, Node],
-    outcome: Outcome,
-) -> Resolution:
-    record_ids: list[int] = []
-    profile_ids: list[UUID] = []
-    for key in keys:
-        found = known.get(key)
-        if found is None:
-            record_id, profile_id = new_nodes[key].record_id, new_nodes[key].profile_id
-        else:
-            record_id, profile_id = found
-        # A new record can move too, when a crowded neighbourhood is resolved piece by piece.
-        move = outcome.moved.get(record_id)
-        record_ids.append(record_id)
-        profile_ids.append(move.target if move else profile_id)  # pyright: ignore[reportArgumentType] - all were settled.
-    return Resolution(
-        record_ids=record_ids,
-        profile_ids=profile_ids,
-        is_new=[key in new_nodes for key in keys],
-        created_profile_ids=outcome.created,
-        merged=[Merge(loser=loser, survivor=survivor) for loser, survivor in outcome.merged.items()],
-        moved=list(outcome.moved.values()),
-        affected_profile_ids=sorted(outcome.affected - outcome.merged.keys()),
-    )
-
-
 def resolve_known(
     tx: Tx,
     *,
@@ -397,4 +342,4 @@ def resolve_known(
     resolver.publish()
     rows = store.find_record_ids(tx, keys=keys)
     known = {keys[position - 1]: (record_id, profile_id) for position, record_id, profile_id in rows}
-    return _resolution(keys, known, {}, resolver.outcome)
+    return resolver.outcome.tell(keys, known, new=(), steady=known)

@@ -53,8 +53,9 @@ class Move(Struct, frozen=True, kw_only=True):
 
 
 class Resolution(Struct, frozen=True, kw_only=True):
-    """What became of a batch. `record_ids`, `profile_ids` and `is_new` are parallel to the input.
+    """What became of a batch. `record_ids`, `profile_ids`, `is_new` and `is_steady` are parallel to the input.
 
+    `is_steady` tells records that were known and alive before, with keys by the very rules in force.
     `moved` lists records known before that changed their profile. `affected_profile_ids` are the living profiles whose
     set of records changed; records that stayed where they were are not mentioned.
     """
@@ -62,6 +63,7 @@ class Resolution(Struct, frozen=True, kw_only=True):
     record_ids: list[int]
     profile_ids: list[UUID]
     is_new: list[bool]
+    is_steady: list[bool]
     created_profile_ids: list[UUID]
     merged: list[Merge]
     moved: list[Move]

@@ -42,7 +42,7 @@ from comity.sync.setup import (
 )
 from comity.sync.stewarding import merge_people, unmerge_person
 from comity.sync.types import LoadReport, Merged, PersonHistory, RecordFile, Unmerged
-from comity.sync.unify import READER, match_again
+from comity.sync.unify import READER, Identified, apply_values, can_part, identify, match_again
 from comity.sync.unify import apply as apply_batch
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "READER",
     "ApplyEffects",
     "Deliverer",
+    "Identified",
     "Merged",
     "PersonHistory",
     "Prepared",
@@ -62,6 +63,8 @@ __all__ = [
     "Unmerged",
     "apply_batch",
     "apply_documents",
+    "apply_values",
+    "can_part",
     "check_mapping_document",
     "check_rules_document",
     "check_system",
@@ -74,6 +77,7 @@ __all__ = [
     "expire_vouchers",
     "find_new_variables",
     "give_up",
+    "identify",
     "is_behind",
     "keep_memberships",
     "lapse_points",

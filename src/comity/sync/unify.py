@@ -1,9 +1,16 @@
-"""Unify: from the inbox to profiles, activity and stale marks, one transaction per batch.
+"""Unify: from the inbox to profiles, activity and stale marks.
 
-`prepare` has done the pure half before (decode, map).
+`prepare` has done the pure half before (decode, map). The rest has two parts. `identify` settles whose the records are
+and lets everything that hangs on them follow: who is new, or moved, is complete then. `apply_values` takes in what
+known records say, purchases and returns, and moves the reader. Both in one transaction are `apply`. A batch that
+`can_part` may have them in two, one after the other, so that the next batch is identified while the values of this one
+are written. Should the second never come about, the batch is read again: identified again it changes nothing, and all
+its records count as arrived, since what waited for new ones may wait still.
 """
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import compress
 from uuid import UUID
 
 import msgspec
@@ -28,33 +35,92 @@ from comity.sync.runtime import Runtime
 from comity.sync.types import RunBooks
 
 READER = "unify"
+"""Stands behind the last change that is in effect."""
+IDENTITY_READER = "unify:identity"
+"""Stands behind the last change whose record was identified."""
 MATCH_AGAIN_MAX = 500
 """Records of one transaction: it holds the lock that unify waits for."""
+
+
+class Identified(msgspec.Struct, frozen=True, kw_only=True):
+    """What `identify` found, record by record of the batch.
+
+    `arrived` tells records that were not known before, or may not have been; `is_later` the ones whose values are
+    still to be taken in.
+    """
+
+    record_ids: list[int]
+    arrived: list[bool]
+    is_later: list[bool]
+    applied_count: int
+
+
+def can_part(prepared: Prepared) -> bool:
+    """True when the two parts of a batch may be two transactions: nothing in it ends."""
+    return not prepared.deleted and not prepared.merged
 
 
 def apply(tx: Tx, *, prepared: Prepared, runtime: Runtime, lease: Lease, ids: Ids, now: datetime) -> RunBooks:
     """Bring a prepared batch into effect and move the reader, in this transaction.
 
-    Raises LeaseLost when another worker took over, Conflict when the reader stands elsewhere; then nothing happened.
+    Raises LeaseLost when another worker took over, or the reader stands elsewhere; then nothing happened.
+    """
+    identified = identify(tx, prepared=prepared, runtime=runtime, lease=lease, ids=ids, now=now)
+    return apply_values(tx, prepared=prepared, identified=identified, runtime=runtime, lease=lease, ids=ids, now=now)
+
+
+def identify(tx: Tx, *, prepared: Prepared, runtime: Runtime, lease: Lease, ids: Ids, now: datetime) -> Identified:
+    """Settle whose the records of a batch are, and take in what those say that nobody knew.
+
+    Repeatable. Raises LeaseLost.
     """
     leases.check(tx, lease=lease)
-    position = readers.get_position(tx, name=READER)
-    if position != prepared.start:
-        raise leases.LeaseLost("The unify reader has moved on.", details={"reader": READER})
+    is_repeated = prepared.start < readers.get_position(tx, name=IDENTITY_READER)
     changed: set[UUID] = set()
     _adopt_own(tx, prepared, runtime=runtime, now=now)
     resolution = identity.resolve_records(tx, records=prepared.facts, match=runtime.match, now=now, ids=ids)
+    arrived = [True] * len(resolution.is_new) if is_repeated else resolution.is_new
+    keys = [fact.key for fact in compress(prepared.facts, arrived)]
+    merges = store.take_merges(tx, survivors=keys) if keys else []
+    if merges:
+        identity.lock_places(tx)  # Before any golden row is locked: whoever holds places waits for those.
     follow_identity(tx, resolution, runtime=runtime, now=now, changed=changed)
+    at_once = [not is_steady for is_steady in resolution.is_steady]
+    said = _Said(prepared, resolution.record_ids, resolution.profile_ids, at_once)
     news: list[RecordNews] = []
-    applied = _apply_people(tx, prepared, resolution, runtime=runtime, now=now, changed=changed, news=news)
-    _apply_ends(tx, prepared, resolution, runtime=runtime, now=now, ids=ids, changed=changed)
-    new_purchases = _apply_purchases(tx, prepared, resolution, now=now)
+    applied = _take_in(tx, said, runtime=runtime, now=now, changed=changed, news=news)
+    _follow_merges(tx, merges, runtime=runtime, now=now, ids=ids, changed=changed)
+    if runtime.written_systems:
+        outbox.note_changes(tx, profile_ids=changed, records=news)
+    readers.advance(tx, name=IDENTITY_READER, position=prepared.end)
+    return Identified(
+        record_ids=resolution.record_ids, arrived=arrived, is_later=resolution.is_steady, applied_count=applied
+    )
+
+
+def apply_values(
+    tx: Tx, *, prepared: Prepared, identified: Identified, runtime: Runtime, lease: Lease, ids: Ids, now: datetime
+) -> RunBooks:
+    """Take in what an identified batch says, and move the reader. Raises LeaseLost as `apply` does."""
+    leases.check(tx, lease=lease)
+    if readers.get_position(tx, name=READER) != prepared.start:
+        raise leases.LeaseLost("The unify reader has moved on.", details={"reader": READER})
+    changed: set[UUID] = set()
+    news: list[RecordNews] = []
+    profile_ids = identity.hold_places(tx, record_ids=identified.record_ids)
+    said = _Said(prepared, identified.record_ids, profile_ids, identified.is_later)
+    applied = identified.applied_count
+    applied += _take_in(tx, said, runtime=runtime, now=now, changed=changed, news=news)
+    _attach_waiting(tx, prepared, profile_ids, identified.arrived, now=now)
+    _follow_merges(tx, prepared.merged, runtime=runtime, now=now, ids=ids, changed=changed)
+    _apply_ends(tx, prepared, runtime=runtime, now=now, ids=ids, changed=changed)
+    applied += _accept_purchases(tx, prepared, now=now) + activity.accept_returns(tx, returns=prepared.returns, now=now)
     if runtime.written_systems:
         outbox.note_changes(tx, profile_ids=changed, records=news)
     inbox.park_changes(tx, parked=list(prepared.parked.values()), now=now)
     inbox.close_superseded(tx, change_ids=prepared.change_ids, now=now)
     readers.advance(tx, name=READER, position=prepared.end)
-    books = _books(prepared, applied=applied + new_purchases)
+    books = _books(prepared, applied=applied)
     if books.read_count:
         store.note_run(tx, kind="unify", system=None, books=books, now=now)
     return books
@@ -119,6 +185,8 @@ def _adopt_own(tx: Tx, prepared: Prepared, *, runtime: Runtime, now: datetime) -
 
 def follow_identity(tx: Tx, resolution: Resolution, *, runtime: Runtime, now: datetime, changed: set[UUID]) -> None:
     """Let everything that hangs on records follow them to the profiles they belong to now."""
+    if resolution.merged or resolution.moved:
+        identity.lock_places(tx)
     if resolution.merged:
         moves = [ProfileMove(loser_profile_id=m.loser, survivor_profile_id=m.survivor) for m in resolution.merged]
         activity.reassign_profiles(tx, moves=moves)
@@ -131,53 +199,62 @@ def follow_identity(tx: Tx, resolution: Resolution, *, runtime: Runtime, now: da
     changed.update(merge.loser for merge in resolution.merged)
 
 
-def _apply_people(
-    tx: Tx,
-    prepared: Prepared,
-    resolution: Resolution,
-    *,
-    runtime: Runtime,
-    now: datetime,
-    changed: set[UUID],
-    news: list[RecordNews],
+class _Said:
+    """Some records of a prepared batch and what they say, row by row."""
+
+    def __init__(
+        self, prepared: Prepared, record_ids: Sequence[int], profile_ids: Sequence[UUID], is_wanted: Sequence[bool]
+    ) -> None:
+        """Choose the wanted ones; all sequences are parallel to the facts of the batch."""
+        self.keys = [fact.key for fact in compress(prepared.facts, is_wanted)]
+        self.record_ids = list(compress(record_ids, is_wanted))
+        self.profile_ids = list(compress(profile_ids, is_wanted))
+        self.changed_ats = list(compress(prepared.changed_ats, is_wanted))
+        self.shown = list(compress(prepared.shown, is_wanted))
+        self.columns = {name: list(compress(column, is_wanted)) for name, column in prepared.columns.items()}
+
+
+def _take_in(
+    tx: Tx, said: _Said, *, runtime: Runtime, now: datetime, changed: set[UUID], news: list[RecordNews]
 ) -> int:
-    if not prepared.facts:
+    """Take in what records say, and return how many said something new."""
+    if not said.keys:
         return 0
-    _leave_out_own_forms(tx, prepared, resolution)
+    _leave_out_own_forms(tx, said)
     result = profile.apply_observations(
         tx,
         batch=ObservationBatch(
-            record_ids=resolution.record_ids,
-            profile_ids=resolution.profile_ids,
-            systems=[fact.key.system for fact in prepared.facts],
-            streams=[fact.key.stream for fact in prepared.facts],
-            external_ids=[fact.key.external_id for fact in prepared.facts],
-            columns=prepared.columns,
-            changed_ats=prepared.changed_ats,
+            record_ids=said.record_ids,
+            profile_ids=said.profile_ids,
+            systems=[key.system for key in said.keys],
+            streams=[key.stream for key in said.keys],
+            external_ids=[key.external_id for key in said.keys],
+            columns=said.columns,
+            changed_ats=said.changed_ats,
         ),
         model=runtime.model,
         now=now,
     )
     changed.update(result.changed_profile_ids)
-    news += _list_news(prepared, resolution, touched=set(result.touched_profile_ids), runtime=runtime)
+    news += _list_news(said, touched=set(result.touched_profile_ids), runtime=runtime)
     return result.applied_count
 
 
-def _leave_out_own_forms(tx: Tx, prepared: Prepared, resolution: Resolution) -> None:
+def _leave_out_own_forms(tx: Tx, said: _Said) -> None:
     """Leave out what a write under way may have to do with: it is no opinion of the system's, or not any more."""
-    flights = outbox.list_flights(tx, record_ids=resolution.record_ids)
+    flights = outbox.list_flights(tx, record_ids=said.record_ids)
     if not flights:
         return
-    for row, record_id in enumerate(resolution.record_ids):
+    for row, record_id in enumerate(said.record_ids):
         for attribute, flight in flights.get(record_id, {}).items():
-            column = prepared.columns.get(attribute)
+            column = said.columns.get(attribute)
             if column is None or column[row] is ABSENT:
                 continue
             if outbox.is_in_flight(msgspec.to_builtins(column[row]), flight):
                 column[row] = ABSENT
 
 
-def _list_news(prepared: Prepared, resolution: Resolution, *, touched: set[UUID], runtime: Runtime) -> list[RecordNews]:
+def _list_news(said: _Said, *, touched: set[UUID], runtime: Runtime) -> list[RecordNews]:
     """List the records that are written to, to be compared where they say something new or show something else.
 
     What they said may have lost, and what they show may be no opinion (a field emptied, or never read): it is put
@@ -186,32 +263,30 @@ def _list_news(prepared: Prepared, resolution: Resolution, *, touched: set[UUID]
     written = set(runtime.written_systems)
     return [
         RecordNews(
-            system=fact.key.system,
+            system=key.system,
             profile_id=profile_id,
             record_id=record_id,
             shown=None if profile_id in touched else shown,
         )
-        for fact, record_id, profile_id, shown in zip(
-            prepared.facts, resolution.record_ids, resolution.profile_ids, prepared.shown, strict=True
+        for key, record_id, profile_id, shown in zip(
+            said.keys, said.record_ids, said.profile_ids, said.shown, strict=True
         )
-        if fact.key.system in written
+        if key.system in written
     ]
 
 
-def _apply_ends(
+def _follow_merges(
     tx: Tx,
-    prepared: Prepared,
-    resolution: Resolution,
+    merges: Iterable[tuple[RecordKey, RecordKey]],
     *,
     runtime: Runtime,
     now: datetime,
     ids: Ids,
     changed: set[UUID],
 ) -> None:
-    """Take note of records that were deleted or merged away in their system."""
-    arrived = [fact.key for fact, is_new in zip(prepared.facts, resolution.is_new, strict=True) if is_new]
-    merges = [*prepared.merged, *(store.take_merges(tx, survivors=arrived) if arrived else ())]
-    for loser, survivor in merges:
+    """Take note of records, given first, that were merged into others in their system."""
+    waiting = list(merges)
+    for loser, survivor in waiting:
         known = identity.get_record_ids(tx, keys=[loser, survivor])
         if loser in known and survivor in known:
             merged = identity.merge_source_records(
@@ -221,7 +296,11 @@ def _apply_ends(
         elif loser in known:  # What it was merged into has not come in yet, or was never to be seen.
             store.put_merges(tx, merges=[(loser, survivor)], now=now)
         else:
-            merges += [(earlier, survivor) for earlier, _ in store.take_merges(tx, survivors=[loser])]
+            waiting += [(earlier, survivor) for earlier, _ in store.take_merges(tx, survivors=[loser])]
+
+
+def _apply_ends(tx: Tx, prepared: Prepared, *, runtime: Runtime, now: datetime, ids: Ids, changed: set[UUID]) -> None:
+    """Take note of records that were deleted or merged away in their system."""
     gone = [*prepared.deleted, *(loser for loser, _ in prepared.merged)]
     if not gone:
         return
@@ -234,7 +313,10 @@ def _apply_ends(
     changed.update(refreshed.changed_profile_ids)
 
 
-def _apply_purchases(tx: Tx, prepared: Prepared, resolution: Resolution, *, now: datetime) -> int:
+def _attach_waiting(
+    tx: Tx, prepared: Prepared, profile_ids: Sequence[UUID], arrived: Sequence[bool], *, now: datetime
+) -> None:
+    """Give purchases that waited for their person to the records that arrived."""
     linked = [
         LinkedRecord(
             system=fact.key.system,
@@ -242,11 +324,10 @@ def _apply_purchases(tx: Tx, prepared: Prepared, resolution: Resolution, *, now:
             external_id=fact.key.external_id,
             profile_id=profile_id,
         )
-        for fact, profile_id, is_new in zip(prepared.facts, resolution.profile_ids, resolution.is_new, strict=True)
-        if is_new
+        for fact, profile_id, has_arrived in zip(prepared.facts, profile_ids, arrived, strict=True)
+        if has_arrived
     ]
     activity.attach_waiting(tx, records=linked, now=now)
-    return _accept_purchases(tx, prepared, now=now) + activity.accept_returns(tx, returns=prepared.returns, now=now)
 
 
 def _accept_purchases(tx: Tx, prepared: Prepared, *, now: datetime) -> int:

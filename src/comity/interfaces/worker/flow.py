@@ -3,6 +3,7 @@
 import gc
 import sys
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 from uuid import UUID
 
@@ -82,8 +83,23 @@ class LeaseKeeper:
             self._lease = None
 
 
+class DefinitionsMoved(Exception):
+    """A batch was mapped by definitions that are in force no more."""
+
+
+class Underway(msgspec.Struct, frozen=True):
+    """A batch that is identified; its values are being written on another thread."""
+
+    prepared: sync.Prepared
+    written: Future[None]
+
+
 class UnifyLoop:
-    """Works through the inbox. While a full batch is applied, the next one is read and mapped by another process."""
+    """Works through the inbox.
+
+    While there is plenty, three things go on at a time: another process reads and maps a batch, this thread identifies
+    the one before, and a second thread writes the values of the one before that.
+    """
 
     def __init__(self, *, hub: wiring.Hub, holder: Holder) -> None:
         """Collaborators of one worker."""
@@ -92,35 +108,109 @@ class UnifyLoop:
         sys.setswitchinterval(SWITCH_SECONDS)
         gc.set_threshold(*GC_THRESHOLDS)
         self._ahead = Ahead(hub.database.dsn)
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="unify-values")
+        self._underway: Underway | None = None
         self._patience = Patience()
 
     def step(self) -> float | None:
-        """Apply one batch; a change that makes it fail by itself is found and parked, the others go on."""
-        return self._keeper.run(self._step)
+        """Apply one batch; a change that makes it fail by itself is found and parked, the others go on.
+
+        When this is not at once to be called again, everything read so far is in effect.
+        """
+        try:
+            return self._keeper.run(self._step)
+        except BaseException:
+            self._ahead.forget()
+            self._abandon()
+            raise
 
     def _step(self, lease: Lease) -> float | None:
         prepared = self._take_next()
-        if not prepared.change_ids:
-            return self._skip(prepared, lease)
-        self._patience.forget()
         count_max = self._hub.settings.unify_batch_max
-        if len(prepared.change_ids) >= count_max:
-            self._ahead.begin(prepared.end, count_max=count_max)
+        if len(prepared.change_ids) < count_max or not sync.can_part(prepared):
+            self._settle(lease)
+            if not prepared.change_ids:
+                return self._skip(prepared, lease)
+            self._patience.forget()
+            self._apply_somehow(prepared, lease)
+            return AT_ONCE
+        self._patience.forget()
+        self._ahead.begin(prepared.end, count_max=count_max)
+        try:
+            prepared, identified = self._identify(prepared, lease)
+        except Exception as error:
+            if not is_data_fault(error):
+                raise
+            identified = None
+        if self._settle(lease) and identified is not None:
+            written = self._writer.submit(self._write_values, prepared, identified, lease)
+            self._underway = Underway(prepared, written)
+        else:
+            self._apply_somehow(prepared, lease)
+        return AT_ONCE
+
+    def _identify(self, prepared: sync.Prepared, lease: Lease) -> tuple[sync.Prepared, sync.Identified]:
+        with self._hub.database.transaction() as tx:
+            runtime = self._hub.runtimes.get(tx)
+            prepared = _follow(tx, prepared, runtime)
+            identified = sync.identify(
+                tx, prepared=prepared, runtime=runtime, lease=lease, ids=self._hub.ids, now=self._hub.clock.now()
+            )
+        return prepared, identified
+
+    def _write_values(self, prepared: sync.Prepared, identified: sync.Identified, lease: Lease) -> None:
+        with self._hub.database.transaction() as tx:
+            runtime = self._hub.runtimes.get(tx)
+            if runtime.revision != prepared.revision:
+                raise DefinitionsMoved
+            sync.apply_values(
+                tx,
+                prepared=prepared,
+                identified=identified,
+                runtime=runtime,
+                lease=lease,
+                ids=self._hub.ids,
+                now=self._hub.clock.now(),
+            )
+
+    def _settle(self, lease: Lease) -> bool:
+        """Wait for the values under way; False where they had to be written anew.
+
+        What was identified after them counts for nothing then: their batch has been identified again.
+        """
+        underway, self._underway = self._underway, None
+        if underway is None:
+            return True
+        try:
+            underway.written.result()
+        except Exception as error:
+            if not isinstance(error, DefinitionsMoved) and not is_data_fault(error):
+                raise
+            self._apply_somehow(underway.prepared, lease)
+            return False
+        return True
+
+    def _abandon(self) -> None:
+        """Wait for the values under way, whatever comes of them: the next step goes on where the reader stands."""
+        underway, self._underway = self._underway, None
+        if underway is not None and (error := underway.written.exception()) is not None:
+            log.warning("unify_values_abandoned", cause=str(error))
+
+    def _apply_somehow(self, prepared: sync.Prepared, lease: Lease) -> None:
+        """Apply a batch in one transaction, or where data of some change keeps it from that, without that change."""
         try:
             self._apply(prepared, lease)
-        except BaseException as error:
-            self._ahead.forget()
-            if not isinstance(error, Exception) or not is_data_fault(error):
+        except Exception as error:
+            if not is_data_fault(error):
                 raise
+            self._ahead.forget()
             log.exception("unify_step_failed", changes=len(prepared.change_ids))
             self._apply_by_halves(prepared, lease)
-        return AT_ONCE
 
     def _apply(self, prepared: sync.Prepared, lease: Lease) -> None:
         with self._hub.database.transaction() as tx:
             runtime = self._hub.runtimes.get(tx)
-            if runtime.revision != prepared.revision:
-                prepared = sync.prepare(_read_again(tx, prepared), runtime)
+            prepared = _follow(tx, prepared, runtime)
             sync.apply_batch(
                 tx, prepared=prepared, runtime=runtime, lease=lease, ids=self._hub.ids, now=self._hub.clock.now()
             )
@@ -144,7 +234,9 @@ class UnifyLoop:
                     self._apply(sync.give_up(part, error, self._hub.get_runtime()), lease)
 
     def close(self) -> None:
-        """Let go of process and lease."""
+        """Let go of process, thread and lease."""
+        self._abandon()
+        self._writer.shutdown()
         self._ahead.close()
         self._keeper.drop()
 
@@ -153,7 +245,10 @@ class UnifyLoop:
         if prepared is not None and prepared.change_ids:
             return prepared
         with self._hub.database.transaction() as tx:
-            position = readers.peek_position(tx, name=sync.READER)
+            if self._underway is not None:
+                position = self._underway.prepared.end
+            else:
+                position = readers.peek_position(tx, name=sync.READER)
             runtime = self._hub.runtimes.get(tx)
             batch = inbox.read_changes(tx, position=position, count_max=self._hub.settings.unify_batch_max)
         return sync.prepare(batch, runtime)
@@ -171,6 +266,11 @@ class UnifyLoop:
                 return self._patience.pause()
         self._patience.forget()
         return None
+
+
+def _follow(tx: Tx, prepared: sync.Prepared, runtime: sync.Runtime) -> sync.Prepared:
+    """Map a batch anew if the definitions have moved since it was."""
+    return prepared if runtime.revision == prepared.revision else sync.prepare(_read_again(tx, prepared), runtime)
 
 
 def _read_again(tx: Tx, prepared: sync.Prepared) -> ChangeBatch:
