@@ -10,7 +10,7 @@ from comity.definitions.types import AttributeSpec, MatchSpec
 from comity.identity import decide, explain, history, resolve, store
 from comity.identity import match as matching
 from comity.identity.match import CompiledMatch, fold, hash_key, lookup_salt
-from comity.identity.places import hold_places, lock_places
+from comity.identity.places import count_moves, hold_places, lock_places
 from comity.identity.sharing import find_sharing
 from comity.identity.types import (
     RECORDS_MAX,
@@ -34,6 +34,7 @@ __all__ = [
     "CompiledMatch",
     "adopt_records",
     "compile_match",
+    "count_moves",
     "explain_link",
     "find_profile_by_record",
     "find_profiles_by_identifier",

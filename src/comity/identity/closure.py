@@ -49,8 +49,10 @@ class Closure:
         by, the records that still have it are taken in too. Raises ClosureTooLarge.
         """
         frontier = set(seeds)
-        self._ask(vacated)
-        for key, count in vacated.items():
+        crowded = store.find_shared_values(self._tx, keys=list(vacated)) if vacated else []
+        self._ask(crowded)
+        for key in crowded:
+            count = vacated[key]
             members = self._members.get(key, ())
             if key not in self.overshared and len(members) <= self._limit(key) < len(members) + count:
                 frontier.update(members)

@@ -265,8 +265,7 @@ def _bury(tx: Tx, *, record_ids: Sequence[int], match: CompiledMatch) -> Counter
         vacated.update(node.keys)
         node.is_deleted = True
     if living:
-        buried = [(node.record_id, node.features) for node in living]
-        store.update_records(tx, features=buried, is_deleted=True, match_hash=match.match_hash)
+        store.bury_records(tx, record_ids=[node.record_id for node in living], match_hash=match.match_hash)
         store.drop_identifiers(tx, identifiers=identifiers)
     return vacated
 

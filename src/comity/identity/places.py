@@ -15,14 +15,23 @@ def lock_places(tx: Tx) -> None:
     Whoever tells other rooms that records moved or profiles were merged takes this lock before.
     """
     _sql.lock_places.rows(tx)
+    _sql.note_move.rows(tx)
 
 
-def hold_places(tx: Tx, *, record_ids: Sequence[int]) -> list[UUID]:
-    """Return the living profile of each of these records, which must be known; it stays until the transaction ends.
+def count_moves(tx: Tx) -> int:
+    """Count the moves so far, for `hold_places`; in a transaction that resolved records, after they were."""
+    return int(_sql.count_moves.value(tx))
 
-    What is stored by profile meanwhile is found by whoever moves a record or merges the profile afterwards.
+
+def hold_places(tx: Tx, *, record_ids: Sequence[int], profile_ids: Sequence[UUID], moves: int) -> list[UUID]:
+    """Return the living profile of each of these records; it stays until the transaction ends.
+
+    `profile_ids` are those of the records after so many moves. What is stored by profile meanwhile is found by whoever
+    moves a record or merges the profile afterwards.
     """
     _sql.hold_places.rows(tx)
+    if count_moves(tx) == moves:
+        return list(profile_ids)
     wanted = "{" + ",".join(map(str, record_ids)) + "}"
     places: dict[int, UUID] = dict(_sql.list_places.rows(tx, record_ids=wanted))
     return [places[record_id] for record_id in record_ids]

@@ -33,11 +33,15 @@ DECIDED: Final = "decided"
 
 
 class Changed(NamedTuple):
-    """A known record that says something new; `has_own_keys` when its keys were made by the rules in force."""
+    """A known record that says something new; `has_own_keys` when its keys were made by the rules in force.
+
+    `place` is where its row stands.
+    """
 
     key: RecordKey
     record_id: int
     profile_id: UUID
+    place: str
     stored: dict[str, str | None]
     has_own_keys: bool
 
@@ -222,10 +226,10 @@ def resolve_records(
     keys = list(facts)
     store.lock(tx)
     rows = store.find_records(tx, keys=keys, match_hash=match.match_hash)
-    known = {keys[position - 1]: (record_id, profile_id) for position, record_id, profile_id, _, _ in rows}
+    known = {keys[position - 1]: (record_id, profile_id) for position, record_id, profile_id, _, _, _ in rows}
     changed = [
-        Changed(keys[position - 1], record_id, profile_id, stored, is_current)
-        for position, record_id, profile_id, stored, is_current in rows
+        Changed(keys[position - 1], record_id, profile_id, place, stored, is_current)
+        for position, record_id, profile_id, place, stored, is_current in rows
         if not (is_current and facts[keys[position - 1]].items() <= stored.items())
     ]
     resolver = Resolver(tx, match=match, now=now, ids=ids)
@@ -237,7 +241,7 @@ def resolve_records(
         seeds = sorted({node.record_id for node in new_nodes.values()} | restless)
         resolver.resolve(seeds, vacated=vacated, pending=list(new_nodes.values()))
         resolver.publish()
-    steady = {keys[position - 1] for position, _, _, _, is_current in rows if is_current}
+    steady = {keys[position - 1] for position, _, _, _, _, is_current in rows if is_current}
     places = known | {key: (node.record_id, node.profile_id) for key, node in new_nodes.items() if node.profile_id}
     return resolver.outcome.tell([record.key for record in records], places, new=new_nodes.keys(), steady=steady)
 
@@ -276,11 +280,11 @@ def _save_changed(
     vacated: list[Key] = []
     gone: list[tuple[Key, int]] = []
     fresh: list[tuple[Key, int]] = []
-    saved: list[tuple[int, Features]] = []
+    saved: list[tuple[int, str, Features]] = []
     for each in changed:
         record_id = each.record_id
         features = {**each.stored, **facts[each.key]}
-        saved.append((record_id, features))
+        saved.append((record_id, each.place, features))
         if not each.has_own_keys:
             node = _outdated_node(each, features, match)
             outdated.append(node)

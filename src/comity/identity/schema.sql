@@ -1,6 +1,8 @@
 -- What the migrations of this room add up to. Written by `make schemas`; edit the migrations instead.
 create schema identity;
 
+create sequence identity.place_sequence;
+
 create table identity.decision (
     record_a bigint not null,
     record_b bigint not null,

@@ -11,6 +11,7 @@ from comity.identity.match import CompiledMatch, Features, Identifier, Key
 from comity.identity.rules import Decision, Edge, Node, Profile
 from comity.identity.types import KeyInvalid, Record
 from comity.kernel.database import Tx
+from comity.kernel.errors import Broken
 from comity.kernel.sql import SqlFolder, copy_in
 from comity.mapping.types import RecordKey
 
@@ -63,8 +64,8 @@ def lock(tx: Tx) -> None:
 
 def find_records(
     tx: Tx, *, keys: Sequence[RecordKey], match_hash: int
-) -> list[tuple[int, int, UUID, dict[str, str | None], bool]]:
-    """Find known records: position from 1, record, profile, features, whether it is alive with keys by these rules."""
+) -> list[tuple[int, int, UUID, str, dict[str, str | None], bool]]:
+    """Find known records: position from 1, record, profile, row place, features, is alive with keys by these rules."""
     return _sql.find_records.rows(tx, **_key_texts(keys), match_hash=match_hash)
 
 
@@ -121,17 +122,22 @@ def insert_records(
     )
 
 
-def update_records(
-    tx: Tx, *, features: Sequence[tuple[int, Features]], is_deleted: bool = False, match_hash: int
-) -> None:
-    """Store features of records, given by record id, and whether these are gone."""
-    _sql.update_records.execute(
+def update_records(tx: Tx, *, features: Sequence[tuple[int, str, Features]], match_hash: int) -> None:
+    """Store features of records, given with record id and row place; a row that has moved since is a bug of ours."""
+    updated_count = _sql.update_records.execute(
         tx,
-        record_ids=_array(record_id for record_id, _ in features),
-        features=_texts(msgspec.json.encode(each).decode() for _, each in features),
-        is_deleted=is_deleted,
+        record_ids=_array(record_id for record_id, _, _ in features),
+        places=_texts(place for _, place, _ in features),
+        features=_texts(msgspec.json.encode(each).decode() for _, _, each in features),
         match_hash=match_hash,
     )
+    if updated_count != len(features):
+        raise Broken(f"{len(features) - updated_count} records were changed without the lock of identity.")
+
+
+def bury_records(tx: Tx, *, record_ids: Sequence[int], match_hash: int) -> None:
+    """Mark records as gone."""
+    _sql.bury_records.execute(tx, record_ids=_array(record_ids), match_hash=match_hash)
 
 
 def move_records(
@@ -378,6 +384,14 @@ def close_reviews(tx: Tx, *, record_ids: Sequence[int], doubts: Sequence[Doubt],
         records_b=_array(doubt.record_b for doubt in doubts),
         closed_at=now,
     )
+
+
+def find_shared_values(tx: Tx, *, keys: Sequence[Key]) -> list[Key]:
+    """Find the key values that were shared by too many when last looked at."""
+    rows = _sql.find_shared_values.rows(
+        tx, rules=_texts(rule for rule, _ in keys), values=_texts(value for _, value in keys)
+    )
+    return [keys[position - 1] for (position,) in rows]
 
 
 def close_shared_values(tx: Tx, *, keys: Sequence[Key], now: datetime) -> None:

@@ -38,6 +38,8 @@ READER = "unify"
 """Stands behind the last change that is in effect."""
 IDENTITY_READER = "unify:identity"
 """Stands behind the last change whose record was identified."""
+NOT_KNOWN = -1
+"""In place of the count of moves: whose the records are has to be read again."""
 MATCH_AGAIN_MAX = 500
 """Records of one transaction: it holds the lock that unify waits for."""
 
@@ -46,10 +48,12 @@ class Identified(msgspec.Struct, frozen=True, kw_only=True):
     """What `identify` found, record by record of the batch.
 
     `arrived` tells records that were not known before, or may not have been; `is_later` the ones whose values are
-    still to be taken in.
+    still to be taken in. `profile_ids` are whose the records were after so many `moves`.
     """
 
     record_ids: list[int]
+    profile_ids: list[UUID]
+    moves: int
     arrived: list[bool]
     is_later: list[bool]
     applied_count: int
@@ -94,7 +98,12 @@ def identify(tx: Tx, *, prepared: Prepared, runtime: Runtime, lease: Lease, ids:
         outbox.note_changes(tx, profile_ids=changed, records=news)
     readers.advance(tx, name=IDENTITY_READER, position=prepared.end)
     return Identified(
-        record_ids=resolution.record_ids, arrived=arrived, is_later=resolution.is_steady, applied_count=applied
+        record_ids=resolution.record_ids,
+        profile_ids=resolution.profile_ids,
+        moves=identity.count_moves(tx) if not merges else NOT_KNOWN,
+        arrived=arrived,
+        is_later=resolution.is_steady,
+        applied_count=applied,
     )
 
 
@@ -107,7 +116,9 @@ def apply_values(
         raise leases.LeaseLost("The unify reader has moved on.", details={"reader": READER})
     changed: set[UUID] = set()
     news: list[RecordNews] = []
-    profile_ids = identity.hold_places(tx, record_ids=identified.record_ids)
+    profile_ids = identity.hold_places(
+        tx, record_ids=identified.record_ids, profile_ids=identified.profile_ids, moves=identified.moves
+    )
     said = _Said(prepared, identified.record_ids, profile_ids, identified.is_later)
     applied = identified.applied_count
     applied += _take_in(tx, said, runtime=runtime, now=now, changed=changed, news=news)
