@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from comity.identity import store
+from comity.identity import reviews, store
 from comity.identity.match import CompiledMatch, Key
+from comity.identity.reviews import Doubt
 from comity.identity.rules import Decision, Edge, Node, holds_still
-from comity.identity.store import Doubt
 from comity.kernel.database import Tx
 
 CLOSURE_RECORDS_MAX: Final = 20_000
@@ -49,7 +49,7 @@ class Closure:
         by, the records that still have it are taken in too. Raises ClosureTooLarge.
         """
         frontier = set(seeds)
-        crowded = store.find_shared_values(self._tx, keys=list(vacated)) if vacated else []
+        crowded = reviews.find_shared_values(self._tx, keys=list(vacated)) if vacated else []
         self._ask(crowded)
         for key in crowded:
             count = vacated[key]

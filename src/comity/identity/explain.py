@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from comity.definitions.types import Comparison
-from comity.identity import store
+from comity.identity import reviews, store
 from comity.identity.match import KEY_SEPARATOR, CompiledMatch, CompiledRule, values_agree
 from comity.identity.rules import Edge, Node
 from comity.identity.types import (
@@ -59,7 +59,7 @@ def explain_link(tx: Tx, *, record_a: RecordKey, record_b: RecordKey, match: Com
 
 def list_reviews(tx: Tx, *, after: int, limit: int) -> list[Review]:
     """List what waits for a steward; see the door."""
-    rows = store.list_reviews(tx, after=after, limit=limit)
+    rows = reviews.list_reviews(tx, after=after, limit=limit)
     wanted = {record_id for *_, record_a, record_b, _, _ in rows for record_id in (record_a, record_b)}
     known = {record.record_id: record for record in store.list_records_by_id(tx, record_ids=sorted(wanted))}
     return [

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 import msgspec
 from rapidfuzz.distance import JaroWinkler
@@ -30,12 +30,8 @@ Key = tuple[str, str]
 Verdict = Literal["accept", "conflict", "no_agreement"]
 
 
-class Identifier(NamedTuple):
-    """A key of a record as it is stored."""
-
-    key_hash: int
-    record_id: int
-    rule_tag: int
+Identifier = tuple[int, int, int]
+"""A key of a record as it is stored: the digest of the key, the record, the tag of the rule."""
 
 
 KEY_SEPARATOR: Final = "\x1f"
@@ -140,7 +136,7 @@ class CompiledRule:
                 return None
             values.append(value)
         key = KEY_SEPARATOR.join(values)
-        return key if len(key) <= KEY_CHARS_MAX else None
+        return key if makes_key(key) else None
 
     def judge(self, folded_a: Mapping[str, str], folded_b: Mapping[str, str]) -> Verdict:
         """Say what the guards say of two records that share the key."""
@@ -181,19 +177,14 @@ def hash_key(salt: bytes, value: str) -> int:
     return int.from_bytes(hashlib.blake2b(salt + value.encode(), digest_size=8).digest(), "little", signed=True)
 
 
+def makes_key(value: str) -> bool:
+    """True when a folded value can be stored as a key."""
+    return 0 < len(value) <= KEY_CHARS_MAX
+
+
 def lookup_salt(attribute: str) -> bytes:
     """Return what tells keys for finding people by this attribute from others."""
     return f"{LOOKUP_MARK}{attribute}{KEY_SEPARATOR}".encode()
-
-
-class Difference(msgspec.Struct, frozen=True, gc=False):
-    """What other features make of a record's keys: keys lost and won, look-ups lost and won, keys to be judged anew."""
-
-    gone: list[Key]
-    fresh: list[Key]
-    gone_lookups: list[Key]
-    fresh_lookups: list[Key]
-    doubtful: list[Key]
 
 
 class CompiledMatch:
@@ -207,11 +198,10 @@ class CompiledMatch:
         self.rules = tuple(CompiledRule(rule, at) for at, rule in enumerate(spec.rules if spec else ()))
         self.rule_by_name = {rule.name: rule for rule in self.rules}
         self.lookups = lookups
-        self._looked_up = frozenset(lookups)
         self.per_system_max = spec.per_system_max if spec else None
         looked_at = [attribute for rule in self.rules for attribute in rule.attributes]
         self.attributes = tuple(sorted({*looked_at, *lookups}))
-        self._looked_at = frozenset(self.attributes)
+        self.looked_at = frozenset(self.attributes)
         self._salts = {rule.name: rule.salt for rule in self.rules}
         self._salts.update((LOOKUP_MARK + name, lookup_salt(name)) for name in lookups)
         self._tags = {name: _tag(salt) for name, salt in self._salts.items()}
@@ -237,8 +227,7 @@ class CompiledMatch:
 
     def identifiers_of(self, keys: Iterable[tuple[Key, int]]) -> list[Identifier]:
         """Write keys as they are stored, each given with its record."""
-        salts, tags = self._salts, self._tags
-        return [Identifier(hash_key(salts[rule], value), record_id, tags[rule]) for (rule, value), record_id in keys]
+        return [(self.hash_of(key), record_id, self._tags[key[0]]) for key, record_id in keys]
 
     def folded(self, features: Features) -> dict[str, str]:
         """Fold the features that matching looks at."""
@@ -248,46 +237,10 @@ class CompiledMatch:
         """Make the keys of a record that may link it, strongest rule first."""
         return tuple((rule.name, key) for rule in self.rules if (key := rule.key_of(folded)) is not None)
 
-    def difference(self, before: Features, after: Features) -> Difference:
-        """Tell what becomes of a record's keys when its features change; what did not change is not looked at."""
-        found = Difference([], [], [], [], [])
-        old, new = self._changed(before, after)
-        if not new:
-            return found
-        for rule in self.rules:
-            is_keyed = not rule.keying.isdisjoint(new)
-            if not is_keyed and rule.guarding.isdisjoint(new):
-                continue
-            key = rule.key_of(new, after)
-            key_before = rule.key_of(old, after) if is_keyed else key
-            if key is not None:
-                found.doubtful.append((rule.name, key))
-            if key != key_before:
-                if key is not None:
-                    found.fresh.append((rule.name, key))
-                if key_before is not None:
-                    found.gone.append((rule.name, key_before))
-        if not self._looked_up.isdisjoint(new):
-            found.gone_lookups.extend(self.lookups_of(old))
-            found.fresh_lookups.extend(self.lookups_of(new))
-        return found
-
-    def _changed(self, before: Features, after: Features) -> tuple[dict[str, str], dict[str, str]]:
-        """Return the features that differ once they are folded, as they were and as they are."""
-        old: dict[str, str] = {}
-        new: dict[str, str] = {}
-        for name in {name for name, _ in before.items() ^ after.items()} & self._looked_at:
-            was, now = fold(before.get(name)), fold(after.get(name))
-            if was != now:
-                old[name], new[name] = was, now
-        return old, new
-
     def lookups_of(self, folded: Mapping[str, str]) -> tuple[Key, ...]:
         """Make the identifiers by which people are found."""
         return tuple(
-            (LOOKUP_MARK + name, value)
-            for name in self.lookups
-            if (value := folded.get(name)) and len(value) <= KEY_CHARS_MAX
+            (LOOKUP_MARK + name, value) for name in self.lookups if (value := folded.get(name)) and makes_key(value)
         )
 
 

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from comity.identity import history, store
+from comity.identity import history, reviews, store
 from comity.identity.closure import Closure, ClosureTooLarge
 from comity.identity.match import CompiledMatch, Features, Identifier, Key
 from comity.identity.outcome import Outcome
+from comity.identity.rekeying import Rekeying
+from comity.identity.reviews import Doubt
 from comity.identity.rules import Node, Partition, assign, brought_by, partition
-from comity.identity.store import Doubt
 from comity.identity.types import (
     PROFILE_CREATED,
     PROFILES_MERGED,
@@ -80,7 +81,7 @@ class Resolver:
             return
         # Keys that connect everybody with everybody are not believed: the record stays as it is, a steward looks.
         doubts = [Doubt("too_large", "-", "-", seeds[0], seeds[0])]
-        store.put_reviews(self._tx, doubts=doubts, details=[{}], now=self._now)
+        reviews.put_reviews(self._tx, doubts=doubts, details=[{}], now=self._now)
         node = self._pending.pop(seeds[0], None)
         if node is not None:
             self._store_new([(node, self._found(node.record_id), FOUNDED)])
@@ -115,12 +116,12 @@ class Resolver:
         )
         ordered = sorted(doubts)
         if closure.cleared:
-            store.close_shared_values(self._tx, keys=closure.cleared, now=self._now)
+            reviews.close_shared_values(self._tx, keys=closure.cleared, now=self._now)
         if any(node.record_id not in self._pending for node in closure.nodes.values()):
-            store.close_reviews(self._tx, record_ids=list(closure.nodes), doubts=ordered, now=self._now)
+            reviews.close_reviews(self._tx, record_ids=list(closure.nodes), doubts=ordered, now=self._now)
         if ordered:
             details = [{"shared_by": closure.members((doubt.rule, doubt.value))} for doubt in ordered]
-            store.put_reviews(self._tx, doubts=ordered, details=details, now=self._now)
+            reviews.put_reviews(self._tx, doubts=ordered, details=details, now=self._now)
 
     def _save_people(self, closure: Closure, result: Partition) -> None:
         stored = [record_id for record_id in closure.nodes if record_id not in self._pending]
@@ -225,13 +226,18 @@ def resolve_records(
     facts = _by_key(records, match)
     keys = list(facts)
     store.lock(tx)
+    known: dict[RecordKey, tuple[int, UUID]] = {}
+    steady: set[RecordKey] = set()
+    changed: list[Changed] = []
     rows = store.find_records(tx, keys=keys, match_hash=match.match_hash)
-    known = {keys[position - 1]: (record_id, profile_id) for position, record_id, profile_id, _, _, _ in rows}
-    changed = [
-        Changed(keys[position - 1], record_id, profile_id, place, stored, is_current)
-        for position, record_id, profile_id, place, stored, is_current in rows
-        if not (is_current and facts[keys[position - 1]].items() <= stored.items())
-    ]
+    for position, record_id, profile_id, place, stored, is_current in rows:
+        key = keys[position - 1]
+        known[key] = (record_id, profile_id)
+        if is_current:
+            steady.add(key)
+            if facts[key].items() <= stored.items():
+                continue
+        changed.append(Changed(key, record_id, profile_id, place, stored, is_current))
     resolver = Resolver(tx, match=match, now=now, ids=ids)
     new_nodes: dict[RecordKey, Node] = {}
     if changed or len(known) < len(keys):
@@ -241,7 +247,6 @@ def resolve_records(
         seeds = sorted({node.record_id for node in new_nodes.values()} | restless)
         resolver.resolve(seeds, vacated=vacated, pending=list(new_nodes.values()))
         resolver.publish()
-    steady = {keys[position - 1] for position, _, _, _, _, is_current in rows if is_current}
     places = known | {key: (node.record_id, node.profile_id) for key, node in new_nodes.items() if node.profile_id}
     return resolver.outcome.tell([record.key for record in records], places, new=new_nodes.keys(), steady=steady)
 
@@ -251,7 +256,10 @@ def _by_key(records: Sequence[RecordFacts], match: CompiledMatch) -> dict[Record
     facts: dict[RecordKey, Features] = {}
     for record in records:
         given = record.features
-        features = {name: given[name] or None for name in wanted if name in given}
+        if "" in given.values() or not given.keys() <= match.looked_at:
+            features = {name: given[name] or None for name in wanted if name in given}
+        else:
+            features = given
         facts[record.key] = {**facts[record.key], **features} if record.key in facts else features
     return facts
 
@@ -275,36 +283,26 @@ def _save_changed(
     has one of its keys: it can gain no link then, and links it has are remembered whatever its values become. That is
     the common case: an edit makes a value that nobody else has.
     """
+    if not changed:
+        return set(), Counter()
     outdated: list[Node] = []
-    doubtful: list[tuple[int, UUID, Key]] = []
-    vacated: list[Key] = []
-    gone: list[tuple[Key, int]] = []
-    fresh: list[tuple[Key, int]] = []
+    rekeying = Rekeying(match)
     saved: list[tuple[int, str, Features]] = []
     for each in changed:
-        record_id = each.record_id
         features = {**each.stored, **facts[each.key]}
-        saved.append((record_id, each.place, features))
-        if not each.has_own_keys:
+        saved.append((each.record_id, each.place, features))
+        if each.has_own_keys:
+            rekeying.note(each.record_id, each.stored, features)
+        else:
             node = _outdated_node(each, features, match)
             outdated.append(node)
-            before = match.folded(each.stored)
-            left = set(match.keys_of(before)) - set(node.keys)
-            vacated += left
-            gone += [(key, record_id) for key in (*left, *match.lookups_of(before))]
-            continue
-        difference = match.difference(each.stored, features)
-        vacated += difference.gone
-        gone += [(key, record_id) for key in difference.gone + difference.gone_lookups]
-        fresh += [(key, record_id) for key in difference.fresh + difference.fresh_lookups]
-        doubtful += [(record_id, each.profile_id, key) for key in difference.doubtful]
-    if saved:
-        store.update_records(tx, features=saved, match_hash=match.match_hash)
-        store.drop_identifiers(tx, identifiers=match.identifiers_of(gone))
-        store.insert_identifiers(tx, identifiers=match.identifiers_of(fresh))
-        store.put_identifiers(tx, identifiers=identifiers_of(outdated, match))
-    restless = store.find_restless(tx, keys=doubtful, match=match)
-    return restless | {node.record_id for node in outdated}, Counter(vacated)
+            rekeying.note_outdated(each.record_id, each.stored, node.keys)
+    store.update_records(tx, features=saved, match_hash=match.match_hash)
+    store.drop_identifiers(tx, identifiers=rekeying.gone)
+    store.insert_identifiers(tx, identifiers=rekeying.fresh)
+    store.put_identifiers(tx, identifiers=identifiers_of(outdated, match))
+    restless = store.find_restless(tx, keys=rekeying.doubtful)
+    return restless | {node.record_id for node in outdated}, rekeying.vacated
 
 
 def _outdated_node(changed: Changed, features: Features, match: CompiledMatch) -> Node:

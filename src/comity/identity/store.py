@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
+from comity.identity.arrays import SEPARATOR, array, json_texts, texts
 from comity.identity.match import CompiledMatch, Features, Identifier, Key
 from comity.identity.rules import Decision, Edge, Node, Profile
 from comity.identity.types import KeyInvalid, Record
@@ -17,19 +17,6 @@ from comity.mapping.types import RecordKey
 
 _sql = SqlFolder(__package__)
 
-SEPARATOR = "\x1e"
-"""Joins lists of texts on their way to the server; keys and folded values hold no control character."""
-
-
-def _texts(values: Iterable[str]) -> str:
-    """Write a list of texts as one text, some ten times faster than as an array with its quoting."""
-    return SEPARATOR.join(values)
-
-
-def _array(values: Iterable[object]) -> str:
-    """Write numbers or UUIDs as an array."""
-    return "{" + ",".join(map(str, values)) + "}"
-
 
 def _key_texts(keys: Sequence[RecordKey]) -> dict[str, str]:
     """Write record keys as three lists of texts. Raises KeyInvalid for a key that would be taken for two, or none."""
@@ -38,23 +25,13 @@ def _key_texts(keys: Sequence[RecordKey]) -> dict[str, str]:
         ("streams", [key.stream for key in keys]),
         ("external_ids", [key.external_id for key in keys]),
     )
-    texts: dict[str, str] = {}
+    found: dict[str, str] = {}
     for name, values in parts:
-        text = _texts(values)
+        text = texts(values)
         if "" in values or text.count(SEPARATOR) != max(0, len(values) - 1):
             raise KeyInvalid
-        texts[name] = text
-    return texts
-
-
-class Doubt(msgspec.Struct, frozen=True, order=True):
-    """A link not made, for the steward's queue."""
-
-    kind: str
-    rule: str
-    value: str
-    record_a: int = 0
-    record_b: int = 0
+        found[name] = text
+    return found
 
 
 def lock(tx: Tx) -> None:
@@ -124,11 +101,12 @@ def insert_records(
 
 def update_records(tx: Tx, *, features: Sequence[tuple[int, str, Features]], match_hash: int) -> None:
     """Store features of records, given with record id and row place; a row that has moved since is a bug of ours."""
+    record_ids, places, values = zip(*features, strict=True)
     updated_count = _sql.update_records.execute(
         tx,
-        record_ids=_array(record_id for record_id, _, _ in features),
-        places=_texts(place for _, place, _ in features),
-        features=_texts(msgspec.json.encode(each).decode() for _, _, each in features),
+        record_ids=array(record_ids),
+        places=texts(places),
+        features=json_texts(values),
         match_hash=match_hash,
     )
     if updated_count != len(features):
@@ -137,7 +115,7 @@ def update_records(tx: Tx, *, features: Sequence[tuple[int, str, Features]], mat
 
 def bury_records(tx: Tx, *, record_ids: Sequence[int], match_hash: int) -> None:
     """Mark records as gone."""
-    _sql.bury_records.execute(tx, record_ids=_array(record_ids), match_hash=match_hash)
+    _sql.bury_records.execute(tx, record_ids=array(record_ids), match_hash=match_hash)
 
 
 def move_records(
@@ -145,41 +123,36 @@ def move_records(
 ) -> None:
     """Put records under other profiles."""
     _sql.move_records.execute(
-        tx, record_ids=_array(record_ids), profile_ids=_array(profile_ids), rules=_texts(rules), linked_at=now
+        tx, record_ids=array(record_ids), profile_ids=array(profile_ids), rules=texts(rules), linked_at=now
     )
 
 
 def drop_identifiers(tx: Tx, *, identifiers: Sequence[Identifier]) -> None:
     """Drop keys of records."""
     if identifiers:
-        _sql.drop_identifiers.execute(
-            tx,
-            key_hashes=_array(identifier.key_hash for identifier in identifiers),
-            record_ids=_array(identifier.record_id for identifier in identifiers),
-        )
+        key_hashes, record_ids, _ = zip(*identifiers, strict=True)
+        _sql.drop_identifiers.execute(tx, key_hashes=array(key_hashes), record_ids=array(record_ids))
 
 
 def sweep_identifiers(tx: Tx, *, match: CompiledMatch) -> None:
     """Drop the keys that are never asked for under these rules."""
-    _sql.sweep_identifiers.execute(tx, rule_tags=_array(match.rule_tags))
+    _sql.sweep_identifiers.execute(tx, rule_tags=array(match.rule_tags))
 
 
-def find_restless(tx: Tx, *, keys: Sequence[tuple[int, UUID, Key]], match: CompiledMatch) -> set[int]:
-    """Find the records whose links may change, given with profile and key: others have the key, or too many do."""
+def find_restless(tx: Tx, *, keys: Sequence[tuple[int, int, int]]) -> set[int]:
+    """Find the records whose links may change: others have one of their keys, or too many do.
+
+    Keys are given as record id, digest, and most records a link by it allows.
+    """
     if not keys:
         return set()
-    rows = _sql.find_restless.rows(
-        tx,
-        record_ids=_array(record_id for record_id, _, _ in keys),
-        profile_ids=_array(profile_id for _, profile_id, _ in keys),
-        key_hashes=_array(match.hash_of(key) for _, _, key in keys),
-        limits=_array(match.rule_by_name[rule].records_max for _, _, (rule, _) in keys),
-    )
+    record_ids, key_hashes, limits = zip(*keys, strict=True)
+    rows = _sql.find_restless.rows(tx, record_ids=array(record_ids), key_hashes=array(key_hashes), limits=array(limits))
     return {row[0] for row in rows}
 
 
-def insert_identifiers(tx: Tx, *, identifiers: Iterable[tuple[int, int, int]]) -> None:
-    """Store keys that are not there: digest, record, tag, as in `Identifier`."""
+def insert_identifiers(tx: Tx, *, identifiers: Iterable[Identifier]) -> None:
+    """Store keys that are not there."""
     copy_in(
         tx,
         table="identity.identifier",
@@ -192,17 +165,15 @@ def insert_identifiers(tx: Tx, *, identifiers: Iterable[tuple[int, int, int]]) -
 def put_identifiers(tx: Tx, *, identifiers: Sequence[Identifier]) -> None:
     """Store keys, some of which may be there."""
     if identifiers:
+        key_hashes, record_ids, rule_tags = zip(*identifiers, strict=True)
         _sql.put_identifiers.execute(
-            tx,
-            key_hashes=_array(identifier.key_hash for identifier in identifiers),
-            record_ids=_array(identifier.record_id for identifier in identifiers),
-            rule_tags=_array(identifier.rule_tag for identifier in identifiers),
+            tx, key_hashes=array(key_hashes), record_ids=array(record_ids), rule_tags=array(rule_tags)
         )
 
 
 def list_members(tx: Tx, *, keys: Sequence[Key], match: CompiledMatch, limits: Sequence[int]) -> dict[Key, list[int]]:
     """List the records of key values that at least two records share, each list cut at its limit."""
-    rows = _sql.list_members.rows(tx, key_hashes=_array(map(match.hash_of, keys)), limits=_array(limits))
+    rows = _sql.list_members.rows(tx, key_hashes=array(map(match.hash_of, keys)), limits=array(limits))
     return {keys[position - 1]: record_ids for position, record_ids in rows}
 
 
@@ -218,27 +189,27 @@ def list_nodes(tx: Tx, *, record_ids: Sequence[int], match: CompiledMatch) -> li
             match=match,
         )
         for record_id, system, stream, external_id, profile_id, features, is_deleted in _sql.list_facts.rows(
-            tx, record_ids=_array(record_ids)
+            tx, record_ids=array(record_ids)
         )
     ]
 
 
 def list_edges(tx: Tx, *, record_ids: Sequence[int]) -> list[Edge]:
     """List the remembered links of records."""
-    return [Edge(*row) for row in _sql.list_edges.rows(tx, record_ids=_array(record_ids))]
+    return [Edge(*row) for row in _sql.list_edges.rows(tx, record_ids=array(record_ids))]
 
 
 def list_edges_by_evidence(tx: Tx, *, keys: Sequence[Key]) -> list[Edge]:
     """List the links made from key values."""
     rows = _sql.list_edges_by_evidence.rows(
-        tx, rules=_texts(rule for rule, _ in keys), values=_texts(value for _, value in keys)
+        tx, rules=texts(rule for rule, _ in keys), values=texts(value for _, value in keys)
     )
     return [Edge(*row) for row in rows]
 
 
 def list_decisions(tx: Tx, *, record_ids: Sequence[int]) -> list[Decision]:
     """List what was decided about records."""
-    return [Decision(*row) for row in _sql.list_decisions.rows(tx, record_ids=_array(record_ids))]
+    return [Decision(*row) for row in _sql.list_decisions.rows(tx, record_ids=array(record_ids))]
 
 
 def find_decision(tx: Tx, *, record_a: int, record_b: int) -> tuple[bool, str, str] | None:
@@ -253,8 +224,8 @@ def put_decisions(
     """Store decisions about pairs; the latest counts."""
     _sql.put_decisions.execute(
         tx,
-        records_a=_array(min(pair) for pair in pairs),
-        records_b=_array(max(pair) for pair in pairs),
+        records_a=array(min(pair) for pair in pairs),
+        records_b=array(max(pair) for pair in pairs),
         is_same=is_same,
         source=source,
         reason=reason,
@@ -266,8 +237,8 @@ def drop_decisions(tx: Tx, *, pairs: Sequence[tuple[int, int]], is_same: bool) -
     """Take decisions of one sense back."""
     _sql.drop_decisions.execute(
         tx,
-        records_a=_array(min(pair) for pair in pairs),
-        records_b=_array(max(pair) for pair in pairs),
+        records_a=array(min(pair) for pair in pairs),
+        records_b=array(max(pair) for pair in pairs),
         is_same=is_same,
     )
 
@@ -276,10 +247,10 @@ def put_edges(tx: Tx, *, edges: Sequence[Edge], match_hash: int, now: datetime) 
     """Remember links."""
     _sql.put_edges.execute(
         tx,
-        records_a=_array(edge.record_a for edge in edges),
-        records_b=_array(edge.record_b for edge in edges),
-        rules=_texts(edge.rule for edge in edges),
-        values=_texts(edge.value for edge in edges),
+        records_a=array(edge.record_a for edge in edges),
+        records_b=array(edge.record_b for edge in edges),
+        rules=texts(edge.rule for edge in edges),
+        values=texts(edge.value for edge in edges),
         match_hash=match_hash,
         linked_at=now,
     )
@@ -289,15 +260,15 @@ def drop_edges(tx: Tx, *, edges: Sequence[Edge]) -> None:
     """Forget links."""
     _sql.drop_edges.execute(
         tx,
-        records_a=_array(edge.record_a for edge in edges),
-        records_b=_array(edge.record_b for edge in edges),
-        rules=_texts(edge.rule for edge in edges),
+        records_a=array(edge.record_a for edge in edges),
+        records_b=array(edge.record_b for edge in edges),
+        rules=texts(edge.rule for edge in edges),
     )
 
 
 def list_profiles_by_founder(tx: Tx, *, record_ids: Sequence[int]) -> list[Profile]:
     """List the Global IDs that records founded."""
-    return [Profile(*row) for row in _sql.list_profiles_by_founder.rows(tx, record_ids=_array(record_ids))]
+    return [Profile(*row) for row in _sql.list_profiles_by_founder.rows(tx, record_ids=array(record_ids))]
 
 
 def insert_profiles(tx: Tx, *, profiles: Sequence[tuple[UUID, int]], now: datetime) -> None:
@@ -313,7 +284,7 @@ def insert_profiles(tx: Tx, *, profiles: Sequence[tuple[UUID, int]], now: dateti
 
 def put_aliases(tx: Tx, *, merged_into: dict[UUID, UUID | None]) -> None:
     """Merge profiles into others, or bring them back to life."""
-    _sql.put_aliases.execute(tx, profile_ids=_array(merged_into), merged_into=list(merged_into.values()))
+    _sql.put_aliases.execute(tx, profile_ids=array(merged_into), merged_into=list(merged_into.values()))
 
 
 def find_living(tx: Tx, *, profile_id: UUID) -> UUID | None:
@@ -324,27 +295,27 @@ def find_living(tx: Tx, *, profile_id: UUID) -> UUID | None:
 
 def list_living(tx: Tx, *, profile_ids: Sequence[UUID]) -> dict[UUID, UUID]:
     """Follow merges of several profiles."""
-    return {source: living for source, living in _sql.resolve_aliases.rows(tx, profile_ids=_array(profile_ids))}  # noqa: C416 - two columns, as the type says.
+    return {source: living for source, living in _sql.resolve_aliases.rows(tx, profile_ids=array(profile_ids))}  # noqa: C416 - two columns, as the type says.
 
 
 def hold_profiles(tx: Tx, *, profile_ids: Sequence[UUID]) -> set[UUID]:
     """Lock profiles, in the order of their ids; return the living ones."""
-    return {row[0] for row in _sql.hold_profiles.rows(tx, profile_ids=_array(profile_ids))}
+    return {row[0] for row in _sql.hold_profiles.rows(tx, profile_ids=array(profile_ids))}
 
 
 def list_records(tx: Tx, *, profile_ids: Sequence[UUID]) -> list[Record]:
     """List the records of living profiles."""
-    return _sql.list_records.fetch(tx, Record, profile_ids=_array(profile_ids))
+    return _sql.list_records.fetch(tx, Record, profile_ids=array(profile_ids))
 
 
 def list_features(tx: Tx, *, profile_ids: Sequence[UUID]) -> list[tuple[int, UUID, Features]]:
     """List (record, profile, features) of the living records of living profiles."""
-    return _sql.list_features.rows(tx, profile_ids=_array(profile_ids))
+    return _sql.list_features.rows(tx, profile_ids=array(profile_ids))
 
 
 def list_records_by_id(tx: Tx, *, record_ids: Sequence[int]) -> list[Record]:
     """List records by id."""
-    return _sql.list_records_by_id.fetch(tx, Record, record_ids=_array(record_ids))
+    return _sql.list_records_by_id.fetch(tx, Record, record_ids=array(record_ids))
 
 
 def list_stale_records(tx: Tx, *, match_hash: int, after: int, limit: int) -> list[RecordKey]:
@@ -356,53 +327,3 @@ def list_stale_records(tx: Tx, *, match_hash: int, after: int, limit: int) -> li
 def find_profiles_by_identifier(tx: Tx, *, key_hash: int, limit: int) -> list[tuple[UUID, Features]]:
     """Find living profiles by one identifier, with the features of the record that has it."""
     return _sql.find_profiles_by_identifier.rows(tx, key_hash=key_hash, limit=limit)
-
-
-def put_reviews(tx: Tx, *, doubts: Sequence[Doubt], details: Sequence[dict[str, Any]], now: datetime) -> None:
-    """Queue doubtful links, each once."""
-    _sql.put_reviews.execute(
-        tx,
-        kinds=_texts(doubt.kind for doubt in doubts),
-        rules=_texts(doubt.rule for doubt in doubts),
-        values=_texts(doubt.value for doubt in doubts),
-        records_a=_array(doubt.record_a for doubt in doubts),
-        records_b=_array(doubt.record_b for doubt in doubts),
-        details=_texts(msgspec.json.encode(detail).decode() for detail in details),
-        opened_at=now,
-    )
-
-
-def close_reviews(tx: Tx, *, record_ids: Sequence[int], doubts: Sequence[Doubt], now: datetime) -> None:
-    """Close the doubts about pairs among these records that no longer stand."""
-    _sql.close_reviews.execute(
-        tx,
-        record_ids=_array(record_ids),
-        kinds=_texts(doubt.kind for doubt in doubts),
-        rules=_texts(doubt.rule for doubt in doubts),
-        values=_texts(doubt.value for doubt in doubts),
-        records_a=_array(doubt.record_a for doubt in doubts),
-        records_b=_array(doubt.record_b for doubt in doubts),
-        closed_at=now,
-    )
-
-
-def find_shared_values(tx: Tx, *, keys: Sequence[Key]) -> list[Key]:
-    """Find the key values that were shared by too many when last looked at."""
-    rows = _sql.find_shared_values.rows(
-        tx, rules=_texts(rule for rule, _ in keys), values=_texts(value for _, value in keys)
-    )
-    return [keys[position - 1] for (position,) in rows]
-
-
-def close_shared_values(tx: Tx, *, keys: Sequence[Key], now: datetime) -> None:
-    """Close the doubts about values no longer shared by too many."""
-    _sql.close_shared_values.execute(
-        tx, rules=_texts(rule for rule, _ in keys), values=_texts(value for _, value in keys), closed_at=now
-    )
-
-
-def list_reviews(
-    tx: Tx, *, after: int, limit: int
-) -> list[tuple[int, str, str, str, int, int, dict[str, str | int], datetime]]:
-    """List doubtful links that wait: id, kind, rule, value, two records (0: none is meant), detail, since when."""
-    return _sql.list_reviews.rows(tx, after=after, limit=limit)

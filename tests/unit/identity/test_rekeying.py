@@ -1,10 +1,11 @@
-"""What a change makes of a record's keys, against all keys before and after."""
+"""What changed features make of a record's keys, against all keys before and after."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comity.definitions.types import Agreement, AttributeType, KeyPart, MatchRule, MatchSpec, PrefixTransform
 from comity.identity.match import compile_match
+from comity.identity.rekeying import Rekeying
 
 MATCH = compile_match(
     MatchSpec(
@@ -37,14 +38,33 @@ FEATURES = st.fixed_dictionaries({}, optional={name: st.sampled_from(values) for
 @settings(max_examples=100, deadline=None)
 @given(FEATURES, FEATURES)
 def test_keys_lost_and_won_are_those_of_all_keys_before_and_after(before, after):
-    found = MATCH.difference(before, after)
+    found = Rekeying(MATCH)
+    found.note(7, before, after)
     old, new = MATCH.folded(before), MATCH.folded(after)
     keys_before, keys_after = set(MATCH.keys_of(old)), set(MATCH.keys_of(new))
-    assert set(found.gone) == keys_before - keys_after
-    assert set(found.fresh) == keys_after - keys_before
-    lookups_before, lookups_after = set(MATCH.lookups_of(old)), set(MATCH.lookups_of(new))
-    assert set(found.gone_lookups) == lookups_before - lookups_after
-    assert set(found.fresh_lookups) == lookups_after - lookups_before
+    all_before, all_after = keys_before | set(MATCH.lookups_of(old)), keys_after | set(MATCH.lookups_of(new))
+    assert sorted(found.gone) == _identifiers(all_before - all_after)
+    assert sorted(found.fresh) == _identifiers(all_after - all_before)
+    assert found.vacated == dict.fromkeys(keys_before - keys_after, 1)
     guarded = {key for key in keys_after if key[0] == "email_and_name" and old["birth_date"] != new["birth_date"]}
-    assert set(found.doubtful) >= set(found.fresh) | guarded
-    assert set(found.doubtful) <= keys_after
+    doubtful = set(found.doubtful)
+    assert doubtful >= _judged((keys_after - keys_before) | guarded)
+    assert doubtful <= _judged(keys_after)
+
+
+@given(FEATURES, FEATURES)
+def test_keys_by_other_rules_are_left_where_they_are_none_of_these(before, after):
+    found = Rekeying(MATCH)
+    keys_before, keys_after = MATCH.keys_of(MATCH.folded(before)), MATCH.keys_of(MATCH.folded(after))
+    found.note_outdated(7, before, keys_after)
+    left = set(keys_before) - set(keys_after)
+    assert found.vacated == dict.fromkeys(left, 1)
+    assert sorted(found.gone) == _identifiers(left | set(MATCH.lookups_of(MATCH.folded(before))))
+
+
+def _identifiers(keys):
+    return sorted(MATCH.identifiers_of((key, 7) for key in keys))
+
+
+def _judged(keys):
+    return {(7, MATCH.hash_of(key), MATCH.rule_by_name[key[0]].records_max) for key in keys}
