@@ -239,10 +239,10 @@ class TestDefinitionsAppliedAMomentAgo:
         """A sender that starts right after `comity apply` is not told that its stream is unknown."""
         from tests.scenario.project import SHOP
 
-        name = f"till-{uuid4().hex[:8]}"
-        for _ in range(3):  # The hub has just looked at its definitions.
-            desk.send(event(system="crn"))
-        desk.hub.write(till=SHOP.format(name=name, person_system="crm", person_stream="customer"))
-        desk.hub.apply()
         sale = {"number": "1", "sold_at": "2026-01-05T10:00:00Z", "total": "1.00", "currency": "EUR", "customer": "?"}
-        assert desk.send({"system": name, "stream": "order", "id": "1", "data": sale}).status_code == 202
+        for _ in range(3):
+            name = f"till-{uuid4().hex[:8]}"
+            desk.hub.write(till=SHOP.format(name=name, person_system="crm", person_stream="customer"))
+            desk.send(event(system="crn"))  # The hub has just looked at its definitions.
+            desk.hub.apply()
+            assert desk.send({"system": name, "stream": "order", "id": "1", "data": sale}).status_code == 202

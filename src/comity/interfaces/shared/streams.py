@@ -1,5 +1,7 @@
 """Which systems and streams events are taken for; follows the definitions without a restart."""
 
+import asyncio
+
 from comity.definitions import api as definitions
 from comity.interfaces.shared.flights import Flights
 from comity.kernel.clock import Clock
@@ -46,8 +48,14 @@ class KnownStreams:
                 raise
 
     async def look_again(self, *, seen_revision: int) -> bool:
-        """After a stream was not known: look at the definitions again; True when they are no longer those seen."""
-        if self._clock.monotonic() - self._loaded_at >= LOOK_AGAIN_SECONDS or self._flights.is_flying(None):
+        """After a stream was not known: look at the definitions again; True when they are no longer those seen.
+
+        Who asks right after a look waits for the next one: what was applied in between counts.
+        """
+        asked_at = self._clock.monotonic()
+        while self.revision == seen_revision and self._loaded_at < asked_at:
+            if not self._flights.is_flying(None):
+                await asyncio.sleep(self._loaded_at + LOOK_AGAIN_SECONDS - self._clock.monotonic())
             await self._flights.join(None, self._refresh)
         return self.revision != seen_revision
 
@@ -67,10 +75,11 @@ class KnownStreams:
             )
 
     def _refresh(self) -> None:
+        looked_at = self._clock.monotonic()
         with self._database.transaction() as tx:
             revision = definitions.get_revision(tx)
             if revision != self.revision:
                 current = definitions.get_definitions(tx)
                 self._pairs = frozenset((mapping.system, mapping.stream) for mapping in current.mappings.values())
                 self.revision = current.revision
-        self._loaded_at = self._clock.monotonic()
+        self._loaded_at = looked_at

@@ -139,7 +139,7 @@ class UnifyLoop:
         try:
             prepared, identified = self._identify(prepared, lease)
         except Exception as error:
-            if not is_data_fault(error):
+            if not isinstance(error, DefinitionsMoved) and not is_data_fault(error):
                 raise
             identified = None
         if self._settle(lease) and identified is not None:
@@ -152,6 +152,8 @@ class UnifyLoop:
     def _identify(self, prepared: sync.Prepared, lease: Lease) -> tuple[sync.Prepared, sync.Identified]:
         with self._hub.database.transaction() as tx:
             runtime = self._hub.runtimes.get(tx)
+            if self._underway is not None and self._underway.prepared.revision != runtime.revision:
+                raise DefinitionsMoved
             prepared = _follow(tx, prepared, runtime)
             identified = sync.identify(
                 tx, prepared=prepared, runtime=runtime, lease=lease, ids=self._hub.ids, now=self._hub.clock.now()

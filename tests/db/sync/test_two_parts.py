@@ -1,0 +1,394 @@
+"""A batch in two transactions: the same as in one, whatever comes between them, and as if each had been alone."""
+
+import random
+import threading
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+
+from comity.identity import api as identity
+from comity.inbox import api as inbox
+from comity.kernel import leases
+from comity.kernel.database import DatabaseUnavailable
+from comity.kernel.leases import LeaseLost
+from comity.sync import api as sync
+from tests.chance import seeds
+from tests.db.sync.conveyor import BATCH, HELD, SYSTEMS, Clerk, Conveyor
+from tests.scenario.convergence import find_undecided
+from tests.scenario.rehearsal import eventually
+from tests.scenario.stage import Stage
+
+SEEDS = seeds(*range(1, 7), soak=300)
+CHANGES = 150
+
+
+@pytest.fixture
+def conveyor(bare_stage):
+    return Conveyor(bare_stage)
+
+
+@pytest.fixture
+def second(second_database, tmp_path, clock):
+    """Another hub like the first, to be told the same."""
+    folder = tmp_path / "second"
+    folder.mkdir()
+    stage = Stage(database=second_database, folder=folder, clock=clock)
+    yield Conveyor(stage)
+    stage.close()
+
+
+@contextmanager
+def _busy(conveyor):
+    """The thread that writes values is held up until the block ends, or the event is set."""
+    go = threading.Event()
+    conveyor.stage._unify._writer.submit(go.wait, 60)
+    try:
+        yield go
+    finally:
+        go.set()
+
+
+@contextmanager
+def _broken(conveyor, table, condition, code="22000"):
+    """The database refuses rows of which this holds."""
+    with conveyor.database.transaction() as tx:
+        tx.execute(
+            f"create function public.refuse() returns trigger language plpgsql as "
+            f"$$ begin raise exception 'no such thing' using errcode = '{code}'; end $$; "
+            f"create trigger refuse before insert or update on {table} for each row "
+            f"when ({condition}) execute function public.refuse()"
+        )
+    yield
+    with conveyor.database.transaction() as tx:
+        tx.execute(f"drop trigger refuse on {table}; drop function public.refuse()")
+
+
+def _arrivals(clerk, count=BATCH, system="crm-a", **fields):
+    """New records of people who have nothing in common."""
+    return [
+        clerk.contact(
+            system, number, FirstName=f"Given{number}", LastName=f"Family{number}", Email=f"p{number}@x.example", **fields
+        )
+        for number in range(count)
+    ]
+
+
+def _differences(first, second):
+    return [name for name in HELD if first.held(name) != second.held(name)]
+
+
+class TestSameAsInTurns:
+    @pytest.mark.parametrize("seed", SEEDS)
+    def test_any_history(self, conveyor, second, seed):
+        changes = Clerk(seed, slips=True).draw(CHANGES)
+        for each in (conveyor, second):
+            each.accept(*changes)
+        parts = []
+        writer = conveyor.stage._unify._writer
+        submit = writer.submit
+        writer.submit = lambda *given: parts.append(1) or submit(*given)
+        conveyor.run()
+        second.run_in_turns()
+        assert len(parts) > CHANGES / BATCH / 4, "hardly a batch was parted"
+        assert _differences(conveyor, second) == [], f"replay: COMITY_TEST_SEED={seed} .venv/bin/pytest {__file__}"
+        assert find_undecided(conveyor.hub) == 0
+
+    @pytest.mark.parametrize("seed", SEEDS)
+    def test_any_history_with_deaths_between_the_parts(self, conveyor, second, seed):
+        """Who is who may take another way where a batch is identified twice; all that hangs on it follows."""
+        dice, clerk = random.Random(seed), Clerk(seed, slips=True)
+        for _ in range(6):
+            changes = clerk.draw(CHANGES // 6)
+            conveyor.accept(*changes)
+            second.accept(*changes)
+            first = conveyor.prepare()
+            if sync.can_part(first):
+                conveyor.identify(first)
+                later = conveyor.prepare(first.end)
+                if dice.random() < 0.5 and sync.can_part(later):
+                    conveyor.identify(later)
+                conveyor.stage.restart()
+            for _ in range(dice.randrange(6)):
+                conveyor.step()
+            if dice.random() < 0.5:
+                conveyor.stage.restart()
+        conveyor.run()
+        second.run_in_turns()
+        told = f"replay: COMITY_TEST_SEED={seed} .venv/bin/pytest {__file__}"
+        assert find_undecided(conveyor.hub) == 0, told
+        assert _strays(second) == [], told
+        assert _strays(conveyor) == [], told
+        for name, text in _FACTS.items():
+            assert conveyor.stage.query(text) == second.stage.query(text), f"{name}; {told}"
+
+
+_FACTS = {
+    "features": "select system, external_id, features::text, is_deleted from identity.record order by 1, 2",
+    "keys": (
+        "select r.system, r.external_id, array_agg(array[i.key_hash, i.rule_tag] order by 1, 2) "
+        "from identity.identifier i join identity.record r using (record_id) group by 1, 2 order by 1, 2"
+    ),
+    "values": (
+        "select external_id, system, to_jsonb(o) - array['record_id', 'profile_id'] from profile.observation o "
+        "order by 1, 2"
+    ),
+    "purchases": "select business_key, profile_id is null, amount_minor from activity.purchase order by 1",
+    "books": "select sum(read_count), sum(parked_count) from sync.run",
+    "parked": HELD["parked"] + " order by change_id",
+    "merges that wait": HELD["waiting merges"] + " order by 1, 2",
+}
+"""What does not depend on who was taken for whom on the way."""
+
+
+def _strays(conveyor):
+    """Observations, purchases and reports that are not where their record is."""
+    return conveyor.stage.query(
+        "select 'observation', o.external_id from profile.observation o join identity.record r using (record_id) "
+        "where o.profile_id <> r.profile_id union all "
+        "select 'purchase', p.business_key from activity.purchase p join activity.report a using (purchase_id) "
+        "join identity.record r on (r.system, r.stream, r.external_id) = "
+        "(a.person_system, a.person_stream, a.person_external_id) where p.profile_id is distinct from r.profile_id "
+        "union all select 'golden', p.profile_id::text from identity.profile p "
+        "join profile.golden using (profile_id) where p.merged_into is not null"
+    )
+
+
+class TestDeathBetween:
+    def test_what_waited_for_a_new_record_is_attached_by_the_next_process(self, conveyor):
+        clerk = Clerk()
+        conveyor.accept(*[clerk.order(number, number) for number in range(BATCH)])
+        conveyor.run()
+        assert conveyor.stage.query("select count(*) from activity.purchase where profile_id is null") == [(BATCH,)]
+        conveyor.accept(*_arrivals(clerk))
+        conveyor.identify(conveyor.prepare())
+        conveyor.stage.restart()
+        conveyor.run()
+        assert _strays(conveyor) == []
+        assert conveyor.stage.query("select count(*) from activity.purchase where profile_id is null") == [(0,)]
+        [(created,)] = conveyor.stage.query("select count(*) from kernel.event where kind = 'identity.profile_created'")
+        assert created == BATCH
+
+    def test_a_merge_that_waited_for_its_survivor_is_not_forgotten(self, conveyor):
+        clerk = Clerk()
+        conveyor.accept(clerk.contact("crm-a", 9, LastName="Byron"), clerk.end("crm-a", 9, into=0))
+        conveyor.run()
+        assert conveyor.held("waiting merges") != []
+        conveyor.accept(*_arrivals(clerk))
+        conveyor.identify(conveyor.prepare())
+        conveyor.stage.restart()
+        conveyor.run()
+        assert conveyor.held("waiting merges") == []
+        [(profiles,)] = conveyor.stage.query(
+            "select count(distinct profile_id) from identity.record where external_id ~ '0[09]$'"
+        )
+        assert profiles == 1
+
+    def test_the_newest_version_stands_where_two_batches_were_identified(self, conveyor):
+        clerk = Clerk()
+        conveyor.accept(*_arrivals(clerk))
+        conveyor.run()
+        for name in ("early", "late"):
+            conveyor.accept(*[
+                clerk.contact("crm-a", number, FirstName="Given", LastName=name, Email=f"{name}{number}@x.example")
+                for number in range(BATCH)
+            ])  # fmt: skip
+        first = conveyor.prepare()
+        conveyor.identify(first)
+        conveyor.identify(conveyor.prepare(first.end))
+        conveyor.stage.restart()
+        conveyor.run()
+        assert conveyor.stage.query("select distinct features ->> 'family_name' from identity.record") == [("late",)]
+        assert find_undecided(conveyor.hub) == 0
+
+    def test_nothing_is_read_past_before_its_values_are_written(self, conveyor):
+        clerk = Clerk()
+        conveyor.accept(*_arrivals(clerk), clerk.contact("crm-a", 0, MailingCity="Ulm"))
+        start = conveyor.position()
+        with _busy(conveyor):
+            conveyor.step()
+            assert conveyor.position() == start
+        conveyor.run()
+        assert conveyor.position() != start
+
+
+class TestFaults:
+    @pytest.mark.parametrize(
+        ("table", "condition"),
+        [
+            ("profile.observation", "new.city = 'Nowhere'"),
+            ("identity.record", "new.features ->> 'email' = 'nobody@x.example'"),
+        ],
+    )
+    def test_a_change_that_fails_by_itself_is_parked_in_either_part(self, conveyor, table, condition):
+        clerk = Clerk()
+        conveyor.accept(*_arrivals(clerk))
+        conveyor.run()
+        changes = [
+            clerk.contact("crm-a", number, Email=f"new{number}@x.example", MailingCity="Ulm") for number in range(BATCH)
+        ]
+        changes[2] = clerk.contact("crm-a", 2, Email="nobody@x.example", MailingCity="Nowhere")
+        more = [clerk.contact("crm-a", number, MailingCity="Wien") for number in range(BATCH) if number != 2]
+        conveyor.accept(*changes, *more, clerk.order(1, 1))
+        with _broken(conveyor, table, condition):
+            conveyor.run()
+        with conveyor.database.transaction() as tx:
+            [parked] = inbox.list_parked(tx, count_max=10)
+        assert parked.external_id.endswith("2")
+        shown = dict(conveyor.stage.query("select external_id, city from profile.observation"))
+        assert {city for name, city in shown.items() if not name.endswith("2")} == {"Wien"}
+        assert _strays(conveyor) == []
+
+    def test_definitions_that_move_between_the_parts_count_for_both(self, conveyor):
+        clerk = Clerk()
+        conveyor.accept(*_arrivals(clerk))
+        conveyor.run()
+        for city in ("Ulm", "Wien"):
+            conveyor.accept(*[
+                clerk.contact("crm-a", number, MailingCity=city, OtherCity=f"Other {city}") for number in range(BATCH)
+            ])  # fmt: skip
+        with _busy(conveyor) as go:
+            conveyor.step()
+            conveyor.stage.replace("mapping-crm-a", "MailingCity", "OtherCity")
+            conveyor.stage.apply()
+            go.set()
+            conveyor.run()
+        assert conveyor.stage.query("select distinct city from profile.observation") == [("Other Wien",)]
+
+    def test_a_lease_lost_between_the_parts_leaves_the_batch_to_who_took_it(self, conveyor):
+        clerk = Clerk()
+        conveyor.accept(*_arrivals(clerk))
+        prepared = conveyor.prepare()
+        identified = conveyor.identify(prepared)
+        keeper = conveyor.stage._unify._keeper
+        lost = keeper.get()
+        with conveyor.database.transaction() as tx:
+            tx.execute("update kernel.lease set expires_at = '-infinity'")
+            holder = conveyor.hub.ids.uuid7(conveyor.hub.clock.now())
+            assert leases.acquire(tx, name="unify", holder=holder, seconds=30.0)
+        assert keeper.get() == lost
+        with pytest.raises(LeaseLost):
+            conveyor.apply_values(prepared, identified)
+        assert conveyor.position() == prepared.start
+        assert conveyor.held("books") == [(None, None, None)]
+
+    def test_a_session_that_dies_in_the_second_part_is_made_up_for(self, conveyor):
+        clerk = Clerk()
+        conveyor.accept(*_arrivals(clerk))
+        conveyor.run()
+        for city in ("Ulm", "Wien", "Graz"):
+            conveyor.accept(*[clerk.contact("crm-a", number, MailingCity=city) for number in range(BATCH)])
+        start = conveyor.position()
+        with conveyor.database.transaction() as tx:
+            identity.lock_places(tx)
+            conveyor.step()
+            waiting = eventually(lambda: _waiters(conveyor), what="the values wait for a lock")
+            assert tx.execute("select pg_terminate_backend(%s, 5000)", waiting[0]).fetchone() == (True,)
+            with pytest.raises(DatabaseUnavailable):
+                conveyor.step()
+        assert conveyor.position() == start
+        conveyor.run()
+        assert conveyor.held("books")[0][0] == 4 * BATCH
+        assert find_undecided(conveyor.hub) == 0
+
+
+def _waiters(conveyor):
+    return conveyor.stage.query(
+        "select pid from pg_locks where locktype = 'advisory' and not granted "
+        "and database = (select oid from pg_database where datname = current_database())"
+    )
+
+
+class TestBesideOthers:
+    def _identified_edit(self, conveyor, clerk):
+        """Two people of three records; an edit of one is identified, and not yet written."""
+        same = {"FirstName": "Ada", "LastName": "Byron", "Email": "ada@x.example", "Birthdate": "1815-12-10"}
+        conveyor.accept(*[clerk.contact(name, 1, **same) for name in SYSTEMS], *_arrivals(clerk, 1))
+        conveyor.run()
+        conveyor.accept(clerk.contact("crm-a", 1, MailingCity="Ulm"), clerk.order(1, 1))
+        prepared = conveyor.prepare()
+        return prepared, conveyor.identify(prepared)
+
+    def _steward(self, conveyor, what, **given):
+        runtime = conveyor.hub.get_runtime()
+        with conveyor.database.transaction() as tx:
+            return what(
+                tx, runtime=runtime, ids=conveyor.hub.ids, now=conveyor.hub.clock.now(), reason="told so",
+                actor="steward", **given,
+            )
+
+    def _profiles(self, conveyor):
+        return dict(conveyor.stage.query("select system || right(external_id, 1), profile_id from identity.record"))
+
+    def test_a_steward_who_merges_between_the_parts(self, conveyor):
+        prepared, identified = self._identified_edit(conveyor, Clerk())
+        of = self._profiles(conveyor)
+        self._steward(conveyor, sync.merge_people, profile_ids=[of["crm-a0"], of["crm-a1"]])
+        conveyor.apply_values(prepared, identified)
+        assert _strays(conveyor) == []
+        assert find_undecided(conveyor.hub) == 0
+        assert len(set(self._profiles(conveyor).values())) == 1
+
+    def test_a_steward_who_parts_between_the_parts(self, conveyor):
+        prepared, identified = self._identified_edit(conveyor, Clerk())
+        of = self._profiles(conveyor)
+        [key] = [fact.key for fact in prepared.facts]
+        self._steward(conveyor, sync.unmerge_person, profile_id=of["crm-a1"], keys=[key])
+        conveyor.apply_values(prepared, identified)
+        parted = self._profiles(conveyor)
+        assert parted["crm-a1"] != parted["crm-b1"]
+        assert _strays(conveyor) == []
+        assert find_undecided(conveyor.hub) == 0
+
+    def test_a_steward_waits_for_values_that_are_being_written(self, conveyor):
+        prepared, identified = self._identified_edit(conveyor, Clerk())
+        with conveyor.database.transaction() as tx:
+            identity.hold_places(
+                tx, record_ids=identified.record_ids, profile_ids=identified.profile_ids, moves=identified.moves
+            )
+            with conveyor.database.transaction() as other:
+                other.execute("set local lock_timeout = '50ms'")
+                with pytest.raises(psycopg.errors.LockNotAvailable):
+                    identity.lock_places(other)
+        conveyor.apply_values(prepared, identified)
+
+    def test_a_merge_of_the_next_batch_waits_and_takes_purchases_along(self, conveyor):
+        clerk = Clerk()
+        conveyor.accept(*_arrivals(clerk))
+        conveyor.run()
+        conveyor.accept(*[clerk.order(number, 1) for number in range(BATCH)])
+        for number in (1, 2):
+            conveyor.accept(
+                clerk.contact("crm-a", number, FirstName="Ada", LastName="Byron", Email="one@x.example")
+            )
+        conveyor.accept(*[clerk.contact("crm-a", number, MailingCity="Ulm") for number in (0, 3, 4)])
+        with conveyor.database.transaction() as tx:
+            tx.execute("lock table activity.report in exclusive mode")
+            conveyor.step()
+            eventually(lambda: _relation_waiters(conveyor), what="the purchases wait")
+            later = threading.Timer(0.0, conveyor.step)
+            later.start()
+            eventually(lambda: _waiters(conveyor), what="the merge waits for who relies on places")
+        later.join(30)
+        conveyor.run()
+        of = self._profiles(conveyor)
+        assert of["crm-a1"] == of["crm-a2"]
+        assert _strays(conveyor) == []
+        assert find_undecided(conveyor.hub) == 0
+
+    def test_ends_are_never_parted(self, conveyor):
+        clerk = Clerk()
+        conveyor.accept(*_arrivals(clerk))
+        conveyor.run()
+        conveyor.accept(clerk.end("crm-a", 0))
+        prepared = conveyor.prepare()
+        assert not sync.can_part(prepared)
+        conveyor.accept(*[clerk.contact("crm-a", number, MailingCity="Ulm") for number in range(BATCH - 1)])
+        with _busy(conveyor):
+            conveyor.step()
+            [(is_deleted,)] = conveyor.stage.query("select is_deleted from identity.record where external_id ~ '0$'")
+        assert not is_deleted or conveyor.stage._unify._underway is None
+
+
+def _relation_waiters(conveyor):
+    return conveyor.stage.query("select pid from pg_locks where locktype = 'relation' and not granted")
