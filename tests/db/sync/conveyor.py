@@ -49,12 +49,17 @@ class Clerk:
     def __init__(self, seed: int = 0, *, slips: bool = False) -> None:
         self._random = random.Random(seed)
         self._slips = slips
+        self._still_at = 0
         self._count = 0
+
+    def stand_still(self) -> None:
+        """All versions to come tell of this moment."""
+        self._still_at = self._still_at or self._count
 
     def contact(self, system: str, number: int, **fields: Any) -> NewChange:
         """A version of a record."""
         self._count += 1
-        seconds = self._count
+        seconds = self._still_at or self._count
         if self._slips:  # Now and then two versions share a time, or the later one tells of an earlier one.
             seconds = self._random.choice([0, -2, *[seconds] * 6])
         stated_at = NOW - timedelta(days=1) + timedelta(seconds=seconds)

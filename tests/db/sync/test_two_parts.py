@@ -68,7 +68,12 @@ def _arrivals(clerk, count=BATCH, system="crm-a", **fields):
     """New records of people who have nothing in common."""
     return [
         clerk.contact(
-            system, number, FirstName=f"Given{number}", LastName=f"Family{number}", Email=f"p{number}@x.example", **fields
+            system,
+            number,
+            FirstName=f"Given{number}",
+            LastName=f"Family{number}",
+            Email=f"p{number}@x.example",
+            **fields,
         )
         for number in range(count)
     ]
@@ -228,8 +233,13 @@ class TestFaults:
             clerk.contact("crm-a", number, Email=f"new{number}@x.example", MailingCity="Ulm") for number in range(BATCH)
         ]
         changes[2] = clerk.contact("crm-a", 2, Email="nobody@x.example", MailingCity="Nowhere")
-        more = [clerk.contact("crm-a", number, MailingCity="Wien") for number in range(BATCH) if number != 2]
-        conveyor.accept(*changes, *more, clerk.order(1, 1))
+        more = [
+            clerk.contact("crm-a", number, Email=f"newer{number}@x.example", MailingCity="Wien")
+            for number in range(BATCH)
+            if number != 2
+        ]
+        for each in (changes, more, [clerk.order(1, 1)]):
+            conveyor.accept(*each)
         with _broken(conveyor, table, condition):
             conveyor.run()
         with conveyor.database.transaction() as tx:
@@ -237,23 +247,46 @@ class TestFaults:
         assert parked.external_id.endswith("2")
         shown = dict(conveyor.stage.query("select external_id, city from profile.observation"))
         assert {city for name, city in shown.items() if not name.endswith("2")} == {"Wien"}
+        mails = dict(conveyor.stage.query("select external_id, features ->> 'email' from identity.record"))
+        assert all(mail.startswith("newer") for name, mail in mails.items() if not name.endswith("2"))
         assert _strays(conveyor) == []
 
     def test_definitions_that_move_between_the_parts_count_for_both(self, conveyor):
         clerk = Clerk()
-        conveyor.accept(*_arrivals(clerk))
+        conveyor.accept(*_arrivals(clerk, 2 * BATCH))
         conveyor.run()
-        for city in ("Ulm", "Wien"):
-            conveyor.accept(*[
-                clerk.contact("crm-a", number, MailingCity=city, OtherCity=f"Other {city}") for number in range(BATCH)
-            ])  # fmt: skip
+        conveyor.accept(*[
+            clerk.contact("crm-a", number, MailingCity="Ulm", OtherCity="Bonn") for number in range(2 * BATCH)
+        ])  # fmt: skip
         with _busy(conveyor) as go:
             conveyor.step()
             conveyor.stage.replace("mapping-crm-a", "MailingCity", "OtherCity")
             conveyor.stage.apply()
             go.set()
-            conveyor.run()
-        assert conveyor.stage.query("select distinct city from profile.observation") == [("Other Wien",)]
+            conveyor.step()
+        assert ("Ulm",) not in conveyor.stage.query("select distinct city from profile.observation")
+        conveyor.run()
+        assert conveyor.stage.query("select distinct city from profile.observation") == [("Bonn",)]
+
+    def test_match_rules_that_move_while_values_are_written_let_the_next_batch_wait(self, conveyor):
+        clerk = Clerk()
+        conveyor.accept(*_arrivals(clerk))
+        conveyor.run()
+        for city in ("Ulm", "Wien"):
+            clerk.stand_still()
+            conveyor.accept(*[clerk.contact("crm-a", number, MailingCity=city) for number in range(BATCH)])
+        with conveyor.database.transaction() as tx:
+            identity.lock_places(tx)
+            conveyor.step()
+            eventually(lambda: _waiters(conveyor), what="the values wait for a lock")
+            conveyor.stage.replace("match", "similar: 0.85", "similar: 0.8")
+            conveyor.stage.apply()
+            later = threading.Thread(target=conveyor.step)
+            later.start()
+            later.join(0.5)
+        later.join(30)
+        conveyor.run()
+        assert conveyor.stage.query("select distinct city from profile.observation") == [("Wien",)]
 
     def test_a_lease_lost_between_the_parts_leaves_the_batch_to_who_took_it(self, conveyor):
         clerk = Clerk()
@@ -271,6 +304,15 @@ class TestFaults:
             conveyor.apply_values(prepared, identified)
         assert conveyor.position() == prepared.start
         assert conveyor.held("books") == [(None, None, None)]
+
+    def test_values_are_written_once(self, conveyor):
+        conveyor.accept(*_arrivals(Clerk()))
+        prepared = conveyor.prepare()
+        identified = conveyor.identify(prepared)
+        conveyor.apply_values(prepared, identified)
+        with pytest.raises(LeaseLost):
+            conveyor.apply_values(prepared, identified)
+        assert conveyor.held("books")[0][0] == BATCH
 
     def test_a_session_that_dies_in_the_second_part_is_made_up_for(self, conveyor):
         clerk = Clerk()
@@ -313,8 +355,13 @@ class TestBesideOthers:
         runtime = conveyor.hub.get_runtime()
         with conveyor.database.transaction() as tx:
             return what(
-                tx, runtime=runtime, ids=conveyor.hub.ids, now=conveyor.hub.clock.now(), reason="told so",
-                actor="steward", **given,
+                tx,
+                runtime=runtime,
+                ids=conveyor.hub.ids,
+                now=conveyor.hub.clock.now(),
+                reason="told so",
+                actor="steward",
+                **given,
             )
 
     def _profiles(self, conveyor):
@@ -358,9 +405,7 @@ class TestBesideOthers:
         conveyor.run()
         conveyor.accept(*[clerk.order(number, 1) for number in range(BATCH)])
         for number in (1, 2):
-            conveyor.accept(
-                clerk.contact("crm-a", number, FirstName="Ada", LastName="Byron", Email="one@x.example")
-            )
+            conveyor.accept(clerk.contact("crm-a", number, FirstName="Ada", LastName="Byron", Email="one@x.example"))
         conveyor.accept(*[clerk.contact("crm-a", number, MailingCity="Ulm") for number in (0, 3, 4)])
         with conveyor.database.transaction() as tx:
             tx.execute("lock table activity.report in exclusive mode")
