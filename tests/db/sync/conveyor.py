@@ -1,6 +1,8 @@
 """A hub that hears of two systems and a shop from a list of changes alone, and everything it then holds."""
 
 import random
+import threading
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -179,3 +181,57 @@ class Conveyor:
 
     def held(self, name: str) -> list[tuple[Any, ...]]:
         return sorted(self.stage.query(HELD[name]), key=repr)
+
+
+@contextmanager
+def busy(conveyor):
+    """The thread that writes values is held up until the block ends, or the event is set."""
+    go = threading.Event()
+    conveyor.stage._unify._writer.submit(go.wait, 60)
+    try:
+        yield go
+    finally:
+        go.set()
+
+
+@contextmanager
+def broken(conveyor, table, condition, code="22000"):
+    """The database refuses rows of which this holds."""
+    with conveyor.database.transaction() as tx:
+        tx.execute(
+            f"create function public.refuse() returns trigger language plpgsql as "
+            f"$$ begin raise exception 'no such thing' using errcode = '{code}'; end $$; "
+            f"create trigger refuse before insert or update on {table} for each row "
+            f"when ({condition}) execute function public.refuse()"
+        )
+    yield
+    with conveyor.database.transaction() as tx:
+        tx.execute(f"drop trigger refuse on {table}; drop function public.refuse()")
+
+
+def arrivals(clerk, count=BATCH, system="crm-a", **fields):
+    """New records of people who have nothing in common."""
+    return [
+        clerk.contact(
+            system,
+            number,
+            FirstName=f"Given{number}",
+            LastName=f"Family{number}",
+            Email=f"p{number}@x.example",
+            **fields,
+        )
+        for number in range(count)
+    ]
+
+
+def strays(conveyor):
+    """Observations, purchases and reports that are not where their record is."""
+    return conveyor.stage.query(
+        "select 'observation', o.external_id from profile.observation o join identity.record r using (record_id) "
+        "where o.profile_id <> r.profile_id union all "
+        "select 'purchase', p.business_key from activity.purchase p join activity.report a using (purchase_id) "
+        "join identity.record r on (r.system, r.stream, r.external_id) = "
+        "(a.person_system, a.person_stream, a.person_external_id) where p.profile_id is distinct from r.profile_id "
+        "union all select 'golden', p.profile_id::text from identity.profile p "
+        "join profile.golden using (profile_id) where p.merged_into is not null"
+    )
