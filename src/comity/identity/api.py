@@ -11,6 +11,7 @@ from comity.identity import decide, explain, history, resolve, store
 from comity.identity import match as matching
 from comity.identity.match import CompiledMatch, fold, hash_key, lookup_salt
 from comity.identity.places import count_moves, hold_places, lock_places
+from comity.identity.recall import Recalled, Trail, recall_records
 from comity.identity.sharing import find_sharing
 from comity.identity.types import (
     RECORDS_MAX,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CompiledMatch",
+    "Recalled",
+    "Trail",
     "adopt_records",
     "compile_match",
     "count_moves",
@@ -53,6 +56,7 @@ __all__ = [
     "lock_places",
     "merge_profiles",
     "merge_source_records",
+    "recall_records",
     "resolve_alias",
     "resolve_aliases",
     "resolve_records",
@@ -70,14 +74,23 @@ def compile_match(spec: MatchSpec | None, *, attributes: Mapping[str, AttributeS
 
 
 def resolve_records(
-    tx: Tx, *, records: Sequence[RecordFacts], match: CompiledMatch, now: datetime, ids: Ids
+    tx: Tx,
+    *,
+    records: Sequence[RecordFacts],
+    match: CompiledMatch,
+    now: datetime,
+    ids: Ids,
+    recalled: Recalled | None = None,
+    trail: Trail = resolve.NO_TRAIL,
 ) -> Resolution:
     """Link records to profiles, minting Global IDs for people not seen before. At most RECORDS_MAX records.
 
     Records with known keys and unchanged features cost one look-up. Repeating a call changes nothing. A record that
     was forgotten comes back to life. A key given twice counts with its features merged, the later one winning.
+    `recalled` is what `recall_records` told of these very records by these rules before; it saves the look-up where the
+    trail knows all turns in between.
     """
-    return resolve.resolve_records(tx, records=records, match=match, now=now, ids=ids)
+    return resolve.resolve_records(tx, records=records, match=match, now=now, ids=ids, recalled=recalled, trail=trail)
 
 
 def has_records(tx: Tx) -> bool:

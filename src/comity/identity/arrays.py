@@ -7,7 +7,6 @@ import msgspec
 
 SEPARATOR: Final = "\x1e"
 """Joins lists of texts; keys, folded values and JSON hold no control character."""
-_SEPARATOR_BYTES: Final = SEPARATOR.encode()
 _encode = msgspec.json.Encoder().encode
 
 
@@ -16,9 +15,9 @@ def texts(values: Iterable[str]) -> str:
     return SEPARATOR.join(values)
 
 
-def json_texts(values: Iterable[Any]) -> str:
-    """Write a list of values as JSON, for `identity.as_texts`."""
-    return _SEPARATOR_BYTES.join(map(_encode, values)).decode()
+def json_text(value: Any) -> str:
+    """Write a value as JSON."""
+    return _encode(value).decode()
 
 
 def array(values: Iterable[object]) -> str:

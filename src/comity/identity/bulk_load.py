@@ -34,7 +34,7 @@ UUID_PARTS = ((0, 8), (8, 4), (12, 4), (16, 4), (20, 12))
 @contextmanager
 def load(tx: Tx, *, frame: pl.DataFrame, match: CompiledMatch, now: datetime, ids: Ids) -> Generator[BulkLoad]:
     """Resolve and store all records of a frame; see the door."""
-    store.lock(tx)
+    store.take_turn(tx)
     if store.has_records(tx):
         raise RecordsKnown
     if _has_bad_keys(frame):

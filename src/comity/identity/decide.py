@@ -37,7 +37,7 @@ CREATED_RULE: Final = "created_by_comity"
 
 def forget_records(tx: Tx, *, keys: Sequence[RecordKey], match: CompiledMatch, now: datetime, ids: Ids) -> Resolution:
     """Take note that records were deleted at the source; see the door."""
-    store.lock(tx)
+    store.take_turn(tx)
     rows = store.find_record_ids(tx, keys=list(dict.fromkeys(keys)))
     known = {list(dict.fromkeys(keys))[position - 1] for position, _, _ in rows}
     vacated = _bury(tx, record_ids=[record_id for _, record_id, _ in rows], match=match)
@@ -56,7 +56,7 @@ def merge_source_records(
     tx: Tx, *, loser_key: RecordKey, survivor_key: RecordKey, match: CompiledMatch, now: datetime, ids: Ids
 ) -> Resolution:
     """Take note that a system merged two of its records; see the door."""
-    store.lock(tx)
+    store.take_turn(tx)
     loser, survivor = _get_ids(tx, [loser_key, survivor_key])
     others = store.list_records(tx, profile_ids=[_profile_of(tx, survivor)])
     pairs = [(loser, record.record_id) for record in others if record.record_id != loser]
@@ -84,7 +84,7 @@ def merge_profiles(
     tx: Tx, *, profile_ids: Sequence[UUID], match: CompiledMatch, reason: str, actor: str, now: datetime, ids: Ids
 ) -> Resolution:
     """Decide that profiles are one person; see the door."""
-    store.lock(tx)
+    store.take_turn(tx)
     living = store.list_living(tx, profile_ids=profile_ids)
     unknown = [str(profile_id) for profile_id in profile_ids if profile_id not in living]
     if unknown:
@@ -117,7 +117,7 @@ def adopt_records(
     tx: Tx, *, records: Sequence[tuple[RecordKey, UUID]], match: CompiledMatch, now: datetime
 ) -> list[Record]:
     """Store records that Comity made for people; see the door."""
-    store.lock(tx)
+    store.take_turn(tx)
     keys = [key for key, _ in records]
     known = {keys[position - 1] for position, _, _ in store.find_record_ids(tx, keys=keys)}
     living = store.list_living(tx, profile_ids=[profile_id for _, profile_id in records])
@@ -162,7 +162,7 @@ def unmerge_profile(
     ids: Ids,
 ) -> Resolution:
     """Decide that some records of a profile are somebody else; see the door."""
-    store.lock(tx)
+    store.take_turn(tx)
     living = store.find_living(tx, profile_id=profile_id)
     if living is None:
         raise ProfileUnknown(details={"profile_id": str(profile_id)})

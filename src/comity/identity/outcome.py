@@ -40,6 +40,7 @@ class Outcome:
         *,
         new: Collection[RecordKey],
         steady: Collection[RecordKey],
+        turn: int = 0,
     ) -> Resolution:
         """Tell what became of these keys; `places` are record and profile of each before the moves."""
         record_ids: list[int] = []
@@ -59,4 +60,5 @@ class Outcome:
             merged=[Merge(loser=loser, survivor=survivor) for loser, survivor in self.merged.items()],
             moved=list(self.moved.values()),
             affected_profile_ids=sorted(self.affected - self.merged.keys()),
+            turn=turn,
         )

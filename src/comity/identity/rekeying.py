@@ -1,7 +1,9 @@
 """What becomes of records' keys when their features change."""
 
-from collections import Counter
-from typing import NamedTuple
+from collections.abc import Container
+from typing import Any, NamedTuple
+
+import msgspec
 
 from comity.identity.match import (
     LOOKUP_MARK,
@@ -23,19 +25,39 @@ class _Concerned(NamedTuple):
     lookups: list[tuple[str, bytes, int]]
 
 
-class Rekeying:
-    """Gathers what changes of features do to keys, record by record; what did not change is not looked at.
+class Rekeyed(msgspec.Struct):
+    """What changes of features do to keys, record by record.
 
-    `gone` and `fresh` are the keys lost and won, look-ups among them; `vacated` counts those lost that may link
-    records; `doubtful` are the keys to be judged anew, each as record id, digest, and most records a link allows.
+    `saved` are the records with their row places and features as JSON; `gone` and `fresh` the keys lost and won,
+    look-ups among them; `vacated` those lost that may link records, with the record; `doubtful` the keys to be judged
+    anew, each as record, digest, and most records a link allows.
     """
+
+    saved: list[tuple[int, str, str]] = []
+    gone: list[Identifier] = []
+    fresh: list[Identifier] = []
+    vacated: list[tuple[int, Key]] = []
+    doubtful: list[tuple[int, int, int]] = []
+
+    def add(self, other: "Rekeyed", *, without: Container[int] = ()) -> None:
+        """Take over what was found elsewhere, except of some records."""
+        parts: list[tuple[list[Any], list[Any], int]] = [
+            (self.saved, other.saved, 0),
+            (self.gone, other.gone, 1),
+            (self.fresh, other.fresh, 1),
+            (self.vacated, other.vacated, 0),
+            (self.doubtful, other.doubtful, 0),
+        ]
+        for mine, theirs, place in parts:
+            mine.extend([each for each in theirs if each[place] not in without] if without else theirs)
+
+
+class Rekeying:
+    """Gathers what changes of features do to keys, record by record; what did not change is not looked at."""
 
     def __init__(self, match: CompiledMatch) -> None:
         """Start with nothing."""
-        self.gone: list[Identifier] = []
-        self.fresh: list[Identifier] = []
-        self.vacated: Counter[Key] = Counter()
-        self.doubtful: list[tuple[int, int, int]] = []
+        self.found = Rekeyed()
         self._match = match
         self._concerned_by: dict[tuple[str, ...], _Concerned] = {}
 
@@ -54,26 +76,26 @@ class Rekeying:
             key, digest = rule.key_of(new, after), 0
             if key is not None:
                 digest = hash_key(rule.salt, key)
-                self.doubtful.append((record_id, digest, rule.records_max))
+                self.found.doubtful.append((record_id, digest, rule.records_max))
             lost = rule.key_of(old, after) if is_keyed else key
             if lost == key:
                 continue
             if key is not None:
-                self.fresh.append((digest, record_id, tag))
+                self.found.fresh.append((digest, record_id, tag))
             if lost is not None:
-                self.gone.append((hash_key(rule.salt, lost), record_id, tag))
-                self.vacated[rule.name, lost] += 1
+                self.found.gone.append((hash_key(rule.salt, lost), record_id, tag))
+                self.found.vacated.append((record_id, (rule.name, lost)))
         for name, salt, tag in concerned.lookups:
-            _note_lookup(self.gone, old[name], record_id, salt, tag)
-            _note_lookup(self.fresh, new[name], record_id, salt, tag)
+            _note_lookup(self.found.gone, old[name], record_id, salt, tag)
+            _note_lookup(self.found.fresh, new[name], record_id, salt, tag)
 
     def note_outdated(self, record_id: int, before: Features, after: tuple[Key, ...]) -> None:
         """Take note of a record whose keys were made by other rules, and are to be these."""
         match = self._match
         folded = match.folded(before)
         left = set(match.keys_of(folded)) - set(after)
-        self.vacated.update(left)
-        self.gone += match.identifiers_of((key, record_id) for key in (*left, *match.lookups_of(folded)))
+        self.found.vacated += [(record_id, key) for key in left]
+        self.found.gone += match.identifiers_of((key, record_id) for key in (*left, *match.lookups_of(folded)))
 
     def _find_concerned(self, names: tuple[str, ...]) -> _Concerned:
         found = self._concerned_by.get(names)

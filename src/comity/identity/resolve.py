@@ -3,13 +3,15 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
 from uuid import UUID
 
 from comity.identity import history, reviews, store
+from comity.identity.arrays import json_text
 from comity.identity.closure import Closure, ClosureTooLarge
 from comity.identity.match import CompiledMatch, Features, Identifier, Key
 from comity.identity.outcome import Outcome
+from comity.identity.recall import Known, Outdated, Recalled, Trail, facts_by_key, look_in_turn
 from comity.identity.rekeying import Rekeying
 from comity.identity.reviews import Doubt
 from comity.identity.rules import Node, Partition, assign, brought_by, partition
@@ -31,20 +33,7 @@ from comity.mapping.types import RecordKey
 FOUNDED: Final = "founded"
 """What a record's `rule` says when no link brought it to its profile."""
 DECIDED: Final = "decided"
-
-
-class Changed(NamedTuple):
-    """A known record that says something new; `has_own_keys` when its keys were made by the rules in force.
-
-    `place` is where its row stands.
-    """
-
-    key: RecordKey
-    record_id: int
-    profile_id: UUID
-    place: str
-    stored: dict[str, str | None]
-    has_own_keys: bool
+NO_TRAIL: Final = Trail()
 
 
 class Resolver:
@@ -218,50 +207,35 @@ class Resolver:
 
 
 def resolve_records(
-    tx: Tx, *, records: Sequence[RecordFacts], match: CompiledMatch, now: datetime, ids: Ids
+    tx: Tx,
+    *,
+    records: Sequence[RecordFacts],
+    match: CompiledMatch,
+    now: datetime,
+    ids: Ids,
+    recalled: Recalled | None = None,
+    trail: Trail = NO_TRAIL,
 ) -> Resolution:
     """Link records to profiles; see the door."""
     if len(records) > RECORDS_MAX:
         raise TooManyRecords
-    facts = _by_key(records, match)
-    keys = list(facts)
-    store.lock(tx)
-    known: dict[RecordKey, tuple[int, UUID]] = {}
-    steady: set[RecordKey] = set()
-    changed: list[Changed] = []
-    rows = store.find_records(tx, keys=keys, match_hash=match.match_hash)
-    for position, record_id, profile_id, place, stored, is_current in rows:
-        key = keys[position - 1]
-        known[key] = (record_id, profile_id)
-        if is_current:
-            steady.add(key)
-            if facts[key].items() <= stored.items():
-                continue
-        changed.append(Changed(key, record_id, profile_id, place, stored, is_current))
+    facts = facts_by_key(records, match)
+    turn = store.take_turn(tx)
+    known = look_in_turn(tx, facts, match, turn=turn, recalled=recalled, trail=trail)
     resolver = Resolver(tx, match=match, now=now, ids=ids)
-    new_nodes: dict[RecordKey, Node] = {}
-    if changed or len(known) < len(keys):
-        new_nodes = _new_nodes(tx, [(key, facts[key]) for key in keys if key not in known], match)
+    new_nodes = _new_nodes(tx, [(key, facts[key]) for key in facts if key not in known.places], match)
+    if new_nodes or known.rekeyed.saved or known.outdated:
         store.insert_identifiers(tx, identifiers=identifiers_of(new_nodes.values(), match))
-        restless, vacated = _save_changed(tx, changed, facts, match)
+        restless, vacated = _save_changed(tx, known, facts, match)
         seeds = sorted({node.record_id for node in new_nodes.values()} | restless)
         resolver.resolve(seeds, vacated=vacated, pending=list(new_nodes.values()))
         resolver.publish()
-    places = known | {key: (node.record_id, node.profile_id) for key, node in new_nodes.items() if node.profile_id}
-    return resolver.outcome.tell([record.key for record in records], places, new=new_nodes.keys(), steady=steady)
-
-
-def _by_key(records: Sequence[RecordFacts], match: CompiledMatch) -> dict[RecordKey, Features]:
-    wanted = match.attributes
-    facts: dict[RecordKey, Features] = {}
-    for record in records:
-        given = record.features
-        if "" in given.values() or not given.keys() <= match.looked_at:
-            features = {name: given[name] or None for name in wanted if name in given}
-        else:
-            features = given
-        facts[record.key] = {**facts[record.key], **features} if record.key in facts else features
-    return facts
+    places = known.places | {
+        key: (node.record_id, node.profile_id) for key, node in new_nodes.items() if node.profile_id
+    }
+    return resolver.outcome.tell(
+        [record.key for record in records], places, new=new_nodes.keys(), steady=known.steady, turn=turn
+    )
 
 
 def _new_nodes(tx: Tx, new: Sequence[tuple[RecordKey, Features]], match: CompiledMatch) -> dict[RecordKey, Node]:
@@ -275,7 +249,7 @@ def _new_nodes(tx: Tx, new: Sequence[tuple[RecordKey, Features]], match: Compile
 
 
 def _save_changed(
-    tx: Tx, changed: Sequence[Changed], facts: dict[RecordKey, Features], match: CompiledMatch
+    tx: Tx, known: Known, facts: Mapping[RecordKey, Features], match: CompiledMatch
 ) -> tuple[set[int], Counter[Key]]:
     """Store changed features and the keys that differ; return the records that may link otherwise, count the keys left.
 
@@ -283,34 +257,27 @@ def _save_changed(
     has one of its keys: it can gain no link then, and links it has are remembered whatever its values become. That is
     the common case: an edit makes a value that nobody else has.
     """
-    if not changed:
-        return set(), Counter()
-    outdated: list[Node] = []
+    outdated = [_outdated_node(each, facts[each.key], match) for each in known.outdated]
     rekeying = Rekeying(match)
-    saved: list[tuple[int, str, Features]] = []
-    for each in changed:
-        features = {**each.stored, **facts[each.key]}
-        saved.append((each.record_id, each.place, features))
-        if each.has_own_keys:
-            rekeying.note(each.record_id, each.stored, features)
-        else:
-            node = _outdated_node(each, features, match)
-            outdated.append(node)
-            rekeying.note_outdated(each.record_id, each.stored, node.keys)
-    store.update_records(tx, features=saved, match_hash=match.match_hash)
-    store.drop_identifiers(tx, identifiers=rekeying.gone)
-    store.insert_identifiers(tx, identifiers=rekeying.fresh)
+    for each, node in zip(known.outdated, outdated, strict=True):
+        rekeying.note_outdated(each.record_id, each.stored, node.keys)
+        rekeying.found.saved.append((each.record_id, each.place, json_text(node.features)))
+    rekeyed = rekeying.found
+    rekeyed.add(known.rekeyed)
+    store.update_records(tx, features=rekeyed.saved, match_hash=match.match_hash)
+    store.drop_identifiers(tx, identifiers=rekeyed.gone)
+    store.insert_identifiers(tx, identifiers=rekeyed.fresh)
     store.put_identifiers(tx, identifiers=identifiers_of(outdated, match))
-    restless = store.find_restless(tx, keys=rekeying.doubtful)
-    return restless | {node.record_id for node in outdated}, rekeying.vacated
+    restless = store.find_restless(tx, keys=rekeyed.doubtful)
+    return restless | {node.record_id for node in outdated}, Counter(key for _, key in rekeyed.vacated)
 
 
-def _outdated_node(changed: Changed, features: Features, match: CompiledMatch) -> Node:
+def _outdated_node(outdated: Outdated, features: Features, match: CompiledMatch) -> Node:
     return Node(
-        record_id=changed.record_id,
-        key=changed.key,
-        profile_id=changed.profile_id,
-        features=features,
+        record_id=outdated.record_id,
+        key=outdated.key,
+        profile_id=outdated.profile_id,
+        features={**outdated.stored, **features},
         is_deleted=False,
         match=match,
     )

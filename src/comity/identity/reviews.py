@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from comity.identity.arrays import array, json_texts, texts
+from comity.identity.arrays import array, json_text, texts
 from comity.identity.match import Key
 from comity.kernel.database import Tx
 from comity.kernel.sql import SqlFolder
@@ -33,7 +33,7 @@ def put_reviews(tx: Tx, *, doubts: Sequence[Doubt], details: Sequence[dict[str, 
         values=texts(doubt.value for doubt in doubts),
         records_a=array(doubt.record_a for doubt in doubts),
         records_b=array(doubt.record_b for doubt in doubts),
-        details=json_texts(details),
+        details=texts(map(json_text, details)),
         opened_at=now,
     )
 

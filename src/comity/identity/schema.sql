@@ -95,6 +95,13 @@ CREATE INDEX review_by_first ON identity.review USING btree (record_a) WHERE (cl
 CREATE INDEX review_by_second ON identity.review USING btree (record_b) WHERE (closed_at IS NULL);
 CREATE INDEX review_open ON identity.review USING btree (review_id) WHERE (closed_at IS NULL);
 
+create table identity.turn (
+    is_only boolean not null default true,
+    number bigint not null,
+    constraint turn_pkey PRIMARY KEY (is_only),
+    constraint turn_is_only CHECK (is_only)
+) with (fillfactor=10);
+
 -- view v_profile: profile_id uuid, merged_into uuid, created_at timestamp with time zone
 -- view v_record: record_id bigint, system text, stream text, external_id text, profile_id uuid, is_deleted boolean, linked_at timestamp with time zone, rule text
 -- function as_texts(joined text): text[]

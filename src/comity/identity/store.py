@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from comity.identity.arrays import SEPARATOR, array, json_texts, texts
+from comity.identity.arrays import SEPARATOR, array, texts
 from comity.identity.match import CompiledMatch, Features, Identifier, Key
 from comity.identity.rules import Decision, Edge, Node, Profile
 from comity.identity.types import KeyInvalid, Record
@@ -16,6 +16,10 @@ from comity.kernel.sql import SqlFolder, copy_in
 from comity.mapping.types import RecordKey
 
 _sql = SqlFolder(__package__)
+
+
+FoundRecord = tuple[int, int, UUID, str, str, bool]
+"""Position from 1, record, profile, row place, features as JSON, and whether it is alive with keys by these rules."""
 
 
 def _key_texts(keys: Sequence[RecordKey]) -> dict[str, str]:
@@ -34,15 +38,18 @@ def _key_texts(keys: Sequence[RecordKey]) -> dict[str, str]:
     return found
 
 
-def lock(tx: Tx) -> None:
-    """Wait until no other resolution runs; until the end of the transaction none does."""
-    _sql.lock_identity.rows(tx)
+def take_turn(tx: Tx) -> int:
+    """Wait until no other resolution runs; until the transaction ends none does. Returns the number of the turn."""
+    return int(_sql.take_turn.value(tx))
 
 
-def find_records(
-    tx: Tx, *, keys: Sequence[RecordKey], match_hash: int
-) -> list[tuple[int, int, UUID, str, dict[str, str | None], bool]]:
-    """Find known records: position from 1, record, profile, row place, features, is alive with keys by these rules."""
+def get_turn(tx: Tx) -> int:
+    """Return the number of the last turn that is committed."""
+    return int(_sql.get_turn.value(tx))
+
+
+def find_records(tx: Tx, *, keys: Sequence[RecordKey], match_hash: int) -> list[FoundRecord]:
+    """Find known records."""
     return _sql.find_records.rows(tx, **_key_texts(keys), match_hash=match_hash)
 
 
@@ -99,18 +106,20 @@ def insert_records(
     )
 
 
-def update_records(tx: Tx, *, features: Sequence[tuple[int, str, Features]], match_hash: int) -> None:
-    """Store features of records, given with record id and row place; a row that has moved since is a bug of ours."""
+def update_records(tx: Tx, *, features: Sequence[tuple[int, str, str]], match_hash: int) -> None:
+    """Store features of records, as JSON, given with record and row place; a row moved since is a bug of ours."""
+    if not features:
+        return
     record_ids, places, values = zip(*features, strict=True)
     updated_count = _sql.update_records.execute(
         tx,
         record_ids=array(record_ids),
         places=texts(places),
-        features=json_texts(values),
+        features=texts(values),
         match_hash=match_hash,
     )
     if updated_count != len(features):
-        raise Broken(f"{len(features) - updated_count} records were changed without the lock of identity.")
+        raise Broken(f"{len(features) - updated_count} records were changed out of turn.")
 
 
 def bury_records(tx: Tx, *, record_ids: Sequence[int], match_hash: int) -> None:

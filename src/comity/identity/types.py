@@ -57,7 +57,8 @@ class Resolution(Struct, frozen=True, kw_only=True):
 
     `is_steady` tells records that were known and alive before, with keys by the very rules in force.
     `moved` lists records known before that changed their profile. `affected_profile_ids` are the living profiles whose
-    set of records changed; records that stayed where they were are not mentioned.
+    set of records changed; records that stayed where they were are not mentioned. `turn` is the number under which
+    `Trail` keeps what `resolve_records` touched.
     """
 
     record_ids: list[int]
@@ -68,6 +69,7 @@ class Resolution(Struct, frozen=True, kw_only=True):
     merged: list[Merge]
     moved: list[Move]
     affected_profile_ids: list[UUID]
+    turn: int = 0
 
 
 class Record(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from comity.sync.deliver import Deliverer
 from comity.sync.first_read import list_unsettled
 from comity.sync.history import list_history
 from comity.sync.joining import check_system, create_fields, plan_fields, plan_subscription
-from comity.sync.prepare import Prepared, give_up, prepare
+from comity.sync.prepare import Prepared, give_up, prepare, recall
 from comity.sync.pull import HINTS_CHANNEL, Puller, receive_hook
 from comity.sync.reactions import (
     EVENTS_MAX,
@@ -92,6 +92,7 @@ __all__ = [
     "plan_fields",
     "plan_subscription",
     "prepare",
+    "recall",
     "receive_hook",
     "recompute_tiers",
     "release_points",

@@ -10,8 +10,10 @@ import msgspec
 
 from comity.activity.types import PurchaseFact, RecordReference, ReturnFact
 from comity.definitions.types import EVENTS
+from comity.identity import api as identity
 from comity.identity.types import RecordFacts, RecordKey
 from comity.inbox.types import Change, ChangeBatch, ChangeKind, ParkedChange
+from comity.kernel.database import Tx
 from comity.kernel.readers import Position
 from comity.mapping import api as mapping
 from comity.mapping.types import ABSENT, MappedBatch, Problem
@@ -39,6 +41,7 @@ class Prepared(msgspec.Struct, kw_only=True):
     parked: dict[int, ParkedChange] = {}
     carried: dict[RecordKey, UUID] = {}
     filtered_count: int = 0
+    recalled: identity.Recalled | None = None
 
 
 def prepare(batch: ChangeBatch, runtime: Runtime) -> Prepared:
@@ -67,6 +70,12 @@ def prepare(batch: ChangeBatch, runtime: Runtime) -> Prepared:
         else:
             _add_purchases(prepared, stream, changes)
     return prepared
+
+
+def recall(tx: Tx, prepared: Prepared, runtime: Runtime) -> Prepared:
+    """Add what is stored of the records of a batch, by the runtime it was mapped with; their turn is shorter then."""
+    recalled = identity.recall_records(tx, records=prepared.facts, match=runtime.match)
+    return msgspec.structs.replace(prepared, recalled=recalled)
 
 
 def _begin(batch: ChangeBatch, runtime: Runtime) -> Prepared:

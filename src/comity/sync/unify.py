@@ -48,9 +48,12 @@ class Identified(msgspec.Struct, frozen=True, kw_only=True):
     """What `identify` found, record by record of the batch.
 
     `arrived` tells records that were not known before, or may not have been; `is_later` the ones whose values are
-    still to be taken in. `profile_ids` are whose the records were after so many `moves`.
+    still to be taken in. `profile_ids` are whose the records were after so many `moves`. `turn` is to be noted in the
+    trail of the worker once it is committed, with the keys of the batch and the records that were `moved`.
     """
 
+    turn: int
+    moved: list[int]
     record_ids: list[int]
     profile_ids: list[UUID]
     moves: int
@@ -73,7 +76,16 @@ def apply(tx: Tx, *, prepared: Prepared, runtime: Runtime, lease: Lease, ids: Id
     return apply_values(tx, prepared=prepared, identified=identified, runtime=runtime, lease=lease, ids=ids, now=now)
 
 
-def identify(tx: Tx, *, prepared: Prepared, runtime: Runtime, lease: Lease, ids: Ids, now: datetime) -> Identified:
+def identify(
+    tx: Tx,
+    *,
+    prepared: Prepared,
+    runtime: Runtime,
+    lease: Lease,
+    ids: Ids,
+    now: datetime,
+    trail: identity.Trail | None = None,
+) -> Identified:
     """Settle whose the records of a batch are, and take in what those say that nobody knew.
 
     Repeatable. Raises LeaseLost.
@@ -82,7 +94,15 @@ def identify(tx: Tx, *, prepared: Prepared, runtime: Runtime, lease: Lease, ids:
     is_repeated = prepared.start < readers.get_position(tx, name=IDENTITY_READER)
     changed: set[UUID] = set()
     _adopt_own(tx, prepared, runtime=runtime, now=now)
-    resolution = identity.resolve_records(tx, records=prepared.facts, match=runtime.match, now=now, ids=ids)
+    resolution = identity.resolve_records(
+        tx,
+        records=prepared.facts,
+        match=runtime.match,
+        now=now,
+        ids=ids,
+        recalled=prepared.recalled if trail is not None else None,
+        trail=trail or identity.Trail(),
+    )
     arrived = [True] * len(resolution.is_new) if is_repeated else resolution.is_new
     keys = [fact.key for fact in compress(prepared.facts, arrived)]
     merges = store.take_merges(tx, survivors=keys) if keys else []
@@ -98,6 +118,8 @@ def identify(tx: Tx, *, prepared: Prepared, runtime: Runtime, lease: Lease, ids:
         outbox.note_changes(tx, profile_ids=changed, records=news)
     readers.advance(tx, name=IDENTITY_READER, position=prepared.end)
     return Identified(
+        turn=resolution.turn,
+        moved=[move.record_id for move in resolution.moved],
         record_ids=resolution.record_ids,
         profile_ids=resolution.profile_ids,
         moves=identity.count_moves(tx) if not merges else NOT_KNOWN,

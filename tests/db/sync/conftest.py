@@ -9,6 +9,7 @@ import pytest
 from comity.kernel.database import Database
 from comity.sandbox.api import serve
 from tests.conftest import lend_database
+from tests.db.sync.conveyor import Conveyor
 from tests.scenario.rehearsal import Simulated
 from tests.scenario.stage import Stage
 
@@ -102,3 +103,17 @@ def ada(stage):
     stage.settle()
     assert len(person.everywhere("global_id")) == 1
     return person
+
+
+@pytest.fixture
+def conveyor(bare_stage):
+    """The unify loop of a hub that hears of changes only."""
+    return Conveyor(bare_stage)
+
+
+@pytest.fixture
+def second_conveyor(second_database, tmp_path_factory, clock):
+    """Another one, to be told the same."""
+    stage = Stage(database=second_database, folder=tmp_path_factory.mktemp("second"), clock=clock)
+    yield Conveyor(stage)
+    stage.close()

@@ -36,13 +36,19 @@ HELD = {
     "golden": "select to_jsonb(g) - 'updated_at' from profile.golden g",
     "purchases": "select business_key, profile_id, amount_minor, is_cancelled, occurred_at from activity.purchase",
     "reports": "select to_jsonb(r) from activity.report r",
-    "events": "select kind, payload - 'purchase_id' from kernel.event",
-    "marks": "select distinct profile_id, system, record_id, lane from outbox.change",
+    "events": (
+        "select kind, case when kind like 'activity.%' then payload - array['purchase_id', 'profile_id'] "
+        "else payload end from kernel.event"
+    ),
+    "marks": (
+        "select distinct case when record_id is null then coalesce(p.merged_into, p.profile_id) end, system, "
+        "record_id, lane from outbox.change join identity.profile p using (profile_id)"
+    ),
     "waiting merges": "select survivor_id, loser_id from sync.merge",
     "parked": "select change_id, code, field, message from inbox.parked where closed_at is null",
     "books": "select sum(read_count), sum(applied_count), sum(parked_count) from sync.run",
 }
-"""What a hub holds, in no order."""
+"""What a hub holds, in no order; who had a purchase or a record when it was told of may depend on who was quicker."""
 
 
 class Clerk:
@@ -136,8 +142,18 @@ class Conveyor:
         with self.database.transaction() as tx:
             inbox.accept_changes(tx, changes=list(changes), now=self.hub.clock.now())
 
+    def accept_in_parts(self, changes: list[NewChange]) -> None:
+        """As from many deliveries: within one the versions of a record follow each other."""
+        for start in range(0, len(changes), BATCH + 2):
+            self.accept(*changes[start : start + BATCH + 2])
+
     def step(self) -> float | None:
         return self.stage._unify.step()
+
+    def wait(self) -> None:
+        """Until the values under way are written."""
+        if self.stage._unify._underway is not None:
+            self.stage._unify._underway.written.result()
 
     def run(self) -> None:
         """Until nothing is left to do."""
@@ -172,12 +188,24 @@ class Conveyor:
 
     def run_in_turns(self) -> None:
         """Apply each batch in one transaction, the one after it when that has ended."""
-        while (prepared := self.prepare()).change_ids:
-            with self.database.transaction() as tx:
-                sync.apply_batch(
-                    tx, prepared=prepared, runtime=self.hub.get_runtime(), lease=self.stage._unify._keeper.get(),
-                    ids=self.hub.ids, now=self.hub.clock.now(),
-                )  # fmt: skip
+        while self.step_in_turn() is not None:
+            pass
+
+    def step_in_turn(self) -> float | None:
+        """Apply the next batch in one transaction; None where there is none."""
+        prepared = self.prepare()
+        if not prepared.change_ids:
+            return None
+        with self.database.transaction() as tx:
+            sync.apply_batch(
+                tx, prepared=prepared, runtime=self.hub.get_runtime(), lease=self.stage._unify._keeper.get(),
+                ids=self.hub.ids, now=self.hub.clock.now(),
+            )  # fmt: skip
+        return 0.0
+
+    def differences(self, other: "Conveyor") -> list[str]:
+        """Of what the two hold."""
+        return [name for name in HELD if self.held(name) != other.held(name)]
 
     def held(self, name: str) -> list[tuple[Any, ...]]:
         return sorted(self.stage.query(HELD[name]), key=repr)

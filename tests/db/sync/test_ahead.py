@@ -71,7 +71,7 @@ def test_batch_is_what_this_process_would_make_of_it(stage, ahead):
     told = _begin(ahead, position)
     with stage.database.transaction() as tx:
         batch = inbox.read_changes(tx, position=position, count_max=WORTH_IT_MIN)
-    expected = sync.prepare(batch, stage.hub.get_runtime())
+        expected = sync.recall(tx, sync.prepare(batch, stage.hub.get_runtime()), stage.hub.get_runtime())
     assert len(expected.change_ids) == WORTH_IT_MIN and expected.parked
     assert told == expected
 

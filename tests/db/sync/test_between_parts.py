@@ -11,14 +11,9 @@ from comity.kernel import leases
 from comity.kernel.database import DatabaseUnavailable
 from comity.kernel.leases import LeaseLost
 from comity.sync import api as sync
-from tests.db.sync.conveyor import BATCH, SYSTEMS, Clerk, Conveyor, arrivals, broken, busy, strays
+from tests.db.sync.conveyor import BATCH, SYSTEMS, Clerk, arrivals, broken, busy, strays
 from tests.scenario.convergence import find_undecided
 from tests.scenario.rehearsal import eventually
-
-
-@pytest.fixture
-def conveyor(bare_stage):
-    return Conveyor(bare_stage)
 
 
 class TestDeathBetween:

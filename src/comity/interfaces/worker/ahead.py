@@ -107,4 +107,6 @@ def _prepare(position: Position, count_max: int) -> sync.Prepared:
     with _Source.database.transaction() as tx:
         runtime = _Source.runtimes.get(tx)
         batch = inbox.read_changes(tx, position=position, count_max=count_max)
-    return sync.prepare(batch, runtime)
+    prepared = sync.prepare(batch, runtime)
+    with _Source.database.transaction() as tx:
+        return sync.recall(tx, prepared, runtime)

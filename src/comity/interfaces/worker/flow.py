@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from comity import wiring
+from comity.identity import api as identity
 from comity.inbox import api as inbox
 from comity.inbox.types import ChangeBatch
 from comity.interfaces.worker.ahead import GC_THRESHOLDS, Ahead
@@ -110,6 +111,7 @@ class UnifyLoop:
         self._ahead = Ahead(hub.database.dsn)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="unify-values")
         self._underway: Underway | None = None
+        self._trail = identity.Trail()
         self._patience = Patience()
 
     def step(self) -> float | None:
@@ -127,7 +129,10 @@ class UnifyLoop:
     def _step(self, lease: Lease) -> float | None:
         prepared = self._take_next()
         count_max = self._hub.settings.unify_batch_max
-        if len(prepared.change_ids) < count_max or not sync.can_part(prepared):
+        is_full = len(prepared.change_ids) >= count_max
+        if is_full:
+            self._ahead.begin(prepared.end, count_max=count_max)
+        if not is_full or not sync.can_part(prepared):
             self._settle(lease)
             if not prepared.change_ids:
                 return self._skip(prepared, lease)
@@ -135,7 +140,6 @@ class UnifyLoop:
             self._apply_somehow(prepared, lease)
             return AT_ONCE
         self._patience.forget()
-        self._ahead.begin(prepared.end, count_max=count_max)
         try:
             prepared, identified = self._identify(prepared, lease)
         except Exception as error:
@@ -156,8 +160,15 @@ class UnifyLoop:
                 raise DefinitionsMoved
             prepared = _follow(tx, prepared, runtime)
             identified = sync.identify(
-                tx, prepared=prepared, runtime=runtime, lease=lease, ids=self._hub.ids, now=self._hub.clock.now()
+                tx,
+                prepared=prepared,
+                runtime=runtime,
+                lease=lease,
+                ids=self._hub.ids,
+                now=self._hub.clock.now(),
+                trail=self._trail,
             )
+        self._trail.note(identified.turn, keys=[fact.key for fact in prepared.facts], record_ids=identified.moved)
         return prepared, identified
 
     def _write_values(self, prepared: sync.Prepared, identified: sync.Identified, lease: Lease) -> None:

@@ -1,0 +1,2 @@
+-- The last turn that is committed. Takes nothing; returns its number.
+select number from identity.turn
