@@ -19,7 +19,7 @@ from comity.kernel.errors import ComityError
 
 MASK = "***"
 MASK_DEPTH_MAX = 6
-METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+METRICS_MEDIA_TYPE = "text/plain; version=0.0.4"
 SPAN_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 
 REGISTRY = CollectorRegistry()
@@ -187,7 +187,7 @@ def span(name: str, **labels: Any) -> Generator[Span]:
 
 
 def render_metrics() -> bytes:
-    """The metrics of this process in Prometheus' text format (`METRICS_CONTENT_TYPE`)."""
+    """The metrics of this process in Prometheus' text format (`METRICS_MEDIA_TYPE`)."""
     return generate_latest(REGISTRY)
 
 

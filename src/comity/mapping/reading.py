@@ -186,7 +186,11 @@ def _changed_at(
             moments.append(_moment(each))
         except (ValueError, OverflowError, ArithmeticError):
             moments.append(None)
-            rejection = Rejection("not_a_timestamp", "ISO 8601 or seconds since 1970", "Correct `changed_at`.")
+            rejection = Rejection(
+                "not_a_timestamp",
+                "ISO 8601 or seconds since 1970",
+                "Correct the value, or `changed_at` of the mapping.",
+            )
             problems.append(
                 problem_of(rejection, position=positions[row], field=mapping.spec.changed_at or "", found=each)
             )
@@ -210,7 +214,9 @@ def _moment(found: Any) -> datetime | None:
 
 def _unreadable(position: int, message: str, payload: Any) -> Problem:
     rejection = Rejection(
-        "unreadable_payload", f"a JSON object with the mapped fields ({message})", "Correct the sender, then replay."
+        "unreadable_payload",
+        f"a JSON object with the mapped fields ({message})",
+        "Correct it where it comes from, then send or load it again.",
     )
     return problem_of(rejection, position=position, field="", found=payload, is_fatal=True)
 
@@ -225,7 +231,7 @@ def _twofold(mapping: CompiledMapping, position: int, found: Any, told: str) -> 
 
 
 def _nameless(mapping: CompiledMapping, position: int, found: Any) -> Problem:
-    rejection = Rejection("no_external_id", "the record's id", "Correct `external_id` of the mapping, or the sender.")
+    rejection = Rejection("no_external_id", "the record's id", "Correct `external_id` of the mapping, or the record.")
     return problem_of(
         rejection,
         position=position,

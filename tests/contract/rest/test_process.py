@@ -114,6 +114,7 @@ class TestDatabaseAway:
                 assert answer.headers["retry-after"] == "1"
                 assert answer.json()["code"] == "database_unavailable" and answer.json()["details"]["remedy"]
             metrics = desk.bare.get("/metrics")
+            assert metrics.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
             assert metrics.status_code == 200 and "comity_database_up 0.0" in metrics.text
             assert desk.bare.get("/").status_code == 200
             wire.mend()

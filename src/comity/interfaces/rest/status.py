@@ -8,7 +8,7 @@ from litestar import MediaType, Request, Response, get
 from comity.interfaces.rest.guards import board_of, hub_of
 from comity.interfaces.rest.measures import measure_hub
 from comity.interfaces.shared.views import StatusView
-from comity.kernel.telemetry import METRICS_CONTENT_TYPE, render_metrics
+from comity.kernel.telemetry import METRICS_MEDIA_TYPE, render_metrics
 
 SECURITY_HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
@@ -76,7 +76,7 @@ def get_health(request: Request[Any, Any, Any]) -> str:
 def get_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Return metrics in Prometheus' text form: of this process, and of the hub as the status page has it."""
     measure_hub(board_of(request))
-    return Response(content=render_metrics(), media_type=METRICS_CONTENT_TYPE)
+    return Response(content=render_metrics(), media_type=METRICS_MEDIA_TYPE)
 
 
 HANDLERS = [
