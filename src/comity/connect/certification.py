@@ -16,6 +16,8 @@ from comity.kernel.egress import Egress, EgressFailed, Response
 from comity.kernel.errors import ComityError
 
 PASSES_MAX = 50
+IMPOSSIBLE_ID = "no such id"
+"""No system gives a record an id like this; somebody who pushes or loads records may."""
 
 
 class CertificationFailed(ComityError):
@@ -207,9 +209,10 @@ def _read_and_fetch_agree(subject: Subject) -> None:
 def _unknown_ids_are_gone(subject: Subject) -> None:
     external_id = subject.user_creates(subject.fields("Other"))
     connector = subject.open(subject.egress())
-    changes = connector.fetch(subject.stream, [subject.unknown_id, external_id], fields=_wanted(subject))
-    kinds = [change.kind for change in changes]
-    _require(kinds == [ChangeKind.DELETE, ChangeKind.UPSERT], f"fetch() of an unknown and a known id gives {kinds}")
+    wanted = [subject.unknown_id, IMPOSSIBLE_ID, external_id]
+    kinds = [change.kind for change in connector.fetch(subject.stream, wanted, fields=_wanted(subject))]
+    expected = [ChangeKind.DELETE, ChangeKind.DELETE, ChangeKind.UPSERT]
+    _require(kinds == expected, f"fetch() of an unknown id, of no id at all and of a known id gives {kinds}")
 
 
 def _deletes_are_seen(subject: Subject) -> None:

@@ -26,6 +26,7 @@ __all__ = [
     "finish_stale",
     "get_bases",
     "hold_stale",
+    "is_contested",
     "is_in_flight",
     "is_own_form",
     "is_ping_pong",
@@ -54,6 +55,7 @@ SKIP_XIDS = 1_000
 plan_candidates = rules.plan_candidates
 plan_fields = rules.plan_fields
 plan_retry = rules.plan_retry
+is_contested = rules.is_contested
 is_ping_pong = rules.is_ping_pong
 is_own_form = rules.is_own_form
 is_in_flight = rules.is_in_flight

@@ -14,7 +14,7 @@ ATTEMPTS_MAX = 12
 RETRY_SECONDS_MAX = 3 * 3600.0
 
 WRITES_IN_HOUR_MAX = 60
-"""More writes to one record in an hour than any person's life explains: two systems are playing ping-pong."""
+"""More contested writes to one record in an hour than any person's life explains: two systems are playing ping-pong."""
 
 
 class FieldPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,8 +74,22 @@ def plan_retry(*, attempts: int, now: datetime, after_seconds: float | None) -> 
     return now + timedelta(seconds=max(wait, after_seconds or 0.0))
 
 
+def is_contested(writes: Mapping[str, Any], *, theirs: Mapping[str, Any], base: Base | None) -> bool:
+    """True when what is written takes the place of something put there after us, or in place of what we sent.
+
+    What only we change is not: a member who buys a hundred times an hour has another balance each time.
+    """
+    for field in writes:
+        known = base.fields.get(field) if base is not None else None
+        if known is not None and (
+            theirs.get(field) != known["stored"] or not is_own_form(known["sent"], known["stored"])
+        ):
+            return True
+    return False
+
+
 def is_ping_pong(base: Base | None, *, now: datetime) -> bool:
-    """True when a record was written so often within the hour that something writes against us."""
+    """True when what we wrote was contested so often within the hour that something writes against us."""
     return (
         base is not None
         and base.writes_in_hour >= WRITES_IN_HOUR_MAX

@@ -150,7 +150,7 @@ def store_bases(tx: Tx, *, system: str, bases: Sequence[NewBase], now: datetime)
         system=system,
         record_ids=[base.record_id for base in bases],
         fields=[Jsonb(base.fields) for base in bases],
-        are_writes=[base.is_write for base in bases],
+        are_contested=[base.is_contested for base in bases],
         shown=[base.shown for base in bases],
         now=now,
     )

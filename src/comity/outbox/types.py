@@ -58,7 +58,7 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
     """What a record of a system and Comity last agreed on, per vendor field: {"sent": ..., "stored": ...}.
 
     It is doubted when the record has shown something else since it was last compared as a whole; `shown` is the
-    fingerprint of what it then showed.
+    fingerprint of what it then showed. `writes_in_hour` are the contested ones.
     """
 
     record_id: int
@@ -76,14 +76,14 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewBase(msgspec.Struct, frozen=True, kw_only=True):
-    """Fields to merge into a record's base; `is_write` when the system was written to, not only compared.
+    """Fields to merge into a record's base; `is_contested` when a write took the place of something written after us.
 
     `shown` is the fingerprint of what the record shows if nobody but Comity touched it; None when that is not known.
     """
 
     record_id: int
     fields: dict[str, dict[str, Any]]
-    is_write: bool
+    is_contested: bool
     shown: int | None = None
 
 

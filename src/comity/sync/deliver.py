@@ -340,6 +340,7 @@ class _Batch:
     def _settle(self, tx: Tx, item: Item, record: Record, state: ReadChange | None, *, now: datetime) -> NewBase:
         """Return the new base of a written record, and let what the system made of our values count as ours."""
         fields = {field: {"sent": value, "stored": value} for field, value in item.writes.items()}
+        is_contested = outbox.is_contested(item.writes, theirs=item.theirs, base=item.base)
         shown = None
         if state is not None:
             payload = mapping.flatten(item.stream.compiled, payload=msgspec.json.decode(state.payload))
@@ -349,4 +350,4 @@ class _Batch:
             # By the system's own clock where it tells, since what it says later is told by that clock, too.
             profile.note_written(tx, record_ids=[record.record_id], values=[made], now=state.source_at or now)
         fields |= {field: {"sent": value, "stored": value} for field, value in item.left.items()}
-        return NewBase(record_id=record.record_id, fields=fields, is_write=True, shown=shown)
+        return NewBase(record_id=record.record_id, fields=fields, is_contested=is_contested, shown=shown)

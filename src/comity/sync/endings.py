@@ -36,8 +36,8 @@ WRITTEN = Ending(rank=0, written=True)
 PING_PONG = Ending(
     rank=2,
     code="ping_pong",
-    message="This record was written too often within the hour: something in the system writes against Comity. Look "
-    "at the system's own automation, then replay.",
+    message="What Comity wrote into this record was overwritten too often within the hour: something in the system "
+    "writes against it. Look at the system's own automation, then replay.",
 )
 
 
@@ -121,7 +121,7 @@ def to_base(item: Item, held: Mapping[str, Any]) -> NewBase:
         raise ValueError("A base belongs to a record.")
     fields = {field: {"sent": item.desired[field], "stored": value} for field, value in held.items()}
     shown = mapping.fingerprint_of(item.stream.compiled, fields=item.theirs)
-    return NewBase(record_id=item.record.record_id, fields=fields, is_write=False, shown=shown)
+    return NewBase(record_id=item.record.record_id, fields=fields, is_contested=False, shown=shown)
 
 
 def fingerprint_after(item: Item, fields: Mapping[str, Mapping[str, Any]]) -> int:

@@ -140,7 +140,7 @@ class TestRecordNews:
         [(7, 7, False), (7, 8, True), (7, None, True), (None, 7, True)],
     )
     def test_a_record_that_shows_something_else_is_doubted(self, box, person, agreed, shown, is_doubted):
-        base = NewBase(record_id=1, fields={}, is_write=True, shown=agreed)
+        base = NewBase(record_id=1, fields={}, is_contested=True, shown=agreed)
         box.do("store_bases", system=SYSTEM, bases=[base], now=NOW)
         box.note(records=[RecordNews(system=SYSTEM, profile_id=person, record_id=1, shown=shown)])
         box.take(OTHER)
@@ -268,17 +268,17 @@ class TestRetryAndPark:
 class TestBases:
     def test_fields_merge_and_writes_of_the_hour_are_counted(self, tx):
         for field, is_write in (("a", True), ("b", True), ("c", False)):
-            base = NewBase(record_id=1, fields={field: {"sent": 1, "stored": 1}}, is_write=is_write)
+            base = NewBase(record_id=1, fields={field: {"sent": 1, "stored": 1}}, is_contested=is_write)
             outbox.store_bases(tx, system=SYSTEM, bases=[base], now=NOW)
         found = outbox.get_bases(tx, record_ids=[1, 2])
         assert set(found[1].fields) == {"a", "b", "c"}
         assert found[1].writes_in_hour == 2
-        late = NewBase(record_id=1, fields={"d": {"sent": 1, "stored": 1}}, is_write=True)
+        late = NewBase(record_id=1, fields={"d": {"sent": 1, "stored": 1}}, is_contested=True)
         outbox.store_bases(tx, system=SYSTEM, bases=[late], now=NOW + timedelta(hours=2))
         assert outbox.get_bases(tx, record_ids=[1])[1].writes_in_hour == 1
 
     def test_a_doubt_that_came_up_after_a_comparison_stays(self, box, person):
-        box.do("store_bases", system=SYSTEM, bases=[NewBase(record_id=1, fields={}, is_write=True)], now=NOW)
+        box.do("store_bases", system=SYSTEM, bases=[NewBase(record_id=1, fields={}, is_contested=True)], now=NOW)
         news = RecordNews(system=SYSTEM, profile_id=person, record_id=1, shown=None)
         for _ in range(2):
             box.note(records=[news])

@@ -224,6 +224,15 @@ class TestPingPong:
         assert written <= WRITES_IN_HOUR_MAX + 1
         assert [code for code, _ in stage.parked("crm-b")] == ["ping_pong"]
 
+    def test_somebody_who_changes_often_is_no_ping_pong(self, stage, ada):
+        for number in range(WRITES_IN_HOUR_MAX + 10):
+            stage.clock.advance(seconds=1)
+            ada.edit("crm-a", city=f"City {number}")
+            stage.cycle()
+        stage.settle()
+        assert ada.everywhere("city") == {f"City {WRITES_IN_HOUR_MAX + 9}"}
+        assert stage.parked("crm-b") == stage.parked("crm-c") == []
+
 
 class TestOtherPeople:
     def test_one_persons_trouble_is_nobody_elses(self, stage, ada):

@@ -59,6 +59,30 @@ class TestPlanRetry:
         assert rules.plan_retry(attempts=0, now=NOW, after_seconds=90) == NOW + timedelta(seconds=90)
 
 
+class TestIsContested:
+    @pytest.mark.parametrize(
+        ("sent", "stored", "theirs", "is_contested"),
+        [
+            (5, 5, 5, False),
+            ("Ulm", "ULM", "ULM", False),
+            ("Ulm", "Ulm", "Theirs", True),
+            ("Ulm", "Theirs", "Theirs", True),
+        ],
+    )
+    def test_what_somebody_put_there_after_us(self, sent, stored, theirs, is_contested):
+        base = Base(
+            record_id=1,
+            fields={"City": {"sent": sent, "stored": stored}},
+            written_at=NOW,
+            writes_in_hour=0,
+            hour_started_at=NOW,
+        )
+        assert rules.is_contested({"City": "Bonn"}, theirs={"City": theirs}, base=base) is is_contested
+
+    def test_nothing_is_that_was_never_sent(self):
+        assert not rules.is_contested({"City": "Bonn"}, theirs={"City": "Ulm"}, base=None)
+
+
 class TestIsPingPong:
     def test_only_within_the_hour(self):
         busy = Base(

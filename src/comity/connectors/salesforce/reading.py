@@ -1,5 +1,6 @@
 """Reading: keyset polling with overlap, deletions and merges, present state by id."""
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +22,8 @@ from comity.connectors.salesforce.client import SalesforceClient
 
 DELETED_DAYS_MAX = 15
 DELETED_SPAN_SECONDS_MIN = 60
+_ID = re.compile(r"[A-Za-z0-9]{15}([A-Za-z0-9]{3})?")
+"""Anything else is no id of a record, and a query that names it is refused whole."""
 _MERGEABLE = frozenset({"Account", "Case", "Contact", "Individual", "Lead"})
 
 
@@ -66,7 +69,8 @@ class Reader:
         extra = ["IsDeleted", *(["MasterRecordId"] if stream in _MERGEABLE else [])]
         columns = self.columns(stream, fields)
         found: dict[str, ReadChange] = {}
-        for query in soql.by_values(stream, list(dict.fromkeys([*columns, *extra])), field="Id", values=ids):
+        possible = [each for each in ids if _ID.fullmatch(each)]
+        for query in soql.by_values(stream, list(dict.fromkeys([*columns, *extra])), field="Id", values=possible):
             for row in self._client.query(query, is_all=True):
                 found[str(row["Id"])] = self._state(stream, row, columns)
         now = self._client.clock.now()

@@ -1,9 +1,9 @@
--- Merge what was sent and stored into the bases, and count the writes of the hour.
--- Takes record_ids, fields (array of jsonb), are_writes, shown, system, now.
+-- Merge what was sent and stored into the bases, and count the contested writes of the hour.
+-- Takes record_ids, fields (array of jsonb), are_contested, shown, system, now.
 insert into outbox.base as b (record_id, system, fields, written_at, writes_in_hour, hour_started_at, shown)
-select w.record_id, %(system)s::text, w.fields, %(now)s::timestamptz, w.is_write::int, %(now)s::timestamptz, w.shown
-from unnest(%(record_ids)s::bigint[], %(fields)s::jsonb[], %(are_writes)s::boolean[], %(shown)s::bigint[])
-    as w(record_id, fields, is_write, shown)
+select w.record_id, %(system)s::text, w.fields, %(now)s::timestamptz, w.is_contested::int, %(now)s::timestamptz, w.shown
+from unnest(%(record_ids)s::bigint[], %(fields)s::jsonb[], %(are_contested)s::boolean[], %(shown)s::bigint[])
+    as w(record_id, fields, is_contested, shown)
 on conflict (record_id) do update
 set fields = b.fields || excluded.fields,
     written_at = excluded.written_at,
