@@ -243,7 +243,7 @@ def _plan_posting(
         effective_on=delta.effective_on,
         system=state.system,
         external_id=state.external_id[:TEXT_LENGTH_MAX],
-        terms=to_ledger_terms(delta.terms, delta.effective_on),
+        terms=to_ledger_terms(delta.terms, min(delta.effective_on, member.today)),
     )
 
 

@@ -225,7 +225,7 @@ def quote_purchase(
                 points=lot.points, kind=lot.currency, available_from=terms.available_from, expires_on=terms.expires_on
             )
             for lot in earning.lots
-            for terms in [rules.to_ledger_terms(lot.terms, earning.effective_on)]
+            for terms in [rules.to_ledger_terms(lot.terms, min(earning.effective_on, member.today))]
         ],
         tier=member.tier,
     )

@@ -86,7 +86,7 @@ def plan_earn_postings(earnings: Sequence[Earning], programme: str) -> list[Post
             effective_on=each.effective_on,
             system=each.purchase.system,
             external_id=each.purchase.external_id[:TEXT_LENGTH_MAX],
-            terms=to_ledger_terms(lot.terms, each.effective_on),
+            terms=to_ledger_terms(lot.terms, min(each.effective_on, each.member.today)),
         )
         for each in earnings
         for number, lot in enumerate(each.lots)
@@ -107,9 +107,12 @@ def find_purchase(key: str, *, programme: str) -> int | None:
             return None
 
 
-def to_ledger_terms(terms: facts.Terms, effective_on: date) -> Terms:
-    """Say terms as the ledger does: what can be spent from its first day on waits for nothing."""
-    waits = terms.available_from is not None and terms.available_from > effective_on
+def to_ledger_terms(terms: facts.Terms, day: date) -> Terms:
+    """Say terms as the ledger does: what can be spent from a day on waits for nothing on that day.
+
+    What is booked for a day to come (a purchase may be dated so) is known today, and waits for that day.
+    """
+    waits = terms.available_from is not None and terms.available_from > day
     return Terms(
         expires_on=terms.expires_on,
         available_from=terms.available_from if waits else None,

@@ -100,11 +100,12 @@ class TestExpiry:
         api.enrol(tx, profile_ids=[ADA, BOB], programme=self.MILES, now=bought)
         api.earn_for_purchases(
             tx,
-            purchases=[purchase(1, occurred_at=bought), purchase(2, BOB, occurred_at=bought),
-                       purchase(3, occurred_at=bought + timedelta(days=20))],
+            purchases=[purchase(1, occurred_at=bought), purchase(2, BOB, occurred_at=bought)],
             programmes=[self.MILES],
             now=bought,
         )  # fmt: skip
+        later = bought + timedelta(days=20)
+        api.earn_for_purchases(tx, purchases=[purchase(3, occurred_at=later)], programmes=[self.MILES], now=later)
         self.redeem(tx, 30, now=bought)
         last_minute = datetime(2026, 2, 27, 22, 59, tzinfo=UTC)
         assert api.expire_points(tx, programme=self.MILES, now=last_minute) == 0

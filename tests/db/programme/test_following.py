@@ -182,13 +182,13 @@ class TestCorrections:
     @pytest.mark.parametrize(("policy", "points"), [("re_derive", 250), ("adjust_forward", 200)])
     def test_a_late_purchase_goes_by_the_policy(self, till, policy, points):
         shop = till(club(BASE, GOLD, corrections=policy))
-        shop.sell(1, 5_000, days=2)
-        shop.sell(2, 15_000, days=-10)
+        shop.sell(1, 5_000, days=2, now=BOUGHT + timedelta(days=2))
+        shop.sell(2, 15_000, days=-10, now=BOUGHT + timedelta(days=2))
         assert shop.member.points == points
 
     def test_what_was_earned_in_a_closed_period_stays(self, tx, till):
         shop = till(club(BASE, GOLD, corrections="freeze_closed_period"))
-        shop.sell(1, 5_000, days=2)
+        shop.sell(1, 5_000, days=2, now=BOUGHT + timedelta(days=2))
         through = (BOUGHT + timedelta(days=4)).date()
         ledger.lock_period(tx, unit="club", through=through, by="ada", reason="month", now=BOUGHT + timedelta(days=6))
         shop.sell(2, 15_000, days=-10)
@@ -207,5 +207,5 @@ class TestCorrections:
         shop.take_back(1, 5_000)
         assert shop.member.points == 50
         shop.sell(2, 1_000, days=-1)
-        shop.sell(3, 1_000, days=1)
+        shop.sell(3, 1_000, days=1, now=BOUGHT + timedelta(days=1))
         assert shop.member.points == 50 + 10 + 30

@@ -196,3 +196,19 @@ def test_simulation_and_explanations_say_the_same(tx, desk):
     assert told[100] == (True, {"available_from": date(2026, 3, 10)})
     assert told[0] == (True, {"awaits": "stay_completed", "lapsed_on": date(2026, 6, 13)})
     assert told[300] == (True, {"awaits": "stay_completed"})
+
+
+class TestDaysToCome:
+    def test_what_is_bought_ahead_gives_points_that_wait_for_its_day(self, tx):
+        desk = Desk(tx, club(BASE))
+        desk.sell(1, 10_000, days=30)
+        assert desk.has == (0, 100)
+        desk.sell(1, 8_000, days=30)
+        desk.sell(2, 1_000, days=0)
+        desk.sell(2, 3_000, days=40)
+        assert desk.has == (0, 110)
+        for days, has in ((29, (0, 110)), (30, (80, 30)), (40, (110, 0))):
+            api.release_points(tx, programme=desk.programme, now=BOUGHT + timedelta(days=days))
+            assert desk.has == has
+            check_books(tx)
+        desk.spend(110, now=BOUGHT + timedelta(days=40))
