@@ -31,6 +31,13 @@ class SystemState(msgspec.Struct, frozen=True, kw_only=True):
     hook_refused_at: datetime | None
     hook_refusal: str | None
 
+    @property
+    def latest_error(self) -> str | None:
+        """What failed last, reading or writing; it may be long past (`failures_in_row`)."""
+        if self.read_error_at is None or self.write_error_at is None:
+            return self.read_error or self.write_error
+        return self.read_error if self.read_error_at > self.write_error_at else self.write_error
+
 
 class StreamCursor(msgspec.Struct, frozen=True, kw_only=True):
     """How far a stream of a system has been read.

@@ -222,7 +222,7 @@ def _view_systems(tx: Tx, *, runtime: sync.Runtime | None, waiting: dict[str, in
                 state=each.state,
                 is_healthy=each.failures_in_row == 0,
                 is_reached=each.read_ok_at is not None or each.write_ok_at is not None,
-                last_error=(each.read_error or each.write_error) if each.failures_in_row else None,
+                last_error=each.latest_error if each.failures_in_row else None,
                 read_ok_at=each.read_ok_at,
                 write_ok_at=each.write_ok_at,
                 read_count=read_counts.get(each.system, 0),
