@@ -1,7 +1,6 @@
 """`python -m comity.sandbox salesforce|hubspot --port N`: serve until a signal comes."""
 
 import argparse
-import os
 import signal
 import sys
 import threading
@@ -10,7 +9,7 @@ from types import FrameType
 
 import msgspec
 
-from comity.sandbox.api import SandboxOptions, serve
+from comity.sandbox.api import SandboxOptions, leave, serve
 
 SIGNAL_SECONDS = 0.5
 """How often to look for a signal: one that another thread took does not end the wait of this one."""
@@ -64,9 +63,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Everything is closed. Skipping the interpreter's own farewell spares the server's threads, should one still be
-    # on its way out, the abort that comes of asking a dying interpreter for its lock.
-    os._exit(code)
+    leave(main())

@@ -189,6 +189,7 @@ def serve(
         print_json_line(running.ready)
         while not stopping.wait(SIGNAL_SECONDS):
             pass
+    simulated.leave()
 
 
 class BenchMissing(NotFound):
