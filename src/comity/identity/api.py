@@ -11,7 +11,7 @@ from comity.identity import decide, explain, history, resolve, store
 from comity.identity import match as matching
 from comity.identity.match import CompiledMatch, fold, hash_key, lookup_salt
 from comity.identity.places import count_moves, hold_places, lock_places
-from comity.identity.recall import Recalled, Trail, recall_records
+from comity.identity.recall import Recalled, recall_records
 from comity.identity.sharing import find_sharing
 from comity.identity.types import (
     RECORDS_MAX,
@@ -24,6 +24,7 @@ from comity.identity.types import (
     RecordKey,
     Resolution,
     Review,
+    Touched,
 )
 from comity.kernel.database import Tx
 from comity.kernel.ids import Ids
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 __all__ = [
     "CompiledMatch",
     "Recalled",
-    "Trail",
     "adopt_records",
     "compile_match",
     "count_moves",
@@ -81,14 +81,14 @@ def resolve_records(
     now: datetime,
     ids: Ids,
     recalled: Recalled | None = None,
-    trail: Trail = resolve.NO_TRAIL,
+    trail: Sequence[Touched] = (),
 ) -> Resolution:
     """Link records to profiles, minting Global IDs for people not seen before. At most RECORDS_MAX records.
 
     Records with known keys and unchanged features cost one look-up. Repeating a call changes nothing. A record that
     was forgotten comes back to life. A key given twice counts with its features merged, the later one winning.
     `recalled` is what `recall_records` told of these very records by these rules before; it saves the look-up where the
-    trail knows all turns in between.
+    trail tells of all turns in between.
     """
     return resolve.resolve_records(tx, records=records, match=match, now=now, ids=ids, recalled=recalled, trail=trail)
 

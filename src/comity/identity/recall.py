@@ -4,7 +4,7 @@ Resolutions take turns, which are numbered (`store.take_turn`). What was told be
 turn since touched: those records are looked at again. A turn that is not known spoils all that was told.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -14,12 +14,10 @@ from comity.identity import store
 from comity.identity.arrays import json_text
 from comity.identity.match import CompiledMatch, Features
 from comity.identity.rekeying import Rekeyed, Rekeying
-from comity.identity.types import RecordFacts
+from comity.identity.types import RecordFacts, Touched
 from comity.kernel.database import Tx
 from comity.mapping.types import RecordKey
 
-TURNS_KEPT = 8
-"""Batches are recalled two turns ahead."""
 _decode_features = msgspec.json.Decoder(dict[str, str | None]).decode
 
 
@@ -43,47 +41,29 @@ class Known(msgspec.Struct):
 
 
 class Recalled(msgspec.Struct, frozen=True):
-    """What was stored after a turn: position from 1, record, and profile (as bytes, to be sent); and what changes.
+    """What was stored after a turn: position from 1, record and profile; and what changes.
 
     The records at the positions of `again` have to be looked at again.
     """
 
     turn: int
-    places: list[tuple[int, int, bytes]]
+    places: list[tuple[int, int, UUID]]
     again: list[int]
     rekeyed: Rekeyed
 
 
-class Touched(NamedTuple):
-    """Records that turns resolved, by key, and records they moved."""
-
-    keys: set[RecordKey]
-    record_ids: set[int]
-
-
-class Trail:
-    """What the latest turns of one worker touched."""
-
-    def __init__(self) -> None:
-        """Know of no turn."""
-        self._touched: dict[int, Touched] = {}
-
-    def note(self, turn: int, *, keys: Collection[RecordKey], record_ids: Collection[int]) -> None:
-        """Take note of a turn, once it is committed: the records that were resolved, and those that it moved."""
-        self._touched[turn] = Touched(set(keys), set(record_ids))
-        while len(self._touched) > TURNS_KEPT:
-            del self._touched[min(self._touched)]
-
-    def between(self, earlier: int, later: int) -> Touched | None:
-        """Return what the turns between two touched; None when one of them is not known."""
-        touched = Touched(set(), set())
-        for turn in range(earlier + 1, later):
-            known = self._touched.get(turn)
-            if known is None:
-                return None
-            touched.keys.update(known.keys)
-            touched.record_ids.update(known.record_ids)
-        return touched
+def between(trail: Sequence[Touched], earlier: int, later: int) -> tuple[set[str], set[int]] | None:
+    """Return ids of the records that the turns between two touched, and those they moved; None if one is not known."""
+    known = {touched.turn: touched for touched in trail}
+    external_ids: set[str] = set()
+    record_ids: set[int] = set()
+    for turn in range(earlier + 1, later):
+        touched = known.get(turn)
+        if touched is None:
+            return None
+        external_ids.update(touched.external_ids)
+        record_ids.update(touched.moved)
+    return external_ids, record_ids
 
 
 def facts_by_key(records: Sequence[RecordFacts], match: CompiledMatch) -> dict[RecordKey, Features]:
@@ -108,14 +88,10 @@ def recall_records(tx: Tx, *, records: Sequence[RecordFacts], match: CompiledMat
     positions = {key: position for position, key in enumerate(facts, start=1)}
     return Recalled(
         turn=turn,
-        places=[(positions[key], *_to_send(known.places[key])) for key in known.steady],
+        places=[(positions[key], *known.places[key]) for key in known.steady],
         again=[positions[each.key] for each in known.outdated],
         rekeyed=known.rekeyed,
     )
-
-
-def _to_send(place: tuple[int, UUID]) -> tuple[int, bytes]:
-    return place[0], place[1].bytes
 
 
 def look_in_turn(
@@ -125,22 +101,24 @@ def look_in_turn(
     *,
     turn: int,
     recalled: Recalled | None,
-    trail: Trail,
+    trail: Sequence[Touched],
 ) -> Known:
     """Look at what is stored of records, except where what was recalled of these very facts still holds."""
-    touched = None if recalled is None else trail.between(recalled.turn, turn)
+    touched = None if recalled is None else between(trail, recalled.turn, turn)
     if recalled is None or touched is None:
         return look(tx, facts, match)
+    external_ids, moved = touched
     keys = list(facts)
-    again = {position for position, key in enumerate(keys, start=1) if key in touched.keys}.union(recalled.again)
+    again = {position for position, key in enumerate(keys, start=1) if key.external_id in external_ids}
+    again.update(recalled.again)
     places: dict[RecordKey, tuple[int, UUID]] = {}
     left: set[int] = set()
     for position, record_id, profile_id in recalled.places:
-        if position in again or record_id in touched.record_ids:
+        if position in again or record_id in moved:
             again.add(position)
             left.add(record_id)
         else:
-            places[keys[position - 1]] = (record_id, UUID(bytes=profile_id))
+            places[keys[position - 1]] = (record_id, profile_id)
     known = look(tx, {key: facts[key] for key in (keys[position - 1] for position in sorted(again))}, match)
     known.steady |= places.keys()
     known.places |= places

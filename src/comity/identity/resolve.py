@@ -11,7 +11,7 @@ from comity.identity.arrays import json_text
 from comity.identity.closure import Closure, ClosureTooLarge
 from comity.identity.match import CompiledMatch, Features, Identifier, Key
 from comity.identity.outcome import Outcome
-from comity.identity.recall import Known, Outdated, Recalled, Trail, facts_by_key, look_in_turn
+from comity.identity.recall import Known, Outdated, Recalled, facts_by_key, look_in_turn
 from comity.identity.rekeying import Rekeying
 from comity.identity.reviews import Doubt
 from comity.identity.rules import Node, Partition, assign, brought_by, partition
@@ -24,6 +24,7 @@ from comity.identity.types import (
     RecordFacts,
     Resolution,
     TooManyRecords,
+    Touched,
 )
 from comity.kernel.database import Tx
 from comity.kernel.events import publish
@@ -33,7 +34,6 @@ from comity.mapping.types import RecordKey
 FOUNDED: Final = "founded"
 """What a record's `rule` says when no link brought it to its profile."""
 DECIDED: Final = "decided"
-NO_TRAIL: Final = Trail()
 
 
 class Resolver:
@@ -214,7 +214,7 @@ def resolve_records(
     now: datetime,
     ids: Ids,
     recalled: Recalled | None = None,
-    trail: Trail = NO_TRAIL,
+    trail: Sequence[Touched] = (),
 ) -> Resolution:
     """Link records to profiles; see the door."""
     if len(records) > RECORDS_MAX:

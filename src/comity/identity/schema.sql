@@ -47,7 +47,7 @@ create table identity.identifier (
     record_id bigint not null,
     rule_tag integer not null,
     constraint identifier_pkey PRIMARY KEY (key_hash, record_id)
-);
+) with (fillfactor=90);
 
 create table identity.profile (
     profile_id uuid not null,
@@ -74,7 +74,7 @@ create table identity.record (
     rule text not null,
     constraint record_pkey PRIMARY KEY (record_id),
     constraint record_once UNIQUE (external_id, stream, system)
-) with (fillfactor=85);
+) with (fillfactor=90);
 CREATE INDEX record_by_profile ON identity.record USING btree (profile_id);
 
 create table identity.review (

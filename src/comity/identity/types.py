@@ -52,13 +52,21 @@ class Move(Struct, frozen=True, kw_only=True):
     target: UUID
 
 
+class Touched(Struct, frozen=True, kw_only=True):
+    """What a turn of resolving touched: the ids of the records it settled, of whatever system, and those it moved."""
+
+    turn: int
+    external_ids: list[str]
+    moved: list[int]
+
+
 class Resolution(Struct, frozen=True, kw_only=True):
     """What became of a batch. `record_ids`, `profile_ids`, `is_new` and `is_steady` are parallel to the input.
 
     `is_steady` tells records that were known and alive before, with keys by the very rules in force.
     `moved` lists records known before that changed their profile. `affected_profile_ids` are the living profiles whose
-    set of records changed; records that stayed where they were are not mentioned. `turn` is the number under which
-    `Trail` keeps what `resolve_records` touched.
+    set of records changed; records that stayed where they were are not mentioned. `turn` is the number of the turn it
+    took `resolve_records`.
     """
 
     record_ids: list[int]

@@ -30,8 +30,8 @@ class NewChange(msgspec.Struct, frozen=True, kw_only=True):
     survivor_id: str | None = None
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored change."""
+class Change(msgspec.Struct, frozen=True):
+    """A stored change; fields in the order in which `read_changes` tells them."""
 
     change_id: int
     xid: int

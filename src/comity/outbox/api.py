@@ -72,18 +72,20 @@ settle_bases = store.settle_bases
 
 
 def note_changes(
-    tx: Tx, *, profile_ids: Iterable[UUID], records: Iterable[RecordNews] = (), lane: Lane = Lane.PROFILE
+    tx: Tx, *, profile_ids: Iterable[UUID], records: Sequence[RecordNews] = (), lane: Lane = Lane.PROFILE
 ) -> None:
     """Note that these people may not be up to date anywhere, and that these records may have to be put right.
 
     Appends only; each system's deliveries take it into their marks. Repeating is harmless; a parked one is retried.
     """
-    anywhere = set(profile_ids)
+    # By their numbers: hashing a UUID calls Python.
+    anywhere = {profile_id.int: profile_id for profile_id in profile_ids}
     rows: list[tuple[UUID | None, str | None, int | None, int | None, int]] = [
-        (each.profile_id, None if each.profile_id in anywhere else each.system, each.record_id, each.shown, lane)
+        (each.profile_id, None if each.profile_id.int in anywhere else each.system, each.record_id, each.shown, lane)
         for each in records
     ]
-    rows += [(profile_id, None, None, None, lane) for profile_id in anywhere.difference(row[0] for row in rows)]
+    with_record = {each.profile_id.int for each in records}
+    rows += [(profile_id, None, None, None, lane) for key, profile_id in anywhere.items() if key not in with_record]
     if rows:
         store.append_changes(tx, rows=rows)
         notify(tx, channel=OUTBOX_CHANNEL)

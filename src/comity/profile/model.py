@@ -39,8 +39,8 @@ def _texts(columns: tuple[Attribute, ...], units: tuple[Unit, ...]) -> Texts:
         stage_table=table,
         stage_create=observe_sql.stage_create(columns, table=table),
         observe=observe_sql.observe(columns, table=table),
-        refresh=golden_sql.refresh(columns, units, scope=of_profiles),
-        rebuild=golden_sql.refresh(columns, units, scope=golden_sql.OF_ALL),
+        refresh=golden_sql.refresh(columns, units, scope=of_profiles, is_alone=False),
+        rebuild=golden_sql.refresh(columns, units, scope=golden_sql.OF_ALL, is_alone=True),
         insert_all=golden_sql.insert_all(columns, units),
     )
 

@@ -52,8 +52,8 @@ def stage_create(attributes: Sequence[Attribute], *, table: str) -> str:
 def observe(attributes: Sequence[Attribute], *, table: str, observation: str = OBSERVATION) -> str:
     """Return the statement that takes in one wave of the staging table and answers with one row of counts and ids.
 
-    Everybody locks records in the order of their ids. So the first wave also locks those that a later one may change,
-    which would begin from the front again.
+    Everybody locks records in the order of their ids. So the first wave also writes those that a later one may change,
+    as they are: that one would begin from the front again.
     """
     judged = ",\n    ".join(
         f"{_verdict(number, attribute)} as {_verdict_name(attribute)}" for number, attribute in enumerate(attributes)
@@ -61,10 +61,12 @@ def observe(attributes: Sequence[Attribute], *, table: str, observation: str = O
     return f"""\
 with counted as materialized (
     select *,
-        place__ is null or old_profile_id__ <> profile_id or {_any(attributes, NEW, FILLED)} as is_changed__,
-        {_any(attributes, SEEN)} as is_seen__,
+        is_changed__ or {_any(attributes, SEEN)}
+            or record_id in (select l.record_id from {names.column(table)} l where l.wave__ > %(wave)s) as is_written__,
         {_any(attributes, ECHO)} as is_echo__,
         {_any(attributes, LATE)} as is_late__
+    from (
+    select *, place__ is null or old_profile_id__ <> profile_id or {_any(attributes, NEW, FILLED)} as is_changed__
     from (
     select s.*, o.ctid as place__, o.xmin as version__, o.profile_id as old_profile_id__, o.written, o.written_at,
     {_known(attributes)},
@@ -73,6 +75,7 @@ with counted as materialized (
     where s.wave__ = %(wave)s
     offset 0
     ) as judged
+    ) as changed
     order by record_id
 ), inserted as (
     insert into {observation} (record_id, profile_id, system, stream, external_id, {_names(attributes)})
@@ -82,26 +85,19 @@ with counted as materialized (
     where place__ is null
     on conflict (record_id) do nothing
     returning record_id
-), locked as materialized (
-    select c.*
-    from counted c join {observation} o on o.ctid = c.place__ and o.xmin = c.version__
-    where c.is_changed__ or c.is_seen__
-        or c.record_id in (select s.record_id from {names.column(table)} s where s.wave__ > %(wave)s)
-    order by c.record_id
-    for no key update of o
 ), updated as (
     update {observation} o set profile_id = c.profile_id, written = {_written(attributes)},
         ({_names(attributes)}) = row(
         {_values(attributes)})
-    from locked c
-    where o.ctid = c.place__ and (c.is_changed__ or c.is_seen__)
+    from counted c
+    where o.ctid = c.place__ and o.xmin = c.version__ and c.is_written__
     returning c.is_changed__
 )
 select
     coalesce(array_agg(distinct profile_id) filter (where is_changed__), '{{}}'),
     coalesce(array_agg(distinct old_profile_id__) filter (where old_profile_id__ <> profile_id), '{{}}'),
     (select count(*) from inserted) + (select count(*) filter (where is_changed__) from updated),
-    count(*) filter (where is_changed__ or is_seen__)
+    count(*) filter (where is_written__)
         - (select count(*) from inserted) - (select count(*) from updated),
     count(*) filter (where is_echo__),
     count(*) filter (where is_late__)
@@ -132,7 +128,7 @@ def _verdict(number: int, attribute: Attribute) -> str:
     changed = f"o.{names.at(attribute.name)}"
     last = f"coalesce(o.{names.seen(attribute.name)}, {changed})"
     key = names.text_constant(attribute.name)
-    is_written = f"(o.written <> '{{}}' and o.written ? {key})"
+    is_written = f"(o.written_at is not null and o.written ? {key})"
     written = f"(o.written ->> {key})::{attribute.type.column_type}"
     is_news = f"({last} is null or s.changed_at__ > {last})"
     is_same = f"{value} is not distinct from {known}"

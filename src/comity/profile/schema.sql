@@ -6,7 +6,7 @@ create table profile.golden (
     rules_version integer not null,
     updated_at timestamp with time zone not null,
     constraint golden_pkey PRIMARY KEY (profile_id)
-) with (fillfactor=80);
+) with (fillfactor=90);
 
 create table profile.observation (
     record_id bigint not null,
@@ -17,7 +17,7 @@ create table profile.observation (
     written jsonb not null default '{}'::jsonb,
     written_at timestamp with time zone,
     constraint observation_pkey PRIMARY KEY (record_id)
-) with (fillfactor=80);
+) with (fillfactor=90);
 CREATE INDEX observation_by_profile ON profile.observation USING btree (profile_id);
 
 -- view v_profile: profile_id uuid, updated_at timestamp with time zone

@@ -1,4 +1,4 @@
-"""The pure half of unify: a batch of changes decoded and mapped, on another thread while the database works."""
+"""The pure half of unify: a batch of changes decoded and mapped, and what is stored of it recalled."""
 
 import contextlib
 from collections.abc import Mapping, Sequence
@@ -47,20 +47,19 @@ class Prepared(msgspec.Struct, kw_only=True):
 def prepare(batch: ChangeBatch, runtime: Runtime) -> Prepared:
     """Decode and map a batch. Pure; what cannot be used is parked with its reason."""
     prepared = _begin(batch, runtime)
-    last: dict[RecordKey, int] = {}
-    for position, change in enumerate(batch.changes):
-        last[RecordKey(change.system, change.stream, change.external_id)] = position
     by_stream: dict[tuple[str, str], list[Change]] = {}
+    deleted: dict[int, RecordKey] = {}
     for position, change in enumerate(batch.changes):
-        key = RecordKey(change.system, change.stream, change.external_id)
         if change.kind == ChangeKind.MERGE:
             if change.survivor_id is not None:
-                prepared.merged.append((key, RecordKey(change.system, change.stream, change.survivor_id)))
+                prepared.merged.append((_key_of(change), RecordKey(change.system, change.stream, change.survivor_id)))
         elif change.kind == ChangeKind.DELETE:
-            if last[key] == position:
-                prepared.deleted.append(key)
+            deleted[position] = _key_of(change)
         else:
             by_stream.setdefault((change.system, change.stream), []).append(change)
+    if deleted:
+        last = {_key_of(change): position for position, change in enumerate(batch.changes)}
+        prepared.deleted.extend(key for position, key in deleted.items() if last[key] == position)
     for key, changes in by_stream.items():
         stream = runtime.streams.get(key)
         if stream is None:
@@ -70,6 +69,10 @@ def prepare(batch: ChangeBatch, runtime: Runtime) -> Prepared:
         else:
             _add_purchases(prepared, stream, changes)
     return prepared
+
+
+def _key_of(change: Change) -> RecordKey:
+    return RecordKey(change.system, change.stream, change.external_id)
 
 
 def recall(tx: Tx, prepared: Prepared, runtime: Runtime) -> Prepared:
@@ -160,7 +163,7 @@ def _note_carried(prepared: Prepared, stream: StreamMapping, changes: Sequence[C
         shown = mapping.canonical_of_stored(stream.compiled, fields=_decode(change.payload)).get("global_id")
         if isinstance(shown, str) and shown:
             with contextlib.suppress(ValueError):
-                prepared.carried[RecordKey(change.system, change.stream, change.external_id)] = UUID(shown)
+                prepared.carried[_key_of(change)] = UUID(shown)
 
 
 def _decode(payload: bytes) -> dict[str, Any]:

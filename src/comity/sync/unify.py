@@ -18,7 +18,7 @@ import msgspec
 from comity.activity import api as activity
 from comity.activity.types import LinkedRecord, ProfileMove
 from comity.identity import api as identity
-from comity.identity.types import RecordKey, Resolution
+from comity.identity.types import RecordKey, Resolution, Touched
 from comity.inbox import api as inbox
 from comity.kernel import leases, readers
 from comity.kernel.database import Tx
@@ -48,12 +48,11 @@ class Identified(msgspec.Struct, frozen=True, kw_only=True):
     """What `identify` found, record by record of the batch.
 
     `arrived` tells records that were not known before, or may not have been; `is_later` the ones whose values are
-    still to be taken in. `profile_ids` are whose the records were after so many `moves`. `turn` is to be noted in the
-    trail of the worker once it is committed, with the keys of the batch and the records that were `moved`.
+    still to be taken in. `profile_ids` are whose the records were after so many `moves`. `touched` is for those whose
+    batches were recalled before this turn was committed.
     """
 
-    turn: int
-    moved: list[int]
+    touched: Touched
     record_ids: list[int]
     profile_ids: list[UUID]
     moves: int
@@ -84,7 +83,7 @@ def identify(
     lease: Lease,
     ids: Ids,
     now: datetime,
-    trail: identity.Trail | None = None,
+    trail: Sequence[Touched] = (),
 ) -> Identified:
     """Settle whose the records of a batch are, and take in what those say that nobody knew.
 
@@ -100,8 +99,8 @@ def identify(
         match=runtime.match,
         now=now,
         ids=ids,
-        recalled=prepared.recalled if trail is not None else None,
-        trail=trail or identity.Trail(),
+        recalled=prepared.recalled,
+        trail=trail,
     )
     arrived = [True] * len(resolution.is_new) if is_repeated else resolution.is_new
     keys = [fact.key for fact in compress(prepared.facts, arrived)]
@@ -118,8 +117,11 @@ def identify(
         outbox.note_changes(tx, profile_ids=changed, records=news)
     readers.advance(tx, name=IDENTITY_READER, position=prepared.end)
     return Identified(
-        turn=resolution.turn,
-        moved=[move.record_id for move in resolution.moved],
+        touched=Touched(
+            turn=resolution.turn,
+            external_ids=[fact.key.external_id for fact in prepared.facts],
+            moved=[move.record_id for move in resolution.moved],
+        ),
         record_ids=resolution.record_ids,
         profile_ids=resolution.profile_ids,
         moves=identity.count_moves(tx) if not merges else NOT_KNOWN,
@@ -269,7 +271,7 @@ def _take_in(
         now=now,
     )
     changed.update(result.changed_profile_ids)
-    news += _list_news(said, touched=set(result.touched_profile_ids), runtime=runtime)
+    news += _list_news(said, touched={each.int for each in result.touched_profile_ids}, runtime=runtime)
     return result.applied_count
 
 
@@ -287,11 +289,11 @@ def _leave_out_own_forms(tx: Tx, said: _Said) -> None:
                 column[row] = ABSENT
 
 
-def _list_news(said: _Said, *, touched: set[UUID], runtime: Runtime) -> list[RecordNews]:
+def _list_news(said: _Said, *, touched: set[int], runtime: Runtime) -> list[RecordNews]:
     """List the records that are written to, to be compared where they say something new or show something else.
 
     What they said may have lost, and what they show may be no opinion (a field emptied, or never read): it is put
-    right there.
+    right there. `touched` are the numbers of profiles: hashing a UUID calls Python.
     """
     written = set(runtime.written_systems)
     return [
@@ -299,7 +301,7 @@ def _list_news(said: _Said, *, touched: set[UUID], runtime: Runtime) -> list[Rec
             system=key.system,
             profile_id=profile_id,
             record_id=record_id,
-            shown=None if profile_id in touched else shown,
+            shown=None if profile_id.int in touched else shown,
         )
         for key, record_id, profile_id, shown in zip(
             said.keys, said.record_ids, said.profile_ids, said.shown, strict=True

@@ -201,5 +201,5 @@ class TestSettingsText:
         large = settings_text(cluster=Path("/c"), memory_bytes=512 * 1024 * MEGABYTE, shared_memory_bytes=1 << 40)
         assert "shared_buffers = '128MB'" in small
         assert "dynamic_shared_memory_type = 'mmap'" in small
-        assert "shared_buffers = '1024MB'" in large
+        assert "shared_buffers = '4096MB'" in large
         assert "dynamic_shared_memory_type" not in large

@@ -2,6 +2,7 @@
 
 import random
 import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -10,9 +11,11 @@ import msgspec
 
 from comity.inbox import api as inbox
 from comity.inbox.types import NewChange
+from comity.interfaces.worker.lane import Lane
 from comity.kernel import readers
 from comity.kernel.database import Database
 from comity.kernel.ids import Ids
+from comity.kernel.leases import Lease
 from comity.sync import api as sync
 from comity.sync.types import RunBooks
 from tests.conftest import NOW
@@ -40,15 +43,17 @@ HELD = {
         "select kind, case when kind like 'activity.%' then payload - array['purchase_id', 'profile_id'] "
         "else payload end from kernel.event"
     ),
-    "marks": (
-        "select distinct case when record_id is null then coalesce(p.merged_into, p.profile_id) end, system, "
-        "record_id, lane from outbox.change join identity.profile p using (profile_id)"
+    "people to be told of anywhere": (
+        "select distinct coalesce(p.merged_into, p.profile_id) from outbox.change c "
+        "join identity.profile p using (profile_id) where c.system is null"
     ),
+    "records to be looked at": "select distinct record_id, lane from outbox.change where record_id is not null",
     "waiting merges": "select survivor_id, loser_id from sync.merge",
     "parked": "select change_id, code, field, message from inbox.parked where closed_at is null",
     "books": "select sum(read_count), sum(applied_count), sum(parked_count) from sync.run",
 }
-"""What a hub holds, in no order; who had a purchase or a record when it was told of may depend on who was quicker."""
+"""What a hub holds, in no order. Who had a purchase or a record when it was told of may depend on who was quicker; so
+may which of two batches that concern one person finds that the golden values change."""
 
 
 class Clerk:
@@ -130,6 +135,7 @@ class Conveyor:
         self.hub = stage.hub
         self.database: Database = stage.database
         self.hub.settings = msgspec.structs.replace(self.hub.settings, unify_batch_max=BATCH)
+        self._steps = ThreadPoolExecutor(1)
         stage.replace("rules", "salesforce-emea", systems[0])
         stage.replace("rules", "hubspot-us", systems[1])
         for name in systems:
@@ -150,10 +156,15 @@ class Conveyor:
     def step(self) -> float | None:
         return self.stage._unify.step()
 
-    def wait(self) -> None:
-        """Until the values under way are written."""
-        if self.stage._unify._underway is not None:
-            self.stage._unify._underway.written.result()
+    def begin_step(self) -> Future[float | None]:
+        """A step on a thread of its own."""
+        return self._steps.submit(self.step)
+
+    def make_lane(self) -> Lane:
+        return self.stage._unify._make_lane()
+
+    def lease(self) -> Lease:
+        return self.stage._unify._keeper.get()
 
     def run(self) -> None:
         """Until nothing is left to do."""
@@ -174,7 +185,7 @@ class Conveyor:
         """The first part alone."""
         with self.database.transaction() as tx:
             return sync.identify(
-                tx, prepared=prepared, runtime=self.hub.get_runtime(), lease=self.stage._unify._keeper.get(),
+                tx, prepared=prepared, runtime=self.hub.get_runtime(), lease=self.lease(),
                 ids=ids or self.hub.ids, now=self.hub.clock.now(),
             )  # fmt: skip
 
@@ -183,7 +194,7 @@ class Conveyor:
         with self.database.transaction() as tx:
             return sync.apply_values(
                 tx, prepared=prepared, identified=identified, runtime=self.hub.get_runtime(),
-                lease=self.stage._unify._keeper.get(), ids=self.hub.ids, now=self.hub.clock.now(),
+                lease=self.lease(), ids=self.hub.ids, now=self.hub.clock.now(),
             )  # fmt: skip
 
     def run_in_turns(self) -> None:
@@ -198,7 +209,7 @@ class Conveyor:
             return None
         with self.database.transaction() as tx:
             sync.apply_batch(
-                tx, prepared=prepared, runtime=self.hub.get_runtime(), lease=self.stage._unify._keeper.get(),
+                tx, prepared=prepared, runtime=self.hub.get_runtime(), lease=self.lease(),
                 ids=self.hub.ids, now=self.hub.clock.now(),
             )  # fmt: skip
         return 0.0
@@ -212,13 +223,21 @@ class Conveyor:
 
 
 @contextmanager
-def busy(conveyor):
-    """The thread that writes values is held up until the block ends, or the event is set."""
-    go = threading.Event()
-    conveyor.stage._unify._writer.submit(go.wait, 60)
+def held_up(step):
+    """Lanes wait before this step until the block ends, or the event is set; tells who waits."""
+    go, waiting = threading.Event(), []
+    real = getattr(Lane, step)
+
+    def wait(lane, *given):
+        waiting.append(lane)
+        go.wait(60)
+        return real(lane, *given)
+
+    setattr(Lane, step, wait)
     try:
-        yield go
+        yield go, waiting
     finally:
+        setattr(Lane, step, real)
         go.set()
 
 

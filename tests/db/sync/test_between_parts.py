@@ -1,7 +1,5 @@
 """What may come between the two transactions of a batch, or beside them: deaths, faults, definitions, stewards."""
 
-import threading
-
 import psycopg
 import pytest
 
@@ -11,7 +9,7 @@ from comity.kernel import leases
 from comity.kernel.database import DatabaseUnavailable
 from comity.kernel.leases import LeaseLost
 from comity.sync import api as sync
-from tests.db.sync.conveyor import BATCH, SYSTEMS, Clerk, arrivals, broken, busy, strays
+from tests.db.sync.conveyor import BATCH, SYSTEMS, Clerk, arrivals, broken, held_up, strays
 from tests.scenario.convergence import find_undecided
 from tests.scenario.rehearsal import eventually
 
@@ -67,10 +65,11 @@ class TestDeathBetween:
         clerk = Clerk()
         conveyor.accept(*arrivals(clerk), clerk.contact("crm-a", 0, MailingCity="Ulm"))
         start = conveyor.position()
-        with busy(conveyor):
-            conveyor.step()
-            assert conveyor.position() == start
-        conveyor.run()
+        with held_up("write") as (_, waiting):
+            step = conveyor.begin_step()
+            eventually(lambda: waiting, what="the first part is done")
+            assert conveyor.held("records") and conveyor.position() == start
+        step.result(30)
         assert conveyor.position() != start
 
 
@@ -115,12 +114,12 @@ class TestFaults:
         conveyor.accept(*[
             clerk.contact("crm-a", number, MailingCity="Ulm", OtherCity="Bonn") for number in range(2 * BATCH)
         ])  # fmt: skip
-        with busy(conveyor) as go:
-            conveyor.step()
+        with held_up("write") as (_, waiting):
+            step = conveyor.begin_step()
+            eventually(lambda: waiting, what="the first part is done")
             conveyor.stage.replace("mapping-crm-a", "MailingCity", "OtherCity")
             conveyor.stage.apply()
-            go.set()
-            conveyor.step()
+        step.result(30)
         assert ("Ulm",) not in conveyor.stage.query("select distinct city from profile.observation")
         conveyor.run()
         assert conveyor.stage.query("select distinct city from profile.observation") == [("Bonn",)]
@@ -134,14 +133,11 @@ class TestFaults:
             conveyor.accept(*[clerk.contact("crm-a", number, MailingCity=city) for number in range(BATCH)])
         with conveyor.database.transaction() as tx:
             identity.lock_places(tx)
-            conveyor.step()
+            step = conveyor.begin_step()
             eventually(lambda: _waiters(conveyor), what="the values wait for a lock")
             conveyor.stage.replace("match", "similar: 0.85", "similar: 0.8")
             conveyor.stage.apply()
-            later = threading.Thread(target=conveyor.step)
-            later.start()
-            later.join(0.5)
-        later.join(30)
+        step.result(30)
         conveyor.run()
         assert conveyor.stage.query("select distinct city from profile.observation") == [("Wien",)]
 
@@ -180,11 +176,11 @@ class TestFaults:
         start = conveyor.position()
         with conveyor.database.transaction() as tx:
             identity.lock_places(tx)
-            conveyor.step()
+            step = conveyor.begin_step()
             waiting = eventually(lambda: _waiters(conveyor), what="the values wait for a lock")
             assert tx.execute("select pg_terminate_backend(%s, 5000)", waiting[0]).fetchone() == (True,)
             with pytest.raises(DatabaseUnavailable):
-                conveyor.step()
+                step.result(30)
         assert conveyor.position() == start
         conveyor.run()
         assert conveyor.held("books")[0][0] == 4 * BATCH
@@ -266,12 +262,10 @@ class TestBesideOthers:
         conveyor.accept(*[clerk.contact("crm-a", number, MailingCity="Ulm") for number in (0, 3, 4)])
         with conveyor.database.transaction() as tx:
             tx.execute("lock table activity.report in exclusive mode")
-            conveyor.step()
+            step = conveyor.begin_step()
             eventually(lambda: _relation_waiters(conveyor), what="the purchases wait")
-            later = threading.Timer(0.0, conveyor.step)
-            later.start()
             eventually(lambda: _waiters(conveyor), what="the merge waits for who relies on places")
-        later.join(30)
+        step.result(30)
         conveyor.run()
         of = self._profiles(conveyor)
         assert of["crm-a1"] == of["crm-a2"]
@@ -285,11 +279,11 @@ class TestBesideOthers:
         conveyor.accept(clerk.end("crm-a", 0))
         prepared = conveyor.prepare()
         assert not sync.can_part(prepared)
-        conveyor.accept(*[clerk.contact("crm-a", number, MailingCity="Ulm") for number in range(BATCH - 1)])
-        with busy(conveyor):
+        conveyor.accept(*[clerk.contact("crm-a", number, MailingCity="Ulm") for number in range(1, BATCH)])
+        with held_up("write") as (_, waiting):
             conveyor.step()
-            [(is_deleted,)] = conveyor.stage.query("select is_deleted from identity.record where external_id ~ '0$'")
-        assert not is_deleted or conveyor.stage._unify._underway is None
+        assert conveyor.stage.query("select is_deleted from identity.record where external_id ~ '0$'") == [(True,)]
+        assert not waiting
 
 
 def _relation_waiters(conveyor):

@@ -6,7 +6,7 @@ import pytest
 
 from comity.sync import api as sync
 from tests.chance import seeds
-from tests.db.sync.conveyor import BATCH, HELD, Clerk, strays
+from tests.db.sync.conveyor import BATCH, HELD, Clerk, held_up, strays
 from tests.scenario.convergence import find_undecided
 
 SEEDS = seeds(*range(1, 7), soak=300)
@@ -19,11 +19,9 @@ class TestSameAsInTurns:
         changes = Clerk(seed, slips=True).draw(CHANGES)
         for each in (conveyor, second_conveyor):
             each.accept_in_parts(changes)
-        parts = []
-        writer = conveyor.stage._unify._writer
-        submit = writer.submit
-        writer.submit = lambda *given: parts.append(1) or submit(*given)
-        conveyor.run()
+        with held_up("write") as (go, parts):
+            go.set()
+            conveyor.run()
         second_conveyor.run_in_turns()
         assert len(parts) > CHANGES / BATCH / 4, "hardly a batch was parted"
         assert conveyor.differences(second_conveyor) == [], (

@@ -3,21 +3,23 @@
 import gc
 import sys
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 from uuid import UUID
 
 import msgspec
 
 from comity import wiring
-from comity.identity import api as identity
 from comity.inbox import api as inbox
 from comity.inbox.types import ChangeBatch
-from comity.interfaces.worker.ahead import GC_THRESHOLDS, Ahead
+from comity.interfaces.worker.flights import Flights
+from comity.interfaces.worker.lane import DefinitionsMoved, Lane
+from comity.interfaces.worker.lanes import GC_THRESHOLDS, Lanes
 from comity.interfaces.worker.loop import AT_ONCE, Patience, Step
 from comity.kernel import leases, readers
 from comity.kernel.database import Tx, is_data_fault
 from comity.kernel.leases import Lease, LeaseLost
+from comity.kernel.readers import Position
 from comity.kernel.telemetry import get_logger
 from comity.sync import api as sync
 
@@ -84,23 +86,8 @@ class LeaseKeeper:
             self._lease = None
 
 
-class DefinitionsMoved(Exception):
-    """A batch was mapped by definitions that are in force no more."""
-
-
-class Underway(msgspec.Struct, frozen=True):
-    """A batch that is identified; its values are being written on another thread."""
-
-    prepared: sync.Prepared
-    written: Future[None]
-
-
 class UnifyLoop:
-    """Works through the inbox.
-
-    While there is plenty, three things go on at a time: another process reads and maps a batch, this thread identifies
-    the one before, and a second thread writes the values of the one before that.
-    """
+    """Works through the inbox: a batch here, or while there is plenty, batches in lanes side by side."""
 
     def __init__(self, *, hub: wiring.Hub, holder: Holder) -> None:
         """Collaborators of one worker."""
@@ -108,11 +95,13 @@ class UnifyLoop:
         self._keeper = LeaseKeeper(hub=hub, name="unify", holder=holder)
         sys.setswitchinterval(SWITCH_SECONDS)
         gc.set_threshold(*GC_THRESHOLDS)
-        self._ahead = Ahead(hub.database.dsn)
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="unify-values")
-        self._underway: Underway | None = None
-        self._trail = identity.Trail()
+        self._lanes = Lanes(hub.database.dsn, make=self._make_lane)
+        self._flights = Flights(hub.clock)
         self._patience = Patience()
+
+    def _make_lane(self) -> Lane:
+        hub = self._hub
+        return Lane(database=hub.database, runtimes=hub.runtimes, ids=hub.ids)
 
     def step(self) -> float | None:
         """Apply one batch; a change that makes it fail by itself is found and parked, the others go on.
@@ -122,92 +111,57 @@ class UnifyLoop:
         try:
             return self._keeper.run(self._step)
         except BaseException:
-            self._ahead.forget()
-            self._abandon()
+            self._flights.abandon()
             raise
 
     def _step(self, lease: Lease) -> float | None:
-        prepared = self._take_next()
         count_max = self._hub.settings.unify_batch_max
-        is_full = len(prepared.change_ids) >= count_max
-        if is_full:
-            self._ahead.begin(prepared.end, count_max=count_max)
-        if not is_full or not sync.can_part(prepared):
-            self._settle(lease)
-            if not prepared.change_ids:
-                return self._skip(prepared, lease)
-            self._patience.forget()
-            self._apply_somehow(prepared, lease)
-            return AT_ONCE
+        if not self._flights:
+            batch = self._read(count_max)
+            if len(batch.changes) < count_max:
+                return self._apply_here(batch, lease)
         self._patience.forget()
+        if self._fly(lease, count_max=count_max):
+            return AT_ONCE
+        self._flights.abandon()
+        return self._apply_here(self._read(count_max), lease)
+
+    def _fly(self, lease: Lease, *, count_max: int) -> bool:
+        """Apply the next batch in a lane, and set others on their way; False where it is to be applied here."""
+        hands = self._lanes.choose(count_max)
         try:
-            prepared, identified = self._identify(prepared, lease)
+            if self._flights:
+                self._flights.follow(hands)
+            else:
+                self._flights.start(hands, self._peek(), count_max=count_max)
+            return self._flights.finish_first(lease)
+        except BrokenProcessPool:
+            log.exception("lanes_given_up")
+            self._flights.abandon()
+            self._lanes.give_up()
         except Exception as error:
             if not isinstance(error, DefinitionsMoved) and not is_data_fault(error):
                 raise
-            identified = None
-        if self._settle(lease) and identified is not None:
-            written = self._writer.submit(self._write_values, prepared, identified, lease)
-            self._underway = Underway(prepared, written)
-        else:
-            self._apply_somehow(prepared, lease)
+            log.warning("unify_lane_refused", cause=f"{type(error).__name__}: {error}")
+        return False
+
+    def _peek(self) -> Position:
+        with self._hub.database.transaction() as tx:
+            return readers.peek_position(tx, name=sync.READER)
+
+    def _read(self, count_max: int) -> ChangeBatch:
+        with self._hub.database.transaction() as tx:
+            position = readers.peek_position(tx, name=sync.READER)
+            return inbox.read_changes(tx, position=position, count_max=count_max)
+
+    def _apply_here(self, batch: ChangeBatch, lease: Lease) -> float | None:
+        """Apply a batch in one transaction."""
+        prepared = sync.prepare(batch, self._hub.get_runtime())
+        if not batch.changes:
+            return self._skip(prepared, lease)
+        self._patience.forget()
+        self._apply_somehow(prepared, lease)
         return AT_ONCE
-
-    def _identify(self, prepared: sync.Prepared, lease: Lease) -> tuple[sync.Prepared, sync.Identified]:
-        with self._hub.database.transaction() as tx:
-            runtime = self._hub.runtimes.get(tx)
-            if self._underway is not None and self._underway.prepared.revision != runtime.revision:
-                raise DefinitionsMoved
-            prepared = _follow(tx, prepared, runtime)
-            identified = sync.identify(
-                tx,
-                prepared=prepared,
-                runtime=runtime,
-                lease=lease,
-                ids=self._hub.ids,
-                now=self._hub.clock.now(),
-                trail=self._trail,
-            )
-        self._trail.note(identified.turn, keys=[fact.key for fact in prepared.facts], record_ids=identified.moved)
-        return prepared, identified
-
-    def _write_values(self, prepared: sync.Prepared, identified: sync.Identified, lease: Lease) -> None:
-        with self._hub.database.transaction() as tx:
-            runtime = self._hub.runtimes.get(tx)
-            if runtime.revision != prepared.revision:
-                raise DefinitionsMoved
-            sync.apply_values(
-                tx,
-                prepared=prepared,
-                identified=identified,
-                runtime=runtime,
-                lease=lease,
-                ids=self._hub.ids,
-                now=self._hub.clock.now(),
-            )
-
-    def _settle(self, lease: Lease) -> bool:
-        """Wait for the values under way; False where they had to be written anew.
-
-        What was identified after them counts for nothing then: their batch has been identified again.
-        """
-        underway, self._underway = self._underway, None
-        if underway is None:
-            return True
-        try:
-            underway.written.result()
-        except Exception as error:
-            if not isinstance(error, DefinitionsMoved) and not is_data_fault(error):
-                raise
-            self._apply_somehow(underway.prepared, lease)
-            return False
-        return True
-
-    def _abandon(self) -> None:
-        """Wait for the values under way, whatever comes of them: the next step goes on where the reader stands."""
-        underway, self._underway = self._underway, None
-        if underway is not None and (error := underway.written.exception()) is not None:
-            log.warning("unify_values_abandoned", cause=str(error))
 
     def _apply_somehow(self, prepared: sync.Prepared, lease: Lease) -> None:
         """Apply a batch in one transaction, or where data of some change keeps it from that, without that change."""
@@ -216,7 +170,6 @@ class UnifyLoop:
         except Exception as error:
             if not is_data_fault(error):
                 raise
-            self._ahead.forget()
             log.exception("unify_step_failed", changes=len(prepared.change_ids))
             self._apply_by_halves(prepared, lease)
 
@@ -247,24 +200,10 @@ class UnifyLoop:
                     self._apply(sync.give_up(part, error, self._hub.get_runtime()), lease)
 
     def close(self) -> None:
-        """Let go of process, thread and lease."""
-        self._abandon()
-        self._writer.shutdown()
-        self._ahead.close()
+        """Let go of lanes and lease."""
+        self._flights.abandon()
+        self._lanes.close()
         self._keeper.drop()
-
-    def _take_next(self) -> sync.Prepared:
-        prepared = self._ahead.take()
-        if prepared is not None and prepared.change_ids:
-            return prepared
-        with self._hub.database.transaction() as tx:
-            if self._underway is not None:
-                position = self._underway.prepared.end
-            else:
-                position = readers.peek_position(tx, name=sync.READER)
-            runtime = self._hub.runtimes.get(tx)
-            batch = inbox.read_changes(tx, position=position, count_max=self._hub.settings.unify_batch_max)
-        return sync.prepare(batch, runtime)
 
     def _skip(self, prepared: sync.Prepared, lease: Lease) -> float | None:
         """Move over a stretch of the log that holds nothing, so that the next look is short.

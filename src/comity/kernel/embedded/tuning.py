@@ -13,11 +13,11 @@ def settings_text(*, cluster: Path, memory_bytes: int | None = None, shared_memo
     shared_memory = shared_memory_bytes if shared_memory_bytes is not None else _shared_memory_bytes()
     settings = {
         "max_connections": CONNECTIONS_MAX,
-        "shared_buffers": _megabytes(memory // 16, least=128, most=1024),
+        "shared_buffers": _megabytes(memory // 8, least=128, most=4096),
         "effective_cache_size": _megabytes(memory // 2, least=256, most=16384),
         "work_mem": _megabytes(memory // 1024, least=4, most=16),
         "maintenance_work_mem": _megabytes(memory // 32, least=64, most=512),
-        "max_wal_size": "'2GB'",
+        "max_wal_size": "'4GB'",
         "random_page_cost": 1.1,
         "jit": "off",
         # Changes of many people touch many pages for the first time since a checkpoint. Compressing each of these
